@@ -1,0 +1,371 @@
+"""The language of the add-on and the backend: requests, events and commands as frozen dataclasses, one JSON line each.
+
+Both sides import this one module; it needs nothing but the standard library. A job's events open with `Hello` and close
+with exactly one of `Finished | Cancelled | Failed | Interrupted`. Paths in messages are relative to the job folder.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import json
+import math
+import os
+import typing
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from types import UnionType
+from typing import Any
+
+VERSION = 1  # of this module: Hello and Request carry it, and a newer one is refused
+LINE_BYTES = 1 << 20  # no message is longer; whoever reads a pipe may stop there
+PROMPT_CHARACTERS = 1_000
+IMAGES = 16
+
+SYSTEMS = ("tv3dg", "dreambooth3d", "customize_it_3d")
+PRESETS = ("draft", "standard", "bench", "paper")
+ROLES = ("reconstruct", "subject", "visual_prompt")
+OUTPUTS = ("mesh", "points")
+
+REQUEST_FILE = "request.json"
+EVENTS_FILE = "events.jsonl"
+LOG_FILE = "log.txt"
+INPUT_FOLDER = "inputs"
+RESULT_FOLDER = "result"
+PREVIEW_FILE = "preview/latest.png"
+
+Setting = int | float | str | bool
+
+
+class ProtocolError(ValueError):
+    """Say what is wrong with a line, a message or a request, in one sentence."""
+
+
+class VersionError(ProtocolError):
+    """The other side speaks another version."""
+
+
+# ---- what is asked for -----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class InputImage:
+    """Name one picture of the job folder and say what it shows. Azimuth 0 looks at the front (-Y)."""
+
+    path: str
+    role: str = "reconstruct"
+    elevation_degrees: float = 0.0
+    azimuth_degrees: float = 0.0
+    fov_degrees: float = 40.0
+
+    def __post_init__(self) -> None:
+        check_relative_path(self.path)
+        _check_choice("role of an image", self.role, ROLES)
+        _check_range("elevation", self.elevation_degrees, -90.0, 90.0, " degrees")
+        _check_range("azimuth", self.azimuth_degrees, -360.0, 360.0, " degrees")
+        _check_range("field of view", self.fov_degrees, 1.0, 120.0, " degrees")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """Say completely what is to be made; frozen when the job folder is written.
+
+    `prior` is "embedded", "sd15" or a folder; `threads` 0 means every core; `settings` override values of the preset.
+    Every refusal is a ProtocolError whose sentence the artist reads before a process starts.
+    """
+
+    system: str
+    prompt: str = ""
+    negative_prompt: str = ""
+    images: tuple[InputImage, ...] = ()
+    seed: int = 0
+    preset: str = "standard"
+    prior: str = "embedded"
+    outputs: tuple[str, ...] = OUTPUTS
+    stop_after: str = ""
+    threads: int = 0
+    settings: dict[str, Setting] = field(default_factory=dict)
+    version: int = VERSION
+
+    def __post_init__(self) -> None:
+        _check_version("request", self.version)
+        _check_choice("system", self.system, SYSTEMS)
+        _check_choice("preset", self.preset, PRESETS)
+        for output in self.outputs:
+            _check_choice("output", output, OUTPUTS)
+        if not self.outputs:
+            raise ProtocolError(f"The request asks for no output: name at least one of {', '.join(OUTPUTS)}.")
+        _check_prompt("prompt", self.prompt)
+        _check_prompt("negative prompt", self.negative_prompt)
+        # One image says by itself what an object looks like; the two other systems are told in words.
+        if self.system != "customize_it_3d" and not self.prompt.strip():
+            raise ProtocolError("The prompt is empty: describe the object in a few words, for example 'a red mug'.")
+        if len(self.images) > IMAGES:
+            raise ProtocolError(f"The request has {len(self.images)} images; at most {IMAGES} are used. Remove some.")
+        _check_range("seed", self.seed, 0, 2**63 - 1)
+        _check_range("number of threads", self.threads, 0, 1024)
+        if not self.prior:
+            raise ProtocolError("The prior has no name: use 'embedded', 'sd15' or a folder in diffusers' format.")
+        for name, value in self.settings.items():
+            if not name.isidentifier():
+                raise ProtocolError(f"{name!r} is not the name of a setting: use name=value, for example steps=400.")
+            if isinstance(value, float) and not math.isfinite(value):
+                raise ProtocolError(f"The setting {name} is {value}; give a finite number.")
+
+
+# ---- what happens (backend -> add-on) --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hello:
+    """Open the events of one job, whose folder is called `job`; a run over several folders says one Hello each."""
+
+    job: str
+    backend: str
+    pid: int
+    version: int = VERSION
+
+    def __post_init__(self) -> None:
+        _check_version("backend's protocol", self.version)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """Announce the `number`-th stage (from 1). `loaded`: it was finished in an earlier run and came from disk."""
+
+    number: int
+    name: str
+    loaded: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """Report that `step` of `steps` are done. `memory_bytes`: the peak of the process, on the GPU if it uses one."""
+
+    step: int
+    steps: int
+    seconds_left: float
+    steps_per_second: float
+    memory_bytes: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preview:
+    """Say that the picture at `path` was replaced."""
+
+    path: str = PREVIEW_FILE
+
+    def __post_init__(self) -> None:
+        check_relative_path(self.path)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Warning:
+    """Tell what the artist should know and what does not end the job. Write `protocol.Warning`, not the bare name."""
+
+    message: str
+    hint: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finished:
+    """Close a job that did what was asked. `stopped_after` names the stage if the request wanted to stop there."""
+
+    results: tuple[str, ...]
+    seconds: float
+    stopped_after: str = ""
+
+    def __post_init__(self) -> None:
+        for path in self.results:
+            check_relative_path(path)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cancelled:
+    """Close a job that was told to stop."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failed:
+    """Close a job that could not go on: `kind` is the error's class, `hint` what to do, `exit_code` 1, 2 or 3."""
+
+    kind: str
+    message: str
+    hint: str
+    exit_code: int = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Interrupted:
+    """Close a run whose process had to leave; running the folder again goes on from its last checkpoint."""
+
+    reason: str
+    seconds: float
+
+
+# ---- commands (add-on -> backend's stdin) ----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cancel:
+    """Stop at the next step. `job` names one folder of several; empty means the running one."""
+
+    job: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finish:
+    """Stop optimising at the next step and export what there is."""
+
+    job: str = ""
+
+
+Last = Finished | Cancelled | Failed | Interrupted
+Event = Hello | Stage | Progress | Preview | Warning | Last
+Command = Cancel | Finish
+Message = Event | Command
+LAST = typing.get_args(Last)
+_MESSAGES = {cls.__name__: cls for cls in typing.get_args(Message)}
+
+
+# ---- lines and files -------------------------------------------------------------------------------------------------
+
+
+def encode(message: Message) -> str:
+    """Return the message as one line of JSON, newline included. A text too long for a line is cut, never sent whole."""
+    content = {"type": type(message).__name__, **dataclasses.asdict(message)}
+    line = json.dumps(content, allow_nan=False) + "\n"
+    if len(line) > LINE_BYTES:
+        # Six bytes are the longest escape of one character; 16 fields of that length fit into a line.
+        limit = LINE_BYTES // 6 // 16
+        content = {k: v[:limit] if isinstance(v, str | tuple) else v for k, v in content.items()}
+        line = json.dumps(content, allow_nan=False) + "\n"
+    return line
+
+
+def decode(line: str | bytes) -> Message:
+    """Return the message of one line; raise ProtocolError for anything else, VersionError for a newer one."""
+    if len(line) > LINE_BYTES:
+        raise ProtocolError(f"A line of {len(line)} bytes is longer than a message may be ({LINE_BYTES}).")
+    content = _parse(line, "The line")
+    name = content.pop("type", None)
+    if not isinstance(name, str) or name not in _MESSAGES:
+        raise ProtocolError(f"{name!r} is not a type of message; known are {', '.join(_MESSAGES)}.")
+    return _build(_MESSAGES[name], content)
+
+
+def encode_request(request: Request) -> str:
+    """Return the request as the text of request.json."""
+    return json.dumps(dataclasses.asdict(request), indent=2, allow_nan=False) + "\n"
+
+
+def decode_request(text: str | bytes) -> Request:
+    """Return the request; raise ProtocolError with a sentence for one that is wrong, VersionError for a newer one."""
+    return _build(Request, _parse(text, "The request"))
+
+
+def write_request(folder: Path, request: Request) -> None:
+    """Write request.json of a job folder, whole or not at all."""
+    temporary = folder / (REQUEST_FILE + ".tmp")
+    temporary.write_text(encode_request(request), encoding="utf-8")
+    os.replace(temporary, folder / REQUEST_FILE)
+
+
+def read_request(folder: Path) -> Request:
+    """Return the request of a job folder; raise ProtocolError if there is none, or a wrong one."""
+    path = folder / REQUEST_FILE
+    if not path.is_file():
+        raise ProtocolError(f"{folder} is not a job folder: it has no {REQUEST_FILE}.")
+    if path.stat().st_size > LINE_BYTES:
+        raise ProtocolError(f"{path} has {path.stat().st_size} bytes; a request has at most {LINE_BYTES}.")
+    return decode_request(path.read_bytes())
+
+
+def check_relative_path(path: str) -> None:
+    """Raise ProtocolError unless the path stays inside the job folder on every system, before links are followed."""
+    inside = (
+        path
+        and "\\" not in path
+        and "\0" not in path
+        and not PurePosixPath(path).is_absolute()
+        and not PureWindowsPath(path).drive
+        and ".." not in PurePosixPath(path).parts
+    )
+    if not inside:
+        raise ProtocolError(
+            f"The path {path[:80]!r} leads out of the job folder; use a relative one with '/', without '..'."
+        )
+
+
+def _parse(text: str | bytes, what: str) -> dict[str, Any]:
+    try:
+        content = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ProtocolError(f"{what} is not JSON ({error}): {text[:80]!r}") from error
+    if not isinstance(content, dict):
+        raise ProtocolError(f"{what} is a JSON {type(content).__name__}, not an object: {text[:80]!r}")
+    return content
+
+
+@functools.cache
+def _fields(cls: type) -> dict[str, tuple[Any, bool]]:
+    """Return name -> (type, must be given) of a dataclass."""
+    hints = typing.get_type_hints(cls)
+    missing = dataclasses.MISSING
+    return {
+        f.name: (hints[f.name], f.default is missing and f.default_factory is missing) for f in dataclasses.fields(cls)
+    }
+
+
+def _build(cls: type, content: dict[str, Any]) -> Any:
+    """Make the dataclass from parsed JSON; every field known, every type right."""
+    if "version" in content:  # first, because a newer version may well have other fields
+        _check_version(cls.__name__.lower(), content["version"])
+    fields = _fields(cls)
+    if unknown := sorted(content.keys() - fields.keys()):
+        raise ProtocolError(f"{cls.__name__} has no {', '.join(map(repr, unknown))}; it has {', '.join(fields)}.")
+    if lacking := [name for name, (_, needed) in fields.items() if needed and name not in content]:
+        raise ProtocolError(f"{cls.__name__} lacks {', '.join(map(repr, lacking))}.")
+    return cls(**{name: _convert(value, fields[name][0], f"{cls.__name__}.{name}") for name, value in content.items()})
+
+
+def _convert(value: Any, hint: Any, where: str) -> Any:
+    """Return the parsed JSON value as the annotated type. Raises ProtocolError when it is of another one."""
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if dataclasses.is_dataclass(hint) and isinstance(value, dict):
+        return _build(typing.cast(type, hint), value)
+    if origin is tuple and isinstance(value, list):
+        return tuple(_convert(item, arguments[0], f"{where}[{i}]") for i, item in enumerate(value))
+    if origin is dict and isinstance(value, dict):
+        return {key: _convert(item, arguments[1], f"{where}[{key!r}]") for key, item in value.items()}
+    if origin in (typing.Union, UnionType) and type(value) in arguments:
+        return value
+    if hint is float and type(value) in (int, float):
+        return float(value)
+    if isinstance(hint, type) and origin is None and type(value) is hint:  # type(), since True is an int for isinstance
+        return value
+    raise ProtocolError(f"{where} is {str(value)[:80]!r} of type {type(value).__name__}; expected {hint}.")
+
+
+def _check_version(what: str, version: Any) -> None:
+    if type(version) is not int or version < 1:
+        raise VersionError(f"The {what} has the version {version!r}; versions are whole numbers from 1.")
+    if version > VERSION:
+        raise VersionError(f"The {what} has version {version}; this Maquette knows up to {VERSION}. Update Maquette.")
+
+
+def _check_choice(what: str, value: str, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise ProtocolError(f"The {what} {value[:80]!r} is unknown; choose one of {', '.join(choices)}.")
+
+
+def _check_range(what: str, value: float, low: float, high: float, unit: str = "") -> None:
+    if not low <= value <= high:  # also false for NaN
+        raise ProtocolError(f"The {what} is {value}{unit}; it must lie between {low} and {high}{unit}.")
+
+
+def _check_prompt(what: str, text: str) -> None:
+    if len(text) > PROMPT_CHARACTERS:
+        raise ProtocolError(f"The {what} has {len(text)} characters; at most {PROMPT_CHARACTERS} are read. Shorten it.")
