@@ -1,0 +1,392 @@
+"""Sets up, runs, tests, measures and packs Maquette; needs nothing but Python's standard library.
+
+python build.py demo                  makes .venv if needed, turns a sample image into a textured object in out/demo/
+python build.py test [pytest args]    makes .venv if needed, runs every test, says what was skipped and why
+python build.py setup                 makes .venv only
+python build.py check                 linter, formatter, type checker
+python build.py bench [--gpu]         every benchmark that takes minutes: tables and benchmarks/results/*.json
+python build.py zip                   dist/maquette-VERSION.zip, the Blender extension
+python build.py install --blender PATH
+"""
+
+# No `from __future__ import annotations` here: Python 3.6 must be able to read this far to say that it is too old.
+import argparse
+import hashlib
+import importlib.util
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+import time
+import zipfile
+from pathlib import Path
+
+SUPPORTED = ((3, 11), (3, 13))  # the Pythons that Blender is published for as a package: bpy 5.0 and bpy 5.2
+
+
+def check_python(command="demo"):
+    """Exit with one sentence unless this is a Python that all pinned packages are published for."""
+    if tuple(sys.version_info[:2]) in SUPPORTED:
+        return
+    others = [name for name in ("python3.11", "python3.13") if shutil.which(name)]
+    remedy = f"Run: {others[0]} build.py {command}" if others else "Install Python 3.11 and use that."
+    sys.exit(f"Maquette needs Python 3.11 or 3.13, and this is {'.'.join(map(str, sys.version_info[:3]))}. {remedy}")
+
+
+check_python(*sys.argv[1:2])
+
+ROOT = Path(__file__).resolve().parent
+LOCKS = ("backend/requirements.lock", "requirements-dev.lock")
+NEEDED_GIB = 6.0  # the CPU packages take 2.6 GiB, and 1 GiB more while they are unpacked; CUDA's libraries double that
+STAMP = "maquette.stamp"
+DEMO_FILES = ("model.glb", "points.ply", "preview.png", "turntable.webp", "scene.blend", "result.json")
+NOT_BENCHMARKS = {"demo", "scene"}  # modules of benchmarks/ with a command line that measure nothing
+HOURS_LONG = ("quality", "train")  # benchmarks with such names run for hours and are started by hand
+
+# What the bpy package links and Debian's smallest installation lacks, and the Debian package of each.
+SYSTEM_LIBRARIES = {
+    "libX11.so.6": "libx11-6",
+    "libXext.so.6": "libxext6",
+    "libXfixes.so.3": "libxfixes3",
+    "libXi.so.6": "libxi6",
+    "libXrender.so.1": "libxrender1",
+    "libxkbcommon.so.0": "libxkbcommon0",
+    "libSM.so.6": "libsm6",
+    "libICE.so.6": "libice6",
+    "libGL.so.1": "libgl1",
+    "libEGL.so.1": "libegl1",
+}
+
+
+def main(arguments: "list[str] | None" = None) -> int:
+    """Run one command and return its exit status."""
+    parser = argparse.ArgumentParser(prog="build.py", description="Set up, run, test, measure and pack Maquette.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("setup", help="make .venv").set_defaults(run=lambda options: setup(ROOT))
+    command = commands.add_parser("demo", help="turn a sample image into a textured object in out/demo/")
+    command.set_defaults(run=lambda options: demo(ROOT))
+    command = commands.add_parser("test", help="run the tests; further arguments go to pytest", add_help=False)
+    command.set_defaults(run=lambda options: test(ROOT, further))
+    command = commands.add_parser("check", help="linter, formatter and type checker")
+    command.set_defaults(run=lambda options: check(ROOT))
+    command = commands.add_parser("bench", help="run every benchmark that takes minutes")
+    command.add_argument("--gpu", action="store_true", help="passed on to the benchmarks")
+    command.set_defaults(run=lambda options: bench(ROOT, options.gpu))
+    command = commands.add_parser("zip", help="pack the Blender extension")
+    command.set_defaults(run=lambda options: print(make_zip(ROOT)) or 0)
+    command = commands.add_parser("install", help="pack the extension and install it into a Blender")
+    command.add_argument("--blender", metavar="PATH", help="the program; default: $BLENDER, else the one on the path")
+    command.set_defaults(run=lambda options: install(ROOT, options.blender))
+    options, further = parser.parse_known_args(arguments)
+    if further and options.command != "test":
+        parser.error(f"{options.command} does not take {' '.join(further)}")
+    return options.run(options)
+
+
+# Commands
+
+
+def setup(root: Path) -> int:
+    """Make .venv and see to the system libraries."""
+    print(f"Ready: {provide_environment(root)}")
+    provide_system_libraries(root)
+    return 0
+
+
+def demo(root: Path) -> int:
+    """Make the sample object, put it into a scene and print where the files lie."""
+    python = provide_environment(root)
+    lacking = provide_system_libraries(root)
+    out = root / "out" / "demo"
+    status = run(root, python, "-m", "benchmarks.demo", "--out", out)
+    if status:
+        return status
+    if lacking:
+        print(f"scene.blend is not made: Blender's module lacks {', '.join(lacking)}; how to get them is said above.")
+    else:
+        status = run(root, python, "-m", "benchmarks.scene", out, "--save", out / "scene.blend")
+    print("\nThe demo's files:")
+    for name in DEMO_FILES:
+        made = (out / name).exists()
+        print(f"    {out / name}" if made else f"    {name} was not made")
+        if not made and not (lacking and name == "scene.blend"):
+            status = 1
+    return status
+
+
+def test(root: Path, further: list[str]) -> int:
+    """Run the tests; nothing is printed after pytest's closing line."""
+    python = provide_environment(root)
+    provide_system_libraries(root)
+    return run(root, python, "-m", "pytest", *further)
+
+
+def check(root: Path) -> int:
+    """Run every checker, also after one has failed, and return 1 if any did."""
+    python = provide_environment(root)
+    commands = (("ruff", "check", "."), ("ruff", "format", "--check", "."), ("pyright",))
+    return max([run(root, python, "-m", *command) != 0 for command in commands])
+
+
+def bench(root: Path, gpu: bool) -> int:
+    """Run every benchmark in turn, each writing benchmarks/results/NAME.json, and name those that failed."""
+    python = provide_environment(root)
+    results = root / "benchmarks" / "results"
+    results.mkdir(exist_ok=True)
+    failed = []
+    for name in benchmarks(root):
+        print(f"\n== {name}")
+        if run(root, python, "-m", f"benchmarks.{name}", "--out", results / f"{name}.json", *["--gpu"] * gpu):
+            failed.append(name)
+    if failed:
+        print(f"\nFailed: {', '.join(failed)}")
+    return 1 if failed else 0
+
+
+def benchmarks(root: Path) -> list[str]:
+    """Name the modules of benchmarks/ that measure something within minutes and have a command line."""
+    return [
+        path.stem
+        for path in sorted((root / "benchmarks").glob("*.py"))
+        if path.stem not in NOT_BENCHMARKS
+        and not path.stem.startswith(HOURS_LONG)
+        and '__name__ == "__main__"' in path.read_text(encoding="utf-8")
+    ]
+
+
+def install(root: Path, blender: "str | None") -> int:
+    """Pack the extension and install it into a Blender by that Blender's own command line."""
+    blender = blender or os.environ.get("BLENDER") or shutil.which("blender")
+    if not blender or not shutil.which(blender):
+        sys.exit(f"There is no Blender at {blender or 'the usual places'}. Say where: build.py install --blender PATH")
+    answer = subprocess.run([blender, "--version"], capture_output=True, text=True)
+    found = re.search(r"Blender (\d+)\.(\d+)", answer.stdout)
+    oldest = manifest(root)["blender_version_min"]
+    if not found:
+        sys.exit(f"{blender} --version does not answer as Blender does: {(answer.stdout + answer.stderr)[:200]!r}")
+    if (int(found[1]), int(found[2])) < tuple(int(part) for part in oldest.split(".")[:2]):
+        sys.exit(f"Maquette needs Blender {oldest} or later, and {blender} is {found[1]}.{found[2]}.")
+    archive = make_zip(root)
+    return run(root, blender, "--command", "extension", "install-file", "-r", "user_default", "-e", archive)
+
+
+# The environment
+
+
+def provide_environment(root: Path) -> Path:
+    """Return the Python of root/.venv, after making .venv if it is missing or was made from other locks.
+
+    While a new one is made the older one lies beside it and comes back if that fails, so that nothing half-made stays.
+    """
+    venv, aside = root / ".venv", root / ".venv-previous"
+    python = venv / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    wanted, stamp = fingerprint(root), venv / STAMP
+    if stamp.exists() and stamp.read_text(encoding="utf-8") == wanted and python.exists():
+        return python
+    check_venv_modules()
+    check_free_space(root)
+    if aside.exists() and not stamp.exists():
+        remove(venv)  # an earlier attempt was killed half-way, and what it had set aside is whole
+    elif venv.exists():
+        remove(aside)
+        venv.rename(aside)
+    print(f"Making {venv} with Python {platform.python_version()}; it takes a few minutes, once.", flush=True)
+    try:
+        # The base interpreter, because this one may itself live in what was just set aside.
+        base = getattr(sys, "_base_executable", None) or sys.executable
+        made = subprocess.run([base, "-m", "venv", str(venv)], capture_output=True, text=True)
+        if made.returncode:
+            sys.exit(f"Python could not make {venv}: {explain(made.stdout + made.stderr)}")
+        install_packages(root, python)
+        stamp.write_text(wanted, encoding="utf-8")
+    except BaseException:
+        remove(venv)
+        if aside.exists():
+            aside.rename(venv)
+        raise
+    remove(aside)
+    return python
+
+
+def fingerprint(root: Path) -> str:
+    """Describe what .venv is made from: the locks, this Python and this kind of machine."""
+    digest = hashlib.sha256(b"".join((root / name).read_bytes() for name in LOCKS)).hexdigest()
+    return f"{digest} {sys.version_info[0]}.{sys.version_info[1]} {platform.system()} {platform.machine()}\n"
+
+
+def check_venv_modules() -> None:
+    """Exit with one sentence where Python came without what makes virtual environments (Debian splits it off)."""
+    if not all(importlib.util.find_spec(name) for name in ("venv", "ensurepip")):
+        package = f"python{sys.version_info[0]}.{sys.version_info[1]}-venv"
+        sys.exit(f"{sys.executable} cannot make virtual environments. On Debian and Ubuntu: apt-get install {package}")
+
+
+def check_free_space(root: Path) -> None:
+    """Exit with one sentence where the packages would not fit."""
+    free = shutil.disk_usage(root).free / 2**30
+    if free < NEEDED_GIB:
+        sys.exit(f"{root} has {free:.1f} GiB of free disk, and the packages need {NEEDED_GIB} GiB. Make room first.")
+
+
+def install_packages(root: Path, python: Path) -> None:
+    """Install the locked packages with pip, showing how far it is; exit with one sentence where pip fails."""
+    log = root / ".venv" / "pip.log"
+    temporary = root / ".venv" / "tmp"  # pip unpacks gigabytes there, and /tmp is often a small memory disk
+    temporary.mkdir()
+    options = ["--no-input", "--disable-pip-version-check", "--progress-bar=off", "--retries=2"]
+    with open(log, "wb") as output:
+        pip = subprocess.Popen(
+            [str(python), "-m", "pip", "install", *options, "-r", str(root / LOCKS[-1])],
+            cwd=root,
+            env=environment() | {"TMPDIR": str(temporary), "TEMP": str(temporary)},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        follow(pip, log, root)
+    finally:
+        if pip.poll() is None:  # stopped by the user
+            pip.kill()
+            pip.wait()
+    if pip.returncode:
+        sys.exit(f"The packages could not be installed: {explain(log.read_text(encoding='utf-8', errors='replace'))}")
+    remove(temporary)
+
+
+def follow(pip: "subprocess.Popen[bytes]", log: Path, root: Path) -> None:
+    """Show what pip is at until it ends: first packages found and fetched, then packages installed."""
+    total = sum("==" in line for name in LOCKS for line in (root / name).read_text(encoding="utf-8").splitlines())
+    started, shown, terminal = time.monotonic(), -10.0, sys.stdout.isatty()
+    while pip.poll() is None:
+        time.sleep(0.5)
+        text = log.read_text(encoding="utf-8", errors="replace")
+        if "Installing collected packages" in text:
+            what = "installing"
+            done = sum(1 for _ in (root / ".venv").glob("[Ll]ib/**/site-packages/*.dist-info"))
+        else:
+            fetched = re.findall(r"^Collecting (\S+)", text, re.MULTILINE)
+            what, done = f"fetching {fetched[-1] if fetched else ''}", len(fetched)
+        done, seconds = min(done, total), time.monotonic() - started
+        line = f"[{'#' * (20 * done // total):<20}] {done}/{total}  {seconds:.0f} s  {what}"
+        if terminal or seconds - shown >= 10:
+            print(f"\r{line[:78]:<78}" if terminal else line, end="" if terminal else "\n", flush=True)
+            shown = seconds
+    if terminal:
+        print()
+
+
+def explain(output: str) -> str:
+    """Say in one sentence why pip or venv failed, from what it printed."""
+    if re.search(r"No space left on device|Errno 28|not enough space", output):
+        return "the disk is full. Make room and run this again."
+    unreached = r"NewConnectionError|Connect(ion|Timeout)Error|NameResolutionError|name resolution|ProxyError"
+    if re.search(unreached + r"|ReadTimeoutError|Network is unreachable|Connection (broken|refused|reset)", output):
+        return "the package index could not be reached. Check the network or the proxy and run this again."
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    errors = [line[len("ERROR: ") :] for line in lines if line.startswith("ERROR: ")]
+    return (errors or lines or ["no reason was given."])[-1]
+
+
+def provide_system_libraries(root: Path) -> list[str]:
+    """Install the system libraries that bpy links where this is root on Debian, else print the line that does.
+
+    Returns the names of those that are still missing; then everything but scene.blend works.
+    """
+    lacking = missing_libraries(root)
+    packages = sorted({SYSTEM_LIBRARIES[name] for name in lacking if name in SYSTEM_LIBRARIES})
+    install = ["apt-get", "install", "-y", "--no-install-recommends", *packages]
+    if packages and os.geteuid() == 0 and shutil.which("apt-get"):
+        print(f"Installing the system libraries that Blender's module links: {' '.join(packages)}", flush=True)
+        for command in (["apt-get", "update"], install):
+            variables = environment() | {"DEBIAN_FRONTEND": "noninteractive"}
+            done = subprocess.run(command, env=variables, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+            if done.returncode:
+                print(f"{' '.join(command[:2])} failed: {explain(done.stderr)}")
+        lacking = missing_libraries(root)
+    if lacking:
+        print(f"Blender's module links system libraries that are not here: {', '.join(lacking)}. Install them with")
+        print(f"    sudo {' '.join(install)}")
+        print("Until then no scene.blend is made, and the tests that use Blender's module are skipped.", flush=True)
+    return lacking
+
+
+def missing_libraries(root: Path) -> list[str]:
+    """Ask the linker which system libraries the bpy package in .venv links and does not find."""
+    modules = list((root / ".venv").glob("lib/python*/site-packages/bpy/__init__*.so"))
+    if not modules or not sys.platform.startswith("linux") or not shutil.which("ldd"):
+        return []
+    answer = subprocess.run(
+        ["ldd", str(modules[0])], capture_output=True, text=True, env=environment() | {"LC_ALL": "C"}
+    )
+    return sorted(set(re.findall(r"^\s*(\S+) => not found", answer.stdout, re.MULTILINE)))
+
+
+# The extension
+
+
+def manifest(root: Path) -> dict:
+    """Read blender_manifest.toml, the only place where the version is written."""
+    import tomllib
+
+    return tomllib.loads((root / "blender_manifest.toml").read_text(encoding="utf-8"))
+
+
+def make_zip(root: Path) -> Path:
+    """Pack the extension for Blender; the same files give the same bytes."""
+    facts = manifest(root)
+    if not list((root / "backend" / "embedded" / "weights").rglob("*.safetensors")):
+        sys.exit(
+            "backend/embedded/weights holds no .safetensors file, and the backend cannot do without. Restore them."
+        )
+    files = [root / "LICENSE", root / "blender_manifest.toml"]
+    files += [path for folder in ("addon", "backend") for path in (root / folder).rglob("*") if is_shipped(path, root)]
+    contents = {path.relative_to(root).as_posix(): path.read_bytes() for path in files}
+    contents["__init__.py"] = f'"""{facts["tagline"]}."""\nfrom .addon import register, unregister\n'.encode()
+    target = root / "dist" / f"{facts['id']}-{facts['version']}.zip"
+    target.parent.mkdir(exist_ok=True)
+    partial = target.with_suffix(".partial")
+    with zipfile.ZipFile(partial, "w") as archive:
+        for name in sorted(contents):
+            entry = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
+            entry.create_system, entry.external_attr = 3, 0o644 << 16  # the same on every system that packs
+            archive.writestr(entry, contents[name], zipfile.ZIP_DEFLATED, compresslevel=9)
+    partial.replace(target)
+    return target
+
+
+def is_shipped(path: Path, root: Path) -> bool:
+    """Whether a file under addon/ or backend/ goes into the extension: no caches, no hidden files, no links."""
+    parts = path.relative_to(root).parts
+    hidden = any(part.startswith(".") or part == "__pycache__" for part in parts)
+    return path.is_file() and not path.is_symlink() and not hidden and path.suffix != ".pyc"
+
+
+# Small things
+
+
+def run(root: Path, *command: "str | Path") -> int:
+    """Run a command in the repository's root and return its exit status; it shares this terminal."""
+    sys.stdout.flush()
+    return subprocess.run([str(part) for part in command], cwd=root, env=environment()).returncode
+
+
+def environment() -> dict[str, str]:
+    """Copy this process's environment without what would lead another Python to the wrong packages."""
+    dropped = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "__PYVENV_LAUNCHER__")
+    return {name: value for name, value in os.environ.items() if name not in dropped} | {"PYTHONUTF8": "1"}
+
+
+def remove(folder: Path) -> None:
+    """Remove a folder with all it holds, if it is there."""
+    if folder.exists():
+        shutil.rmtree(folder)
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit("Stopped.")

@@ -1,0 +1,57 @@
+"""What all tests share: skipping by marker with a printed reason, and the program named by BLENDER."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+
+def has_cuda() -> bool:
+    """Whether torch sees a CUDA device."""
+    import torch
+
+    return torch.cuda.is_available()
+
+
+def real_blender() -> str | None:
+    """Return the Blender that BLENDER names, or None where it names none that can be run."""
+    return shutil.which(os.environ.get("BLENDER", ""))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip what this machine cannot run, with the reason and what would make it run."""
+    reasons = {}
+    if any(item.get_closest_marker("gpu") for item in items) and not has_cuda():
+        reasons["gpu"] = "needs a CUDA device, and torch sees none"
+    if not real_blender():
+        named = os.environ.get("BLENDER")
+        found = f"BLENDER={named} is no program" if named else "BLENDER is not set"
+        reasons["blender"] = f"needs a real Blender, and {found}; run with BLENDER=/path/to/blender"
+    for item in items:
+        for marker, reason in reasons.items():
+            if item.get_closest_marker(marker):
+                item.add_marker(pytest.mark.skip(reason=reason))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print how many tests were skipped for each reason, above pytest's closing line."""
+    counts: dict[str, int] = {}
+    for report in terminalreporter.stats.get("skipped", []):
+        reason = str(report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr)
+        reason = reason.removeprefix("Skipped: ")
+        counts[reason] = counts.get(reason, 0) + 1
+    if counts:
+        terminalreporter.section("skipped")
+    for reason, count in sorted(counts.items()):
+        terminalreporter.write_line(f"{count} {'test' if count == 1 else 'tests'}: {reason}")
+
+
+@pytest.fixture
+def blender() -> Path:
+    """The real Blender that BLENDER names; only for tests marked `blender`."""
+    program = real_blender()
+    assert program is not None, "a test that takes this fixture is marked `blender`, and so is skipped without one"
+    return Path(program)
