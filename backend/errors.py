@@ -1,0 +1,63 @@
+"""What can go wrong that a user can act on: each error has a sentence and a remedy, which become the last event.
+
+BackendError             exit code 1
+  BadInput               exit code 2: the request, a picture or the folder is wrong
+    EmptyMask
+  UnfitEnvironment       exit code 3: the machine lacks something
+    OutOfMemory, MissingModel
+JobLeft                  not an error: how a job leaves early, through every `except Exception` on its way
+  JobCancelled, JobInterrupted, JobStopped
+"""
+
+from __future__ import annotations
+
+
+class BackendError(Exception):
+    """Say in one sentence what is wrong, with the number that matters, and in `hint` what to do."""
+
+    exit_code = 1
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class BadInput(BackendError):
+    """What was given cannot be used."""
+
+    exit_code = 2
+
+
+class EmptyMask(BadInput):
+    """No subject can be told from the background."""
+
+
+class UnfitEnvironment(BackendError):
+    """The machine, its drivers or the installed packages do not do."""
+
+    exit_code = 3
+
+
+class OutOfMemory(UnfitEnvironment):
+    """The memory of the machine or of the GPU did not suffice."""
+
+
+class MissingModel(UnfitEnvironment):
+    """A pretrained model is not on this machine."""
+
+
+class JobLeft(BaseException):
+    """Leave the job from the depth of a stage. Not an Exception, so that no fallback on the way swallows it."""
+
+
+class JobCancelled(JobLeft):
+    """The user does not want the result any more."""
+
+
+class JobInterrupted(JobLeft):
+    """The process must go; the job can be resumed. Its argument is the reason."""
+
+
+class JobStopped(JobLeft):
+    """The stage after which the request wants to stop is done. Its argument is the stage's name."""

@@ -1,0 +1,52 @@
+"""What this machine and this installation have, and how torch should use them. Importing this imports nothing heavy."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent  # of the repository, or of the installed extension
+
+
+def maquette_version() -> str:
+    """Return the version in blender_manifest.toml, the only place where it is written."""
+    with (ROOT / "blender_manifest.toml").open("rb") as file:
+        return tomllib.load(file)["version"]
+
+
+def prepare_torch(threads: int) -> None:
+    """Give torch (and numba, should it be loaded) this many threads, 0 for every core, and deterministic kernels."""
+    import torch
+
+    threads = threads or available_threads()
+    torch.set_num_threads(threads)
+    numba: Any = sys.modules.get("numba")
+    if numba is None:
+        os.environ["NUMBA_NUM_THREADS"] = str(threads)
+    else:
+        numba.set_num_threads(min(threads, numba.config.NUMBA_NUM_THREADS))
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.utils.deterministic.fill_uninitialized_memory = False  # a debugging aid that costs a pass over each tensor
+
+
+def available_threads() -> int:
+    """Return the number of cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def peak_memory_bytes() -> int:
+    """Return the most memory that this process held: on the GPU if it uses one, else in RAM; 0 where nobody knows."""
+    import torch
+
+    if torch.cuda.is_available() and torch.cuda.is_initialized():
+        return torch.cuda.max_memory_allocated()
+    if sys.platform == "win32":
+        return 0
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024

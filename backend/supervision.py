@@ -1,0 +1,201 @@
+"""The process around a job: its standard streams, the wishes of whoever started it, and the lock on the folder."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import FrameType
+from typing import BinaryIO, NamedTuple, TextIO
+
+from backend.errors import BackendError
+
+LOCK_FILE = ".lock"
+LOCK_BYTE = 1 << 20  # far behind the text of the file, because Windows lets nobody read a locked byte
+
+
+class Streams(NamedTuple):
+    """The three standard streams as they were before `reserve_streams`."""
+
+    commands: int  # a file descriptor, for os.read: a buffered reader would hold its lock while Python shuts down
+    events: BinaryIO
+    console: TextIO
+
+
+def reserve_streams() -> Streams:
+    """Keep stdin, stdout and stderr for ourselves; whatever libraries print to stdout goes to stderr from now on.
+
+    Call it before anything heavy is imported: C++ and child processes know only the numbers 0, 1 and 2.
+    """
+    sys.stdout.flush()
+    commands, events, console = os.dup(0), os.dup(1), os.dup(2)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    os.dup2(2, 1)
+    return Streams(
+        commands,
+        os.fdopen(events, "wb"),
+        os.fdopen(console, "w", encoding="utf-8", errors="replace", buffering=1),
+    )
+
+
+@contextlib.contextmanager
+def output_to(path: Path) -> Iterator[None]:
+    """Append everything that this process and its children print to a file, for as long as the block runs."""
+    kept = os.dup(1), os.dup(2)
+    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    try:
+        _redirect(file, file)
+        yield
+    finally:
+        _redirect(*kept)
+        for descriptor in (file, *kept):
+            os.close(descriptor)
+
+
+def _redirect(output: int, error: int) -> None:
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.dup2(output, 1)
+    os.dup2(error, 2)
+
+
+class Control:
+    """What the outside wants of the running job: written by the stdin thread and by signals, read between steps."""
+
+    def __init__(self, job: str = "") -> None:
+        self.job = job  # the folder's name, which a command without a name means
+        self.interrupted = ""  # why the process should leave; empty while it should not
+        self._cancelled: set[str] = set()
+        self._finished: set[str] = set()
+
+    def cancel(self, job: str = "") -> None:
+        """Give up a job: the named one, even before its turn, or the running one."""
+        self._cancelled.add(job or self.job)
+
+    def finish(self, job: str = "") -> None:
+        """Make the steps of a job end early."""
+        self._finished.add(job or self.job)
+
+    def interrupt(self, reason: str) -> None:
+        """Make the process leave; the first reason counts."""
+        self.interrupted = self.interrupted or reason
+
+    @property
+    def is_cancelled(self) -> bool:
+        """Say whether the running job should be given up."""
+        return self.job in self._cancelled
+
+    @property
+    def is_finishing(self) -> bool:
+        """Say whether the running job should end with what it has."""
+        return self.job in self._finished
+
+
+def heed_signals(control: Control) -> None:
+    """Let the first SIGINT or SIGTERM interrupt the run at its next step, and a second one at once."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        if control.interrupted:
+            raise KeyboardInterrupt
+        control.interrupt(f"the process received {signal.Signals(number).name}")
+
+    signal.signal(signal.SIGINT, interrupt)
+    signal.signal(signal.SIGTERM, interrupt)
+
+
+def listen(commands: int, obey: Callable[[bytes], None], parent_gone: Callable[[], None]) -> None:
+    """Call `obey` with every line that comes in on a file descriptor and `parent_gone` at its end, in a thread."""
+
+    def read() -> None:
+        rest = b""
+        while chunk := os.read(commands, 4096):
+            *lines, rest = (rest + chunk).split(b"\n")
+            rest = rest[-(1 << 20) :]
+            for line in lines:
+                obey(line)
+        parent_gone()
+
+    threading.Thread(target=read, name="commands", daemon=True).start()
+
+
+class Outbox:
+    """Where the lines of one job go: its events file, and a stream if anybody reads it. The last line closes it."""
+
+    def __init__(self, file: Path, stream: BinaryIO | None, control: Control) -> None:
+        self._file = file.open("ab")
+        self._stream = stream
+        self._control = control
+        self._lock = threading.Lock()
+
+    def send(self, line: str, *, last: bool = False) -> None:
+        """Write one line at once; do nothing after the last one."""
+        with self._lock:
+            if self._file.closed:
+                return
+            self._file.write(line.encode())
+            self._file.flush()
+            if self._stream is not None:
+                try:
+                    self._stream.write(line.encode())
+                    self._stream.flush()
+                except OSError:  # nobody reads any more
+                    self._stream = None
+                    self._control.interrupt("the program that reads the events is gone")
+            if last:
+                self._file.close()
+
+
+@contextlib.contextmanager
+def folder_lock(folder: Path, patience_seconds: float = 1.0) -> Iterator[None]:
+    """Hold a job folder until the block or the process ends, however that dies. Raises BackendError if it is held.
+
+    The patience covers other programs that only look whether it is held.
+    """
+    descriptor = os.open(folder / LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        end = time.monotonic() + patience_seconds
+        while not _try_lock(descriptor):
+            if time.monotonic() > end:
+                holder = os.read(descriptor, 32).decode("ascii", "replace").strip()
+                raise BackendError(
+                    f"Another process (number {holder}) is running the job {folder.name}.",
+                    "Wait for it, or end it; a job is run by one process at a time.",
+                )
+            time.sleep(0.05)
+        os.truncate(descriptor, 0)
+        os.write(descriptor, f"{os.getpid()}\n".encode())
+        yield
+    finally:
+        os.close(descriptor)
+
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _try_lock(descriptor: int) -> bool:
+        os.lseek(descriptor, LOCK_BYTE, os.SEEK_SET)
+        try:
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+            return True
+        except OSError:
+            return False
+        finally:
+            os.lseek(descriptor, 0, os.SEEK_SET)
+
+else:
+    import fcntl
+
+    def _try_lock(descriptor: int) -> bool:
+        # lockf, not flock: a child that was forked and outlives us must not go on holding the folder.
+        try:
+            fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, LOCK_BYTE)
+            return True
+        except (BlockingIOError, PermissionError):
+            return False
