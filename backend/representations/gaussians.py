@@ -1,0 +1,178 @@
+"""3D Gaussians: the parameters that are optimised, what they mean, and how to start them from points.
+
+Source: Kerbl et al., 3D Gaussian Splatting, 2023, sections 4-5; conventions of gsplat and of the 3DGS PLY files.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+
+import torch
+from torch import Tensor
+
+# Real spherical harmonics, degrees 0 to 3, with the signs of 3DGS (Condon-Shortley phase included).
+_SH0 = 0.5 * math.sqrt(1 / math.pi)
+_SH1 = math.sqrt(3 / (4 * math.pi))
+_SH2 = (0.5 * math.sqrt(15 / math.pi), 0.25 * math.sqrt(5 / math.pi), 0.25 * math.sqrt(15 / math.pi))
+_SH3 = (
+    0.25 * math.sqrt(35 / (2 * math.pi)),
+    0.5 * math.sqrt(105 / math.pi),
+    0.25 * math.sqrt(21 / (2 * math.pi)),
+    0.25 * math.sqrt(7 / math.pi),
+    0.25 * math.sqrt(105 / math.pi),
+)
+
+
+@dataclass
+class Gaussians:
+    """N Gaussians in world space, stored before their activations, so that every value is allowed."""
+
+    means: Tensor  # [N, 3]
+    log_scales: Tensor  # [N, 3], natural logarithm of the standard deviations
+    quaternions: Tensor  # [N, 4], w x y z, of any length
+    opacity_logits: Tensor  # [N]
+    sh: Tensor  # [N, K, 3], K = 1, 4, 9 or 16; rgb = max(0, 0.5 + SH)
+
+    def __post_init__(self) -> None:
+        count = len(self.means)
+        shapes = [tuple(value.shape) for value in self.parameters().values()]
+        assert shapes[:4] == [(count, 3), (count, 3), (count, 4), (count,)], shapes
+        assert self.sh.ndim == 3 and self.sh.shape[::2] == (count, 3) and self.sh.shape[1] in (1, 4, 9, 16), shapes[4]
+
+    def __len__(self) -> int:
+        return len(self.means)
+
+    @property
+    def scales(self) -> Tensor:
+        """Return the standard deviations along the own axes, [N, 3]."""
+        return self.log_scales.exp()
+
+    @property
+    def opacities(self) -> Tensor:
+        """Return the opacities in (0, 1), [N]."""
+        return self.opacity_logits.sigmoid()
+
+    @property
+    def rotations(self) -> Tensor:
+        """Return the rotation matrices, [N, 3, 3]; their columns are the own axes in world space."""
+        return rotations_from_quaternions(self.quaternions)
+
+    @property
+    def base_colours(self) -> Tensor:
+        """Return the rgb without its view-dependent part, [N, 3], at least 0."""
+        return (0.5 + _SH0 * self.sh[:, 0]).clamp_min(0.0)
+
+    def colours(self, camera_positions: Tensor) -> Tensor:
+        """Return rgb as seen from camera positions [B, 3]: [B, N, 3], or [1, N, 3] where the view does not matter."""
+        if self.sh.shape[1] == 1:
+            return self.base_colours[None]
+        directions = self.means - camera_positions[:, None]  # [B, N, 3]
+        return (0.5 + spherical_harmonics(directions, self.sh)).clamp_min(0.0)
+
+    def parameters(self) -> dict[str, Tensor]:
+        """Return the tensors by name, not copied."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+    def requires_grad_(self, wanted: bool = True) -> Gaussians:
+        """Make the parameters leaves that collect gradients (or not); return self."""
+        for name, value in self.parameters().items():
+            setattr(self, name, value.detach().requires_grad_(wanted))
+        return self
+
+    def to(self, device: torch.device | str) -> Gaussians:
+        """Return the Gaussians on another device, detached from any graph."""
+        return Gaussians(**{name: value.detach().to(device) for name, value in self.parameters().items()})
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Return copies of the parameters by name."""
+        return {name: value.detach().clone() for name, value in self.parameters().items()}
+
+    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
+        """Take over the parameters of a state_dict, whatever their number N; raises ValueError for missing names."""
+        missing = [name for name in self.parameters() if name not in state]
+        if missing:
+            raise ValueError(f"The saved Gaussians lack {', '.join(missing)}: the checkpoint is of something else.")
+        for name, value in self.parameters().items():
+            loaded = state[name].to(device=value.device, dtype=value.dtype, copy=True)
+            setattr(self, name, loaded.requires_grad_(value.requires_grad))
+        self.__post_init__()
+
+
+def gaussians_from_points(
+    points: Tensor, colours: Tensor, *, opacity: float = 0.1, scale: float = 1.0, sh_degree: int = 0
+) -> Gaussians:
+    """Start round Gaussians at points [N, 3] with rgb colours [N, 3] in [0, 1].
+
+    Their size is the mean distance to the three nearest points, times `scale`.
+    Source: Kerbl et al. 2023, section 5.1.
+    """
+    if len(points) < 4:
+        raise ValueError(f"{len(points)} points are too few to start from: at least 4 are needed.")
+    size = scale * mean_neighbour_distance(points)
+    sh = torch.zeros(len(points), (sh_degree + 1) ** 2, 3, dtype=points.dtype, device=points.device)
+    sh[:, 0] = (colours - 0.5) / _SH0
+    quaternions = torch.zeros(len(points), 4, dtype=points.dtype, device=points.device)
+    quaternions[:, 0] = 1.0
+    logit = math.log(opacity / (1.0 - opacity))
+    return Gaussians(
+        means=points.clone(),
+        log_scales=size.log()[:, None].repeat(1, 3),
+        quaternions=quaternions,
+        opacity_logits=torch.full_like(size, logit),
+        sh=sh,
+    )
+
+
+def mean_neighbour_distance(points: Tensor, neighbours: int = 3) -> Tensor:
+    """Return the mean distance of each point [N, 3] to its nearest others, [N], at least 1e-6."""
+    from scipy.spatial import cKDTree  # here, because the import takes a quarter of a second
+
+    flat = points.detach().cpu().double().numpy()
+    distances, _ = cKDTree(flat).query(flat, k=neighbours + 1)
+    return torch.as_tensor(distances[:, 1:].mean(1)).clamp_min(1e-6).to(points)
+
+
+def ball_of_points(count: int, radius: float, generator: torch.Generator) -> Tensor:
+    """Draw points uniformly from a ball about the origin, [N, 3]."""
+    directions = torch.nn.functional.normalize(torch.randn(count, 3, generator=generator), dim=-1)
+    return radius * torch.rand(count, 1, generator=generator) ** (1 / 3) * directions
+
+
+def rotations_from_quaternions(quaternions: Tensor) -> Tensor:
+    """Return the rotation matrices of quaternions [..., 4] (w, x, y, z, of any length), [..., 3, 3]."""
+    w, x, y, z = torch.nn.functional.normalize(quaternions, dim=-1).unbind(-1)
+    entries = [
+        1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y),
+        2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x),
+        2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y),
+    ]  # fmt: skip
+    return torch.stack(entries, dim=-1).unflatten(-1, (3, 3))
+
+
+def spherical_harmonics(directions: Tensor, coefficients: Tensor) -> Tensor:
+    """Evaluate real spherical harmonics with coefficients [N, K, 3] in directions [..., N, 3] of any length: [..., N, 3].
+
+    Source: Green, Spherical Harmonic Lighting, 2003, appendix; signs as in 3DGS.
+    """
+    count = coefficients.shape[-2]
+    x, y, z = torch.nn.functional.normalize(directions, dim=-1).unbind(-1)
+    basis = [torch.full_like(x, _SH0)]
+    if count > 1:
+        basis += [-_SH1 * y, _SH1 * z, -_SH1 * x]
+    if count > 4:
+        a, b, c = _SH2
+        basis += [a * x * y, -a * y * z, b * (3 * z * z - 1), -a * x * z, c * (x * x - y * y)]
+    if count > 9:
+        a, b, c, d, e = _SH3
+        basis += [
+            -a * y * (3 * x * x - y * y),
+            b * x * y * z,
+            -c * y * (5 * z * z - 1),
+            d * z * (5 * z * z - 3),
+            -c * x * (5 * z * z - 1),
+            e * z * (x * x - y * y),
+            -a * x * (x * x - 3 * y * y),
+        ]
+    return torch.einsum("...nk,nkc->...nc", torch.stack(basis, dim=-1), coefficients)
