@@ -258,17 +258,18 @@ def install_packages(root: Path, python: Path) -> None:
 
 def follow(pip: "subprocess.Popen[bytes]", log: Path, root: Path) -> None:
     """Show what pip is at until it ends: first packages found and fetched, then packages installed."""
-    total = sum("==" in line for name in LOCKS for line in (root / name).read_text(encoding="utf-8").splitlines())
+    pins = sum("==" in line for name in LOCKS for line in (root / name).read_text(encoding="utf-8").splitlines())
     started, shown, terminal = time.monotonic(), -10.0, sys.stdout.isatty()
     while pip.poll() is None:
         time.sleep(0.5)
         text = log.read_text(encoding="utf-8", errors="replace")
-        if "Installing collected packages" in text:
-            what = "installing"
+        chosen = re.search(r"^Installing collected packages: (.*)$", text, re.MULTILINE)
+        if chosen:
+            what, total = "installing", chosen[1].count(",") + 1
             done = sum(1 for _ in (root / ".venv").glob("[Ll]ib/**/site-packages/*.dist-info"))
         else:
             fetched = re.findall(r"^Collecting (\S+)", text, re.MULTILINE)
-            what, done = f"fetching {fetched[-1] if fetched else ''}", len(fetched)
+            what, total, done = f"fetching {fetched[-1] if fetched else ''}", pins, len(fetched)
         done, seconds = min(done, total), time.monotonic() - started
         line = f"[{'#' * (20 * done // total):<20}] {done}/{total}  {seconds:.0f} s  {what}"
         if terminal or seconds - shown >= 10:
