@@ -1,0 +1,200 @@
+"""Draw textured meshes on the CPU: previews, turntables, silhouettes, and texture baking's own lookups.
+
+One numba kernel fills triangles, in images with a depth test and in texture space without. Rows are split into bands;
+one thread owns a band and goes through the triangles in order, so the bytes do not depend on threads.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numba
+import numpy as np
+import torch
+
+from backend.cameras import Cameras, orbit
+from backend.representations.mesh import Mesh, vertex_normals
+
+BANDS = 16
+NEAR = 1e-3
+
+
+@dataclass(frozen=True)
+class Fragments:
+    """What the nearest triangle is at each pixel of one image."""
+
+    face: np.ndarray  # [H, W] int64, -1 where there is none
+    barycentric: np.ndarray  # [H, W, 3] float32, perspective-correct, 0 where there is none
+    depth: np.ndarray  # [H, W] float32, camera z, 0 where there is none
+
+
+@dataclass(frozen=True)
+class MeshRendering:
+    """Images of a mesh."""
+
+    rgb: torch.Tensor  # [B, H, W, 3] sRGB in [0, 1], composited on the background
+    alpha: torch.Tensor  # [B, H, W, 1] coverage in [0, 1]
+    depth: torch.Tensor  # [B, H, W, 1] camera z, 0 where alpha is 0
+    normal: torch.Tensor  # [B, H, W, 3] world space, unit length, 0 where alpha is 0
+
+
+def rasterise(mesh: Mesh, camera: Cameras) -> Fragments:
+    """Find the nearest triangle at each pixel centre of one camera. Triangles that reach behind it are left out."""
+    if len(camera) != 1:
+        raise ValueError(f"rasterise takes one camera, not {len(camera)}")
+    world_to_camera = camera.world_to_camera[0].double().numpy()
+    positions = mesh.vertices.double().numpy() @ world_to_camera[:3, :3].T + world_to_camera[:3, 3]  # [V, 3]
+    pixels = positions @ camera.intrinsics[0].double().numpy().T  # [V, 3], homogeneous
+    in_front = positions[:, 2] > NEAR
+    nearness = np.where(in_front, 1.0 / np.where(in_front, positions[:, 2], 1.0), 0.0)
+    corners = np.stack([pixels[:, 0] * nearness, pixels[:, 1] * nearness, nearness], axis=-1)  # [V, 3]
+    return _fragments(corners, mesh.faces.numpy(), camera.height, camera.width)
+
+
+def rasterise_uv(mesh: Mesh, size: int) -> Fragments:
+    """Find the triangle at each texel centre of a square texture; where charts overlap the first face wins."""
+    if mesh.uv is None:
+        raise ValueError("the mesh has no texture coordinates: unwrap it first")
+    corners = np.concatenate([mesh.uv.double().numpy() * size, np.ones((len(mesh.uv), 1))], axis=1)
+    return _fragments(corners, mesh.faces.numpy(), size, size)
+
+
+def interpolate(fragments: Fragments, faces: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
+    """Interpolate vertex values [V, C] at the covered pixels, in row order: [P, C]."""
+    covered = fragments.face >= 0
+    corners = faces[torch.from_numpy(fragments.face[covered])]  # [P, 3]
+    weights = torch.from_numpy(fragments.barycentric[covered])  # [P, 3]
+    return (values[corners] * weights[..., None]).sum(dim=1)
+
+
+def sample_texture(texture: torch.Tensor, uv: torch.Tensor) -> torch.Tensor:
+    """Read a texture [H, W, C] at uv [..., 2] (v down) with bilinear interpolation between texel centres: [..., C]."""
+    height, width = texture.shape[:2]
+    x = (uv[..., 0] * width - 0.5).clamp(0, width - 1)
+    y = (uv[..., 1] * height - 0.5).clamp(0, height - 1)
+    left, top = x.floor().long().clamp(max=max(width - 2, 0)), y.floor().long().clamp(max=max(height - 2, 0))
+    right, bottom = (left + 1).clamp(max=width - 1), (top + 1).clamp(max=height - 1)
+    along, down = (x - left)[..., None], (y - top)[..., None]
+    upper = texture[top, left] * (1 - along) + texture[top, right] * along
+    lower = texture[bottom, left] * (1 - along) + texture[bottom, right] * along
+    return upper * (1 - down) + lower * down
+
+
+def render_mesh(
+    mesh: Mesh,
+    cameras: Cameras,
+    *,
+    background: tuple[float, float, float] = (1.0, 1.0, 1.0),
+    shading: float = 0.0,
+    samples: int = 2,
+) -> MeshRendering:
+    """Draw a mesh with its texture (grey without one), `samples` x `samples` times per pixel.
+
+    `shading` darkens what turns away from the camera: 0 shows the bare texture, 1 is a light at the camera.
+    """
+    intrinsics = cameras.intrinsics.clone()
+    intrinsics[:, :2] *= samples
+    fine = Cameras(cameras.camera_to_world, intrinsics, cameras.width * samples, cameras.height * samples)
+    normals = vertex_normals(mesh)
+    views = [_draw(mesh, normals, camera, shading) for camera in fine]
+    rgb, alpha, depth, normal = (torch.stack(images) for images in zip(*views, strict=True))  # [B, sH, sW, C]
+    weight = _shrink(alpha, samples)
+    shown = weight.clamp(min=1e-6)
+    mixed = _shrink(rgb * alpha, samples) + (1 - weight) * torch.tensor(background)
+    return MeshRendering(
+        rgb=mixed.clamp(0, 1),
+        alpha=weight,
+        depth=_shrink(depth * alpha, samples) / shown,
+        normal=torch.nn.functional.normalize(_shrink(normal * alpha, samples), dim=-1),
+    )
+
+
+def turntable(
+    mesh: Mesh, *, frames: int = 36, size: int = 256, elevation_degrees: float = 15.0, shading: float = 0.35
+) -> torch.Tensor:
+    """Draw a turn around the object that starts at its front: [frames, size, size, 3]."""
+    azimuths = [360.0 * frame / frames for frame in range(frames)]
+    return render_mesh(mesh, orbit(azimuths, elevation_degrees, size=size), shading=shading).rgb
+
+
+def silhouette_iou(alpha: torch.Tensor, reference: torch.Tensor) -> torch.Tensor:
+    """Return the intersection over union [B] of two stacks of masks [B, H, W, 1], cut at one half; 1 if empty."""
+    one, other = (alpha > 0.5).flatten(1), (reference > 0.5).flatten(1)
+    union = (one | other).sum(dim=1)
+    return torch.where(
+        union > 0, (one & other).sum(dim=1) / union.clamp(min=1), torch.ones_like(union, dtype=torch.float)
+    )
+
+
+def _draw(
+    mesh: Mesh, normals: torch.Tensor, camera: Cameras, shading: float
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+    fragments = rasterise(mesh, camera)
+    covered = torch.from_numpy(fragments.face >= 0)  # [H, W]
+    shape = covered.shape
+    position = interpolate(fragments, mesh.faces, mesh.vertices)  # [P, 3]
+    normal_here = torch.nn.functional.normalize(interpolate(fragments, mesh.faces, normals), dim=-1)
+    towards_camera = torch.nn.functional.normalize(camera.position - position, dim=-1)
+    facing = (normal_here * towards_camera).sum(dim=-1, keepdim=True).clamp(min=0)
+    if mesh.uv is not None and mesh.texture is not None:
+        colour = sample_texture(mesh.texture, interpolate(fragments, mesh.faces, mesh.uv))
+    else:
+        colour = torch.full_like(position, 0.7)
+    rgb, normal = torch.zeros(*shape, 3), torch.zeros(*shape, 3)
+    rgb[covered] = colour * (1 - shading + shading * facing)
+    normal[covered] = normal_here
+    return rgb, covered[..., None].float(), torch.from_numpy(fragments.depth)[..., None], normal
+
+
+def _shrink(images: torch.Tensor, samples: int) -> torch.Tensor:
+    """Average blocks of pixels, [B, sH, sW, C] -> [B, H, W, C]."""
+    count, height, width, channels = images.shape
+    blocks = images.reshape(count, height // samples, samples, width // samples, samples, channels)
+    return blocks.mean(dim=(2, 4))
+
+
+def _fragments(corners: np.ndarray, faces: np.ndarray, height: int, width: int) -> Fragments:
+    face = np.full((height, width), -1, dtype=np.int64)
+    barycentric = np.zeros((height, width, 3), dtype=np.float32)
+    nearness = np.zeros((height, width))
+    _fill(np.ascontiguousarray(corners), np.ascontiguousarray(faces), face, barycentric, nearness)
+    depth = np.where(face >= 0, 1.0 / np.where(face >= 0, nearness, 1.0), 0.0).astype(np.float32)
+    return Fragments(face, barycentric, depth)
+
+
+@numba.njit(parallel=True, cache=True)
+def _fill(corners, faces, face, barycentric, nearness):  # type: ignore[no-untyped-def]
+    """Fill triangles given as vertices (x, y in pixels, 1 / z): 1 / z is linear in the image, and greater is nearer."""
+    height, width = face.shape
+    for band in numba.prange(BANDS):
+        top, bottom = band * height // BANDS, (band + 1) * height // BANDS
+        for f in range(len(faces)):
+            ax, ay, an = corners[faces[f, 0], 0], corners[faces[f, 0], 1], corners[faces[f, 0], 2]
+            bx, by, bn = corners[faces[f, 1], 0], corners[faces[f, 1], 1], corners[faces[f, 1], 2]
+            cx, cy, cn = corners[faces[f, 2], 0], corners[faces[f, 2], 1], corners[faces[f, 2], 2]
+            if an <= 0 or bn <= 0 or cn <= 0:
+                continue
+            twice_area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
+            if twice_area == 0:
+                continue
+            first_row = max(top, int(np.floor(min(ay, by, cy) - 0.5)))
+            last_row = min(bottom - 1, int(np.ceil(max(ay, by, cy) - 0.5)))
+            first_column = max(0, int(np.floor(min(ax, bx, cx) - 0.5)))
+            last_column = min(width - 1, int(np.ceil(max(ax, bx, cx) - 0.5)))
+            for row in range(first_row, last_row + 1):
+                y = row + 0.5
+                for column in range(first_column, last_column + 1):
+                    x = column + 0.5
+                    a = ((bx - x) * (cy - y) - (by - y) * (cx - x)) / twice_area
+                    b = ((cx - x) * (ay - y) - (cy - y) * (ax - x)) / twice_area
+                    c = 1.0 - a - b
+                    # A hair of tolerance: a pixel centre on a shared edge must not fall between both triangles.
+                    if a < -1e-9 or b < -1e-9 or c < -1e-9:
+                        continue
+                    near = a * an + b * bn + c * cn
+                    if near > nearness[row, column]:
+                        nearness[row, column] = near
+                        face[row, column] = f
+                        barycentric[row, column, 0] = a * an / near
+                        barycentric[row, column, 1] = b * bn / near
+                        barycentric[row, column, 2] = c * cn / near
