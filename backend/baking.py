@@ -1,0 +1,148 @@
+"""Textures for meshes: unwrapping, and baking colours from a field or from views."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import torch
+
+from backend.cameras import Cameras
+from backend.rendering.meshes import interpolate, rasterise, rasterise_uv, sample_texture
+from backend.representations.mesh import Mesh, vertex_normals
+
+CHUNK = 262_144  # texels asked of a colour field at a time
+GUTTER = 4  # texels between charts: bilinear sampling and two mip levels stay within a chart's padding
+PADDING = 16  # texels around a chart that take its border colour
+
+
+def unwrap(mesh: Mesh, *, size: int = 1024) -> Mesh:
+    """Cut a mesh into charts and lay them out for a texture of `size` texels; vertices on seams are duplicated.
+
+    Raises ValueError for a mesh without faces.
+    """
+    import xatlas
+
+    if len(mesh.faces) == 0:
+        raise ValueError("a mesh of 0 faces cannot be unwrapped")
+    atlas = xatlas.Atlas()
+    atlas.add_mesh(mesh.vertices.numpy(), mesh.faces.numpy().astype(np.uint32), vertex_normals(mesh).numpy())
+    charts, packing = xatlas.ChartOptions(), xatlas.PackOptions()
+    charts.max_iterations = 1  # more make rounder charts, and take several times as long
+    packing.resolution = size
+    packing.padding = GUTTER
+    atlas.generate(charts, packing)
+    origin, faces, uv = atlas[0]
+    return Mesh(
+        vertices=mesh.vertices[torch.from_numpy(origin.astype(np.int64))],
+        faces=torch.from_numpy(faces.astype(np.int64)),
+        uv=torch.from_numpy(np.ascontiguousarray(uv, dtype=np.float32)).clamp(0, 1),
+    )
+
+
+def bake_texture(
+    mesh: Mesh,
+    colour: Callable[[torch.Tensor, torch.Tensor], torch.Tensor],
+    size: int = 1024,
+    *,
+    padding: int = PADDING,
+) -> Mesh:
+    """Fill the texture of an unwrapped mesh from a function (points [M, 3], unit normals [M, 3]) -> sRGB [M, 3].
+
+    Normals point outwards. Texels within `padding` of a chart repeat its border, so that no seam shows; the rest is the
+    mean colour. Raises ValueError when the mesh is not unwrapped.
+    """
+    fragments = rasterise_uv(mesh, size)
+    points = interpolate(fragments, mesh.faces, mesh.vertices)  # [P, 3]
+    normals = torch.nn.functional.normalize(interpolate(fragments, mesh.faces, vertex_normals(mesh)), dim=-1)
+    chunks = [colour(*chunk) for chunk in zip(points.split(CHUNK), normals.split(CHUNK), strict=True)]
+    covered = torch.from_numpy(fragments.face >= 0)
+    return replace(mesh, texture=pad_seams(torch.cat(chunks), covered, padding))
+
+
+def pad_seams(colours: torch.Tensor, covered: torch.Tensor, padding: int) -> torch.Tensor:
+    """Lay colours [P, 3] out on the covered texels [T, T] and let them grow by `padding` texels: [T, T, 3]."""
+    from scipy import ndimage
+
+    if len(colours) == 0:
+        raise ValueError(f"no texel of a {covered.shape[0]} px texture lies on the mesh: use a larger texture")
+    texture = colours.double().mean(dim=0).float().expand(*covered.shape, 3).clone()
+    texture[covered] = colours.float()
+    distance, nearest = np.empty(covered.shape), np.empty((2, *covered.shape), dtype=np.int32)
+    ndimage.distance_transform_edt(~covered.numpy(), return_indices=True, distances=distance, indices=nearest)
+    ring = torch.from_numpy((distance > 0) & (distance <= padding))
+    rows, columns = (torch.from_numpy(index.astype(np.int64)) for index in nearest)
+    texture[ring] = texture[rows[ring], columns[ring]]
+    return texture.clamp(0, 1)
+
+
+def bake_from_views(
+    mesh: Mesh,
+    cameras: Cameras,
+    images: torch.Tensor,
+    *,
+    alpha: torch.Tensor | None = None,
+    background: tuple[float, float, float] = (0.0, 0.0, 0.0),
+    fill_weight: float = 0.02,
+    min_cosine: float = 0.2,
+    size: int = 1024,
+    padding: int = PADDING,
+) -> Mesh:
+    """Project images [B, H, W, 3] onto an unwrapped mesh: sharper than a field, where a view saw the surface.
+
+    A texel takes the mean of the views that see it unoccluded, weighted with the fourth power of the cosine between its
+    normal and the direction to the camera (zero below `min_cosine`). `alpha` [B, H, W, 1] tells how much of a pixel is
+    the object: the images are then taken as composited on `background`. The mesh's texture so far comes in with
+    `fill_weight`, so it fills what no view saw and hides the borders between views; without one the mean colour does.
+    Raises ValueError when shapes do not fit or no view sees a texel.
+    """
+    if images.shape != (len(cameras), cameras.height, cameras.width, 3):
+        raise ValueError(
+            f"images must be [{len(cameras)}, {cameras.height}, {cameras.width}, 3] as the cameras are, "
+            f"not {list(images.shape)}"
+        )
+    fragments = rasterise_uv(mesh, size)
+    points = interpolate(fragments, mesh.faces, mesh.vertices)  # [P, 3]
+    normals = torch.nn.functional.normalize(interpolate(fragments, mesh.faces, vertex_normals(mesh)), dim=-1)
+    colours, weights = torch.zeros(len(points), 3), torch.zeros(len(points), 1)
+    for view, camera in enumerate(cameras):
+        confidence = torch.ones(*images.shape[1:3], 1) if alpha is None else alpha[view]
+        straight = (images[view] - (1 - confidence) * torch.tensor(background)) / confidence.clamp(min=0.1)
+        rgb, weight = _project(mesh, camera, torch.cat([straight.clamp(0, 1), confidence], dim=-1), points, normals)
+        weight = torch.where(weight > min_cosine, weight, 0.0) ** 4
+        weight = weight * (rgb[:, 3:] > 0.5) * rgb[:, 3:]
+        colours += weight * rgb[:, :3]
+        weights += weight
+    if not bool((weights > 0).any()):
+        raise ValueError(
+            f"none of {len(cameras)} views sees any of {len(points)} texels: do the cameras look at the mesh?"
+        )
+    covered = torch.from_numpy(fragments.face >= 0)
+    if mesh.texture is not None:
+        before = sample_texture(mesh.texture, interpolate(fragments, mesh.faces, mesh.uv))  # type: ignore[arg-type]
+    else:
+        before = (colours.sum(dim=0) / weights.sum()).expand_as(colours)
+    mixed = (colours + fill_weight * before) / (weights + fill_weight)
+    return replace(mesh, texture=pad_seams(mixed, covered, padding))
+
+
+def _project(
+    mesh: Mesh, camera: Cameras, image: torch.Tensor, points: torch.Tensor, normals: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Read an image [H, W, C] where points [P, 3] appear: values [P, C], and the cosine [P, 1], 0 if not visible."""
+    world_to_camera = camera.world_to_camera[0]
+    local = points @ world_to_camera[:3, :3].T + world_to_camera[:3, 3]  # [P, 3]
+    depth = local[:, 2:].clamp(min=1e-6)
+    pixels = (local @ camera.intrinsics[0].T)[:, :2] / depth
+    uv = pixels / torch.tensor([camera.width, camera.height])
+    inside = ((uv > 0) & (uv < 1)).all(dim=-1, keepdim=True) & (local[:, 2:] > 0)
+    cosine = (torch.nn.functional.normalize(camera.position - points, dim=-1) * normals).sum(dim=-1, keepdim=True)
+    # The depth changes within a pixel by its width over the cosine: a surface further behind than that is hidden.
+    nearest = torch.from_numpy(rasterise(mesh, camera).depth)[..., None]
+    column = pixels[:, 0].clamp(0, camera.width - 1).long()
+    row = pixels[:, 1].clamp(0, camera.height - 1).long()
+    pixel_width = depth / camera.intrinsics[0, 0, 0]
+    seen = nearest[row, column]
+    visible = inside & (seen > 0) & (depth < seen + 1.5 * pixel_width / cosine.clamp(min=0.1))
+    return sample_texture(image, uv), torch.where(visible, cosine.clamp(min=0), 0.0)
