@@ -1,0 +1,209 @@
+"""Textures: charts, padding, and colours that end up where they belong."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+import pytest
+import torch
+from scipy import ndimage
+
+from backend.baking import bake_from_views, bake_texture, pad_seams, unwrap
+from backend.cameras import Cameras, orbit
+from backend.meshing import mesh_from_field, mesh_from_gaussians
+from backend.rendering.meshes import interpolate, rasterise_uv, render_mesh, sample_texture
+from backend.representations.fields import colour_field
+from backend.representations.mesh import Mesh, is_watertight, vertex_normals, volume
+from tests.backend.gaussian_shapes import BLUE, RED, two_coloured_shell
+
+SIZE = 256
+
+
+def torus(points: torch.Tensor) -> torch.Tensor:
+    ring = points[:, :2].norm(dim=-1) - 0.6
+    return 0.25 - torch.stack([ring, points[:, 2]], dim=-1).norm(dim=-1)
+
+
+@cache
+def torus_mesh() -> Mesh:
+    return mesh_from_field(torus, resolution=48, threshold=0.0, max_faces=3000)
+
+
+@cache
+def unwrapped() -> Mesh:
+    return unwrap(torus_mesh(), size=SIZE)
+
+
+def position_colour(points: torch.Tensor, normals: torch.Tensor) -> torch.Tensor:
+    """The identity as a colour: where a texel lies can be read off it."""
+    return (points + 1) / 2
+
+
+def texels_on(mesh: Mesh, face: int) -> np.ndarray:
+    return rasterise_uv(Mesh(mesh.vertices, mesh.faces[face : face + 1], mesh.uv), SIZE).face >= 0
+
+
+def chart_of_faces(mesh: Mesh) -> np.ndarray:
+    """Number the charts: faces that share a vertex, seams not merged, are in the same one."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    faces = mesh.faces.numpy()
+    start, end = faces.reshape(-1), np.roll(faces, -1, axis=1).reshape(-1)
+    graph = coo_array((np.ones(len(start)), (start, end)), shape=(len(mesh.vertices),) * 2)
+    return connected_components(graph, directed=False)[1][faces[:, 0]]
+
+
+def test_unwrapping_keeps_the_surface() -> None:
+    mesh, before = unwrapped(), torus_mesh()
+    assert mesh.uv is not None
+    assert 0 <= float(mesh.uv.min()) and float(mesh.uv.max()) <= 1
+    assert is_watertight(mesh) and len(mesh.faces) == len(before.faces)
+    assert volume(mesh) == pytest.approx(volume(before), rel=1e-6)
+    assert len(mesh.vertices) > len(before.vertices)  # a torus cannot be laid flat without a seam
+    # The normals do not show the seams.
+    pairs = {tuple(p): n for p, n in zip(before.vertices.tolist(), vertex_normals(before), strict=True)}
+    for position, normal in zip(mesh.vertices.tolist(), vertex_normals(mesh), strict=True):
+        assert torch.allclose(pairs[tuple(position)], normal, atol=1e-5)
+
+
+def test_charts_share_no_texel() -> None:
+    mesh = unwrapped()
+    charts = chart_of_faces(mesh)
+    assert charts.max() > 0
+    owners = np.zeros((SIZE, SIZE), dtype=int)
+    for chart in range(charts.max() + 1):
+        of_chart = Mesh(mesh.vertices, mesh.faces[torch.from_numpy(charts == chart)], mesh.uv)
+        covered = rasterise_uv(of_chart, SIZE).face >= 0
+        owners += ndimage.binary_dilation(covered)  # not even a neighbouring one, which bilinear sampling reads
+    assert owners.max() == 1
+
+
+def test_baked_positions_are_found_where_the_surface_is() -> None:
+    mesh = bake_texture(unwrapped(), position_colour, SIZE)
+    assert mesh.texture is not None and mesh.uv is not None
+    generator = torch.Generator().manual_seed(0)
+    weights = torch.distributions.Dirichlet(torch.ones(3)).sample((5000,))
+    chosen = torch.randint(len(mesh.faces), (5000,), generator=generator)
+    points = (mesh.vertices[mesh.faces[chosen]] * weights[..., None]).sum(dim=1)
+    uv = (mesh.uv[mesh.faces[chosen]] * weights[..., None]).sum(dim=1)
+    error = (sample_texture(mesh.texture, uv) * 2 - 1 - points).norm(dim=-1)
+    # How far it is from one texel to the next on the surface.
+    edges = mesh.vertices[mesh.faces].diff(dim=1).norm(dim=-1) / mesh.uv[mesh.faces].diff(dim=1).norm(dim=-1) / SIZE
+    texel = float(edges.median())
+    assert float(error.mean()) < 0.2 * texel
+    assert float(error.max()) < 1.5 * texel
+
+
+def grown(mask: np.ndarray, texels: int) -> np.ndarray:
+    return np.asarray(ndimage.binary_dilation(mask, structure=np.ones((3, 3)), iterations=texels), dtype=bool)
+
+
+def test_no_background_next_to_a_chart() -> None:
+    marker = torch.tensor([1.0, 0.5, 0.0])
+    covered = rasterise_uv(unwrapped(), SIZE).face >= 0
+    # Half the surface has the marker and half is black, so that the mean, the background, is neither.
+    half = bake_texture(unwrapped(), lambda points, normals: (points[:, :1] > 0).float() * marker, SIZE, padding=2)
+    assert half.texture is not None
+    mean = half.texture[torch.from_numpy(covered)].mean(dim=0)
+    background = (half.texture - mean).abs().amax(dim=-1).numpy() < 1e-4
+    near = grown(covered, 1)
+    assert not (background & near).any()
+    assert background[~grown(covered, 3)].all()
+
+
+def test_padding_repeats_the_nearest_texel() -> None:
+    covered = torch.zeros(1, 8, dtype=torch.bool)
+    covered[0, 2:4] = True
+    texture = pad_seams(torch.tensor([[1.0, 0, 0], [0, 0, 1]]), covered, 2)
+    red, blue, mean = [1.0, 0, 0], [0.0, 0, 1], [0.5, 0, 0.5]
+    assert texture[0].tolist() == [red, red, red, blue, blue, blue, mean, mean]
+
+
+def test_texture_reading_is_bilinear_between_centres_with_v_down() -> None:
+    texture = torch.tensor([[0.0, 1.0], [2.0, 3.0]])[..., None]
+    uv = torch.tensor([[0.25, 0.25], [0.75, 0.25], [0.25, 0.75], [0.5, 0.5], [0.0, 0.0], [1.0, 1.0], [0.5, 0.25]])
+    assert sample_texture(texture, uv)[:, 0].tolist() == pytest.approx([0, 1, 2, 1.5, 0, 3, 0.5])
+
+
+def test_each_side_of_a_two_coloured_ball_has_its_colour() -> None:
+    shell = two_coloured_shell()
+    mesh = unwrap(mesh_from_gaussians(shell, resolution=40, max_faces=2000), size=SIZE)
+    mesh = bake_texture(mesh, colour_field(shell), SIZE)
+    assert mesh.texture is not None and mesh.uv is not None
+    at_vertices = sample_texture(mesh.texture, mesh.uv)
+    for side, colour in ((mesh.vertices[:, 0] > 0.12, RED), (mesh.vertices[:, 0] < -0.12, BLUE)):
+        assert torch.allclose(at_vertices[side], torch.tensor(colour).expand(int(side.sum()), 3), atol=0.03)
+    # Seen from the front (from -Y), +X is on the right.
+    front = render_mesh(mesh, orbit([0.0], 0.0, size=32)).rgb[0]
+    assert torch.allclose(front[16, 22], torch.tensor(RED), atol=0.03)
+    assert torch.allclose(front[16, 9], torch.tensor(BLUE), atol=0.03)
+
+
+def views_of(mesh: Mesh) -> tuple[Cameras, torch.Tensor, torch.Tensor]:
+    cameras = orbit([0.0, 60, 120, 180, 240, 300, 0, 0], [20.0, -20, 20, -20, 20, -20, 80, -80], size=192)
+    drawn = render_mesh(mesh, cameras, background=(0.0, 1.0, 0.0))
+    return cameras, drawn.rgb, drawn.alpha
+
+
+def test_views_bring_the_texture_back() -> None:
+    mesh = bake_texture(unwrapped(), position_colour, SIZE)
+    cameras, images, alpha = views_of(mesh)
+    again = bake_from_views(unwrapped(), cameras, images, alpha=alpha, background=(0.0, 1.0, 0.0), size=SIZE)
+    covered = torch.from_numpy(rasterise_uv(mesh, SIZE).face >= 0)
+    assert mesh.texture is not None and again.texture is not None
+    error = (again.texture - mesh.texture)[covered].abs().amax(dim=-1)
+    assert float(error.median()) < 0.01
+    assert float(error.quantile(0.95)) < 0.06  # what no view sees well has the mean colour
+
+
+def test_a_hidden_surface_keeps_its_texture() -> None:
+    # Two parallel sheets: a camera in front sees the nearer one only.
+    sheet = torch.tensor([[-0.5, 0, -0.5], [0.5, 0, -0.5], [0.5, 0, 0.5], [-0.5, 0, 0.5]])
+    uv = torch.tensor([[0.02, 0.48], [0.48, 0.48], [0.48, 0.02], [0.02, 0.02]])
+    faces = torch.tensor([[0, 1, 2], [0, 2, 3]])
+    mesh = Mesh(
+        vertices=torch.cat([sheet - torch.tensor([0, 0.2, 0]), sheet + torch.tensor([0, 0.2, 0])]),
+        faces=torch.cat([faces, faces + 4]),
+        uv=torch.cat([uv, uv + 0.5]),
+        texture=torch.full((64, 64, 3), 0.5),
+    )
+    camera = orbit([0.0], 0.0, size=64)
+    red = torch.tensor([1.0, 0, 0]).expand(1, 64, 64, 3)
+    baked = bake_from_views(mesh, camera, red, size=64).texture
+    assert baked is not None
+    assert torch.allclose(baked[8, 8], torch.tensor([1.0, 0, 0]), atol=0.05)
+    assert torch.allclose(baked[48, 48], torch.tensor([0.5, 0.5, 0.5]), atol=1e-6)
+    # The back of the sheet is turned away from a camera behind it: that one must not colour it either.
+    behind = bake_from_views(mesh, orbit([0.0, 180.0], 0.0, size=64), torch.cat([red, 0 * red]), size=64).texture
+    assert behind is not None and torch.allclose(behind, baked)
+
+
+def test_bad_bakes_are_refused() -> None:
+    with pytest.raises(ValueError, match="unwrap it first"):
+        bake_texture(torus_mesh(), position_colour, 64)
+    with pytest.raises(ValueError, match="0 faces cannot be unwrapped"):
+        unwrap(Mesh(torch.zeros(0, 3), torch.zeros(0, 3, dtype=torch.long)))
+    camera = orbit([0.0], 0.0, size=16)
+    with pytest.raises(ValueError, match=r"images must be \[1, 16, 16, 3\]"):
+        bake_from_views(unwrapped(), camera, torch.zeros(1, 8, 8, 3))
+    away = replace(camera, camera_to_world=camera.camera_to_world @ torch.diag(torch.tensor([1.0, -1, -1, 1])))
+    with pytest.raises(ValueError, match="none of 1 views sees any of"):
+        bake_from_views(unwrapped(), away, torch.zeros(1, 16, 16, 3), size=64)
+    with pytest.raises(ValueError, match="no texel of a 4 px texture"):
+        pad_seams(torch.zeros(0, 3), torch.zeros(4, 4, dtype=torch.bool), 2)
+
+
+def test_interpolated_normals_and_positions_fit_the_torus() -> None:
+    mesh = unwrapped()
+    fragments = rasterise_uv(mesh, SIZE)
+    points = interpolate(fragments, mesh.faces, mesh.vertices)
+    assert float(torus(points).abs().max()) < 0.02
+
+
+def test_same_mesh_same_texture() -> None:
+    first, second = (bake_texture(unwrap(torus_mesh(), size=SIZE), position_colour, SIZE) for _ in range(2))
+    assert first.uv is not None and second.uv is not None and torch.equal(first.uv, second.uv)
+    assert first.texture is not None and second.texture is not None and torch.equal(first.texture, second.texture)
