@@ -11,7 +11,6 @@ Exit codes: 0 done, 1 failed, 2 bad input, 3 something is missing on this machin
 from __future__ import annotations
 
 import argparse
-import errno
 import logging
 import os
 import shutil
@@ -24,6 +23,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, assert_never
 
 from addon import protocol
 from backend import supervision
+from backend.arguments import parser
 from backend.console import Console, clock
 from backend.errors import (
     BackendError,
@@ -31,8 +31,7 @@ from backend.errors import (
     JobCancelled,
     JobInterrupted,
     JobStopped,
-    OutOfMemory,
-    UnfitEnvironment,
+    explain,
 )
 from backend.machine import maquette_version
 
@@ -41,6 +40,9 @@ if TYPE_CHECKING:
 
 ORPHAN_SECONDS = 30.0  # how long a job whose parent is gone may take to come to its next step
 LEFT = 4  # the exit code of a run that was cancelled or interrupted
+
+LOG_FORMAT = "%(asctime)s %(name)s %(levelname)s %(message)s"
+REQUEST_HINT = "Correct the request, or start a new job."
 
 _log = logging.getLogger("backend")
 
@@ -58,12 +60,14 @@ def run_system(job: Job) -> None:
 
 def main(argv: Sequence[str] | None = None, run_system: Callable[[Job], None] = run_system) -> int:
     """Run one command and return its exit code."""
-    arguments = _parser().parse_args(argv)
+    arguments = parser().parse_args(argv)
     match arguments.command:
         case "doctor":
             from backend import doctor
 
-            return doctor.main(deep=arguments.deep)
+            text, code = doctor.report(deep=arguments.deep)
+            print(text)
+            return code
         case "run":
             return _run(arguments.folders, run_system, supervised=arguments.supervised)
         case "generate":
@@ -129,28 +133,29 @@ class _Run:
     def to_its_end(self, run_system: Callable[[Job], None]) -> protocol.Last:
         """Run the job and return its last message, which was sent."""
         self._control.job = self.folder.name
-        events = self.folder / protocol.EVENTS_FILE if self.folder.is_dir() else Path(os.devnull)
-        log = self.folder / protocol.LOG_FILE if self.folder.is_dir() else Path(os.devnull)
-        with supervision.output_to(log):
-            logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s", force=True)
-            try:
-                request = protocol.read_request(self.folder)
-                with supervision.folder_lock(self.folder):
-                    self._outbox = supervision.Outbox(events, self._stream, self._control)
-                    self._hello()
-                    last = self._execute(request, run_system)
-                    self.emit(last)
-                    return last
-            except (protocol.ProtocolError, BackendError, OSError) as error:
-                # The folder is not ours (no request, or another process runs it): its events file stays as it is.
-                self._outbox = supervision.Outbox(Path(os.devnull), self._stream, self._control)
-                self._hello()
-                last = _failure(error)
-                self.emit(last)
-                return last
-
-    def _execute(self, request: protocol.Request, run_system: Callable[[Job], None]) -> protocol.Last:
+        nowhere = Path(os.devnull)
         try:
+            if not (self.folder / protocol.REQUEST_FILE).is_file():
+                raise BadInput(
+                    f"{self.folder} is not a job folder: it has no {protocol.REQUEST_FILE}.", "Check the path."
+                )
+            with supervision.folder_lock(self.folder), supervision.output_to(self.folder / protocol.LOG_FILE):
+                logging.basicConfig(level=logging.INFO, format=LOG_FORMAT, force=True)
+                return self._from_hello_to_last(self.folder / protocol.EVENTS_FILE, lambda: self._execute(run_system))
+        except (BackendError, OSError) as error:  # the folder is not ours to write in
+            failure = self._failed(error)
+            return self._from_hello_to_last(nowhere, lambda: failure)
+
+    def _from_hello_to_last(self, events: Path, execute: Callable[[], protocol.Last]) -> protocol.Last:
+        self._outbox = supervision.Outbox(events, self._stream, self._control)
+        self.emit(protocol.Hello(job=self.folder.name, backend=maquette_version(), pid=os.getpid()))
+        last = execute()
+        self.emit(last)
+        return last
+
+    def _execute(self, run_system: Callable[[Job], None]) -> protocol.Last:
+        try:
+            request = protocol.read_request(self.folder)
             from backend.job import Job
             from backend.machine import prepare_torch
 
@@ -167,7 +172,7 @@ class _Run:
             return protocol.Interrupted(reason=self._control.interrupted or "interrupted", seconds=self.seconds)
         except Exception as error:  # noqa: BLE001 - the one place where whatever goes wrong becomes the last message
             _log.exception("The job %s failed.", self.folder.name)
-            return _failure(error)
+            return self._failed(error)
 
     @property
     def seconds(self) -> float:
@@ -176,13 +181,16 @@ class _Run:
 
     def emit(self, event: protocol.Event) -> None:
         """Send an event to everybody who wants to know."""
-        assert self._outbox is not None
-        self._outbox.send(protocol.encode(event), last=isinstance(event, protocol.LAST))
+        if self._outbox is not None:
+            self._outbox.send(protocol.encode(event), last=isinstance(event, protocol.LAST))
         if self._console is not None:
             _show(event, self._console, self.folder)
 
-    def _hello(self) -> None:
-        self.emit(protocol.Hello(job=self.folder.name, backend=maquette_version(), pid=os.getpid()))
+    def _failed(self, error: Exception) -> protocol.Failed:
+        known = BadInput(str(error), REQUEST_HINT) if isinstance(error, protocol.ProtocolError) else explain(error)
+        return protocol.Failed(
+            kind=type(known).__name__, message=known.message, hint=known.hint, exit_code=known.exit_code
+        )
 
     def _finished(self, stopped_after: str) -> protocol.Finished:
         result = self.folder / protocol.RESULT_FOLDER
@@ -210,28 +218,6 @@ def _leave_orphan(control: supervision.Control, current: Sequence[_Run]) -> None
     for run in current:
         run.emit(protocol.Interrupted(reason=control.interrupted, seconds=run.seconds))
     os._exit(LEFT)
-
-
-def _failure(error: Exception) -> protocol.Failed:
-    """Return the last message for an exception."""
-    match error:
-        case BackendError():
-            known = error
-        case protocol.ProtocolError():
-            known = BadInput(str(error), "Correct the request or start a new job.")
-        case MemoryError():
-            known = OutOfMemory("The memory of this machine did not suffice.", "Use the preset draft.")
-        case ImportError():
-            known = UnfitEnvironment(f"A package is missing: {error}.", "Run `python build.py setup` again.")
-        case OSError(errno=errno.ENOSPC):
-            known = UnfitEnvironment(f"The disk is full ({error}).", "Make room and run the job again; it goes on.")
-        case RuntimeError() if "out of memory" in str(error) or "not enough memory" in str(error):
-            known = OutOfMemory(str(error).splitlines()[0], "Use the preset draft, or close other programs.")
-        case _:
-            message = f"{type(error).__name__}: {error}"
-            hint = f"This is a mistake of Maquette. {protocol.LOG_FILE} in the job folder says where; please report it."
-            return protocol.Failed(kind="Defect", message=message, hint=hint, exit_code=1)
-    return protocol.Failed(kind=type(known).__name__, message=known.message, hint=known.hint, exit_code=known.exit_code)
 
 
 def _exit_code(last: protocol.Last) -> int:
@@ -319,51 +305,6 @@ def _make_folder(arguments: argparse.Namespace) -> Path:
         shutil.copyfile(path, folder / name)
     protocol.write_request(folder, request)
     return folder
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m backend", description="Optimise 3D objects, one job folder each.")
-    commands = parser.add_subparsers(dest="command", required=True)
-
-    run = commands.add_parser("run", help="run job folders, or resume them")
-    run.add_argument("folders", nargs="+", type=Path, metavar="JOB")
-    run.add_argument("--supervised", action="store_true", help="obey commands on stdin, and leave when it closes")
-
-    generate = commands.add_parser("generate", help="make a job folder and run it")
-    generate.add_argument("--system", default="tv3dg", help=", ".join(protocol.SYSTEMS))
-    generate.add_argument("--prompt", default="", help="what it is, for example 'a red mug'")
-    generate.add_argument("--negative-prompt", default="", help="what it should not be")
-    generate.add_argument("--image", type=Path, action="append", default=[], help="what it looks like; may be repeated")
-    generate.add_argument("--visual-prompt", type=Path, action="append", default=[], help="image of style or likeness")
-    generate.add_argument("--elevation", type=float, default=0.0, help="degrees, of the camera of --image")
-    generate.add_argument("--azimuth", type=float, default=0.0, help="degrees, 0 is the front")
-    generate.add_argument("--fov", type=float, default=40.0, help="degrees, vertical field of view of --image")
-    generate.add_argument("--preset", default="standard", help=", ".join(protocol.PRESETS))
-    generate.add_argument("--seed", type=int, default=0)
-    generate.add_argument("--prior", default="embedded", help="embedded, sd15 or a folder in diffusers' format")
-    generate.add_argument("--threads", type=int, default=0, help="0 means every core")
-    generate.add_argument("--stop-after", default="", metavar="STAGE", help="end after this stage; `run` goes on")
-    generate.add_argument("--set", type=_setting, action="append", default=[], metavar="NAME=VALUE")
-    generate.add_argument("--out", type=Path, required=True, metavar="JOB", help="the job folder")
-
-    doctor = commands.add_parser("doctor", help="say what this machine has and what is missing")
-    doctor.add_argument("--deep", action="store_true", help="import everything and try every engine")
-    return parser
-
-
-def _setting(text: str) -> tuple[str, protocol.Setting]:
-    """Return name and value of `name=value`; the value is a number, true or false where it reads as one."""
-    name, separator, value = text.partition("=")
-    if not separator:
-        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=VALUE")
-    if value in ("true", "false"):
-        return name, value == "true"
-    for kind in (int, float):
-        try:
-            return name, kind(value)
-        except ValueError:
-            continue
-    return name, value
 
 
 if __name__ == "__main__":

@@ -11,6 +11,8 @@ JobLeft                  not an error: how a job leaves early, through every `ex
 
 from __future__ import annotations
 
+import errno
+
 
 class BackendError(Exception):
     """Say in one sentence what is wrong, with the number that matters, and in `hint` what to do."""
@@ -39,6 +41,10 @@ class UnfitEnvironment(BackendError):
     exit_code = 3
 
 
+class Defect(BackendError):
+    """Something that nobody foresaw: a mistake of ours."""
+
+
 class OutOfMemory(UnfitEnvironment):
     """The memory of the machine or of the GPU did not suffice."""
 
@@ -61,3 +67,21 @@ class JobInterrupted(JobLeft):
 
 class JobStopped(JobLeft):
     """The stage after which the request wants to stop is done. Its argument is the stage's name."""
+
+
+def explain(error: Exception) -> BackendError:
+    """Return what a user can make of any exception."""
+    match error:
+        case BackendError():
+            return error
+        case MemoryError():
+            return OutOfMemory("The memory of this machine did not suffice.", "Use the preset draft.")
+        case ImportError():
+            return UnfitEnvironment(f"A package is missing or broken: {error}.", "Run `python build.py setup`.")
+        case OSError(errno=errno.ENOSPC):
+            return UnfitEnvironment(f"The disk is full ({error}).", "Make room and run the job again; it goes on.")
+        case RuntimeError() if "out of memory" in str(error) or "can't allocate memory" in str(error):
+            return OutOfMemory(str(error).splitlines()[0], "Use the preset draft, or close other programs.")
+        case _:
+            message = f"{type(error).__name__}: {error}"
+            return Defect(message, "This is a mistake of Maquette. The log in the job folder says where; report it.")

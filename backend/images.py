@@ -9,18 +9,23 @@ import contextlib
 import io
 import logging
 import struct
-from collections.abc import Iterator, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
-from backend.errors import BadInput
+from backend.errors import BadInput, EmptyMask
 
 FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF")
 MAX_SIDE = 16_384
 MAX_PIXELS = 100_000_000
+MASK_SIDE = 512  # pixels; the segmentation works on a smaller copy
+LEAST_NOISE = 4.0  # of a background, in units of CIELAB; a just visible difference is about 2
+MIN_SHARE, MAX_SHARE = 0.004, 0.97  # of the picture, for a believable subject
+OPAQUE = 0.98
 
 _log = logging.getLogger(__name__)
 
@@ -57,6 +62,39 @@ def save_turntable(path: Path, frames: Sequence[torch.Tensor], milliseconds: int
     first.save(path, "WEBP", save_all=True, append_images=rest, duration=milliseconds, loop=0, quality=85, method=4)
 
 
+def subject_mask(rgb: torch.Tensor, alpha: torch.Tensor | None) -> torch.Tensor:
+    """Return which part of a picture is the subject, [H, W, 1] in [0, 1].
+
+    rgb [H, W, 3], alpha [H, W, 1] or None. An alpha channel that is not opaque everywhere is the mask itself. Otherwise
+    the colours along the border are taken for the background: a smooth gradient or up to six colours. Raises EmptyMask
+    if nothing, or nearly everything, differs from them.
+    """
+    pixels = rgb.shape[0] * rgb.shape[1]
+    if alpha is not None and bool((alpha < OPAQUE).any()):
+        count = int((alpha > 0.5).sum())
+        if count == 0:
+            raise EmptyMask(f"The mask is empty: 0 of {pixels} pixels are opaque.", "Check the image's alpha channel.")
+        return alpha.clone()
+    from skimage.color import rgb2lab
+
+    height, width = rgb.shape[:2]
+    scale = min(1.0, MASK_SIDE / max(height, width))
+    small_size = max(1, round(width * scale)), max(1, round(height * scale))
+    small = np.asarray(_to_pillow(rgb).resize(small_size, Image.Resampling.BOX)) / 255.0
+    foreground = _clearly_foreground(_background_distance(rgb2lab(small)))  # [h, w]
+    share = foreground.mean()
+    if not MIN_SHARE <= share <= MAX_SHARE:
+        count = round(share * pixels)
+        raise EmptyMask(
+            f"The mask is empty: {count} of {pixels} pixels differ clearly from the colours along the border."
+            if share < MIN_SHARE
+            else f"The subject has no background: {count} of {pixels} pixels differ from the colours along the border.",
+            "Cut the subject out (save a PNG with alpha), or photograph it whole before a plain background.",
+        )
+    mask = Image.fromarray(foreground.astype(np.float32)).resize((width, height), Image.Resampling.BILINEAR)
+    return torch.from_numpy(np.array(mask))[..., None]
+
+
 def square_crop(
     rgb: torch.Tensor, mask: torch.Tensor, size: int, margin: float = 0.1, background: float = 1.0
 ) -> tuple[torch.Tensor, torch.Tensor]:
@@ -77,6 +115,79 @@ def square_crop(
     cropped = _resample(torch.cat([rgb, mask, torch.ones_like(mask)], dim=-1), box, size)  # [S, S, 5]
     covered = cropped[..., 4:]
     return cropped[..., :3] + (1 - covered) * background, cropped[..., 3:4]
+
+
+def _background_distance(lab: np.ndarray) -> np.ndarray:
+    """Return [h, w]: how far each colour (CIELAB, [h, w, 3]) is from what the border suggests, in widths of its noise.
+
+    A smooth gradient is tried first; if the border's commonest colours explain three quarters of it better, they count.
+    """
+    from scipy.spatial.distance import cdist
+
+    height, width, _ = lab.shape
+    depth = max(1, round(0.03 * min(height, width)))
+    side = np.zeros((height, width), dtype=int)  # 1 left, 2 right, 3 top, 4 bottom, 0 not border
+    side[:, :depth], side[:, -depth:], side[:depth], side[-depth:] = 1, 2, 3, 4
+    ring = side > 0
+    rows, columns = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
+    basis = np.stack([np.ones_like(rows), rows, columns, rows**2, rows * columns, columns**2], axis=-1)  # [h, w, 6]
+    kept = np.ones(int(ring.sum()), dtype=bool)
+    distance = np.zeros((height, width))
+    for _ in range(12):  # least trimmed squares: a subject that touches the border must not bend the background
+        gradient = basis @ np.linalg.lstsq(basis[ring][kept], lab[ring][kept], rcond=None)[0]
+        distance = np.linalg.norm(lab - gradient, axis=-1)
+        kept = distance[ring] <= np.quantile(distance[ring], 0.75)
+    noise = _noise(distance[ring])
+    if noise > 2.0 * LEAST_NOISE:
+        colours = _background_colours(lab[ring], side[ring])
+        to_colours = cdist(lab.reshape(-1, 3), colours).min(axis=1).reshape(height, width)
+        if _noise(to_colours[ring]) < noise:
+            distance, noise = to_colours, _noise(to_colours[ring])
+    return distance / noise
+
+
+def _noise(distances: np.ndarray) -> float:
+    # The quartile leaves room for a subject that covers one side of the border.
+    return max(1.5 * float(np.quantile(distances, 0.75)), LEAST_NOISE)
+
+
+def _background_colours(lab: np.ndarray, side: np.ndarray) -> np.ndarray:
+    """Return up to six colours of the border, lab [n, 3] on sides [n]; what one side alone has is rather a subject."""
+    from scipy.cluster.vq import kmeans2
+
+    distinct = len(np.unique(lab.round(), axis=0))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # an empty cluster, which no side has
+        colours, labels = kmeans2(lab, min(6, distinct), minit="++", rng=np.random.default_rng(0))
+    shares = np.array(
+        [np.bincount(labels[side == s], minlength=len(colours)) / (side == s).sum() for s in (1, 2, 3, 4)]
+    )
+    common = (shares >= 0.04).sum(axis=0) >= 2
+    return colours[common if common.any() else shares.sum(axis=0).argmax()].reshape(-1, 3)
+
+
+def _clearly_foreground(distance: np.ndarray) -> np.ndarray:
+    """Return [h, w] bool: the large connected parts that stand out (distance in noise widths), small holes filled."""
+    from scipy import ndimage
+
+    candidates = ndimage.binary_opening(np.pad(distance > 2.0, 2, mode="edge"))[2:-2, 2:-2]
+    foreground = _parts(candidates, lambda size, largest, inside: size >= 0.1 * largest)
+    holes = ndimage.binary_fill_holes(foreground) & ~foreground
+    # A large hole of the background's colour is one that we look through, as in the handle of a mug.
+    return foreground | _parts(
+        holes, lambda size, largest, inside: size < 0.01 * foreground.sum() or np.median(distance[inside]) > 1.0
+    )
+
+
+def _parts(mask: np.ndarray, is_wanted: Callable[[int, int, np.ndarray], bool]) -> np.ndarray:
+    """Return the connected parts of a mask [h, w] that are wanted, given their size, the largest and their pixels."""
+    from scipy import ndimage
+
+    labels, count = ndimage.label(mask)
+    sizes = np.bincount(labels.ravel(), minlength=1)
+    sizes[0] = 0
+    wanted = [label for label in range(1, count + 1) if is_wanted(sizes[label], sizes.max(), labels == label)]
+    return np.isin(labels, wanted)
 
 
 def _resample(image: torch.Tensor, box: Sequence[float], size: int) -> torch.Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import signal
 import sys
@@ -14,6 +15,8 @@ from types import FrameType
 from typing import BinaryIO, NamedTuple, TextIO
 
 from backend.errors import BackendError
+
+_log = logging.getLogger(__name__)
 
 LOCK_FILE = ".lock"
 LOCK_BYTE = 1 << 20  # far behind the text of the file, because Windows lets nobody read a locked byte
@@ -129,7 +132,8 @@ class Outbox:
     """Where the lines of one job go: its events file, and a stream if anybody reads it. The last line closes it."""
 
     def __init__(self, file: Path, stream: BinaryIO | None, control: Control) -> None:
-        self._file = file.open("ab")
+        self._path: Path | None = file
+        self._is_closed = False
         self._stream = stream
         self._control = control
         self._lock = threading.Lock()
@@ -137,19 +141,31 @@ class Outbox:
     def send(self, line: str, *, last: bool = False) -> None:
         """Write one line at once; do nothing after the last one."""
         with self._lock:
-            if self._file.closed:
+            if self._is_closed:
                 return
-            self._file.write(line.encode())
-            self._file.flush()
-            if self._stream is not None:
-                try:
-                    self._stream.write(line.encode())
-                    self._stream.flush()
-                except OSError:  # nobody reads any more
-                    self._stream = None
-                    self._control.interrupt("the program that reads the events is gone")
-            if last:
-                self._file.close()
+            self._is_closed = last
+            self._to_file(line)
+            self._to_stream(line)
+
+    def _to_file(self, line: str) -> None:
+        if self._path is None:
+            return
+        try:
+            with self._path.open("ab") as file:
+                file.write(line.encode())
+        except OSError:  # a full disk must not keep the news from whoever reads the stream
+            _log.exception("No more events can be written to %s.", self._path)
+            self._path = None
+
+    def _to_stream(self, line: str) -> None:
+        if self._stream is None:
+            return
+        try:
+            self._stream.write(line.encode())
+            self._stream.flush()
+        except OSError:  # nobody reads any more
+            self._stream = None
+            self._control.interrupt("the program that reads the events is gone")
 
 
 @contextlib.contextmanager

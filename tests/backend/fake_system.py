@@ -1,4 +1,4 @@
-"""A backend whose systems are small: `python -m tests.backend.fake_system run JOB` is the real command line around them."""
+"""A backend whose systems are small: `python -m tests.backend.fake_system run JOB` is the real command line around."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def run_fake(job: Job) -> None:
     """Do what the prompt says."""
     match job.request.prompt.split():
         case ["print"]:
-            print("a library prints to stdout")
+            sys.stdout.write("a library prints to stdout\n")
             os.system("echo a child process prints to stdout")
             os.write(1, b"C++ prints to stdout\n")
             fit(job)

@@ -1,0 +1,52 @@
+"""The arguments of `python -m backend`. What they mean is checked where a request is made of them."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    root = argparse.ArgumentParser(prog="python -m backend", description="Optimise 3D objects, one job folder each.")
+    commands = root.add_subparsers(dest="command", required=True)
+
+    run = commands.add_parser("run", help="run job folders, or resume them")
+    run.add_argument("folders", nargs="+", type=Path, metavar="JOB")
+    run.add_argument("--supervised", action="store_true", help="obey commands on stdin, and leave when it closes")
+
+    generate = commands.add_parser("generate", help="make a job folder and run it")
+    generate.add_argument("--system", default="tv3dg", help="tv3dg, dreambooth3d or customize_it_3d")
+    generate.add_argument("--prompt", default="", help="what it is, for example 'a red mug'")
+    generate.add_argument("--negative-prompt", default="", help="what it should not be")
+    generate.add_argument("--image", type=Path, action="append", default=[], help="what it looks like; may be repeated")
+    generate.add_argument("--visual-prompt", type=Path, action="append", default=[], help="image of style or likeness")
+    generate.add_argument("--elevation", type=float, default=0.0, help="degrees, of the camera of --image")
+    generate.add_argument("--azimuth", type=float, default=0.0, help="degrees, 0 is the front")
+    generate.add_argument("--fov", type=float, default=40.0, help="degrees, vertical field of view of --image")
+    generate.add_argument("--preset", default="standard", help="draft, standard, bench or paper")
+    generate.add_argument("--seed", type=int, default=0)
+    generate.add_argument("--prior", default="embedded", help="embedded, sd15 or a folder in diffusers' format")
+    generate.add_argument("--threads", type=int, default=0, help="0 means every core")
+    generate.add_argument("--stop-after", default="", metavar="STAGE", help="end after this stage; `run` goes on")
+    generate.add_argument("--set", type=_setting, action="append", default=[], metavar="NAME=VALUE")
+    generate.add_argument("--out", type=Path, required=True, metavar="JOB", help="the job folder")
+
+    doctor = commands.add_parser("doctor", help="say what this machine has and what is missing")
+    doctor.add_argument("--deep", action="store_true", help="import everything and try every engine")
+    return root
+
+
+def _setting(text: str) -> tuple[str, int | float | str | bool]:
+    """Return name and value of `name=value`; the value is a number, true or false where it reads as one."""
+    name, separator, value = text.partition("=")
+    if not separator:
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=VALUE")
+    if value in ("true", "false"):
+        return name, value == "true"
+    for kind in (int, float):
+        try:
+            return name, kind(value)
+        except ValueError:
+            continue
+    return name, value

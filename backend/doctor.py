@@ -1,0 +1,223 @@
+"""Say what this machine has and what is missing: at once without torch, or `--deep`, which tries every engine.
+
+Exit code 0 if jobs can run, 3 if something that every job needs is missing or broken.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import importlib
+import importlib.metadata
+import platform
+import shutil
+import sys
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from backend.machine import ROOT, available_threads, maquette_version, memory_bytes
+
+NEEDED = (
+    "torch diffusers transformers peft safetensors numpy scipy numba "
+    "pillow scikit-image trimesh xatlas fast-simplification"
+)
+OPTIONAL = "gsplat nerfacc tinycudann"
+GIB = 1 << 30
+
+
+class Finding(NamedTuple):
+    """One line of the answer. `is_ok` None: not needed by every job, and not there."""
+
+    name: str
+    is_ok: bool | None
+    text: str
+
+
+def report(*, deep: bool) -> tuple[str, int]:
+    """Return the findings as lines of text, and the exit code."""
+    findings = [*machine(), *packages(), *(engines() if deep else [])]
+    marks = {True: "ok", False: "MISSING", None: "-"}
+    lines = [f"{finding.name:22} {marks[finding.is_ok]:8} {finding.text}".rstrip() for finding in findings]
+    is_ok = all(finding.is_ok is not False for finding in findings)
+    lines.append("Jobs can run." if is_ok else "Jobs cannot run: install what is missing with `python build.py setup`.")
+    return "\n".join(lines), 0 if is_ok else 3
+
+
+def machine() -> list[Finding]:
+    """Return versions, cores, memory, disk and the GPU as its driver sees it."""
+    version = sys.version_info
+    memory, free = memory_bytes(), shutil.disk_usage(ROOT).free
+    return [
+        Finding("maquette", True, maquette_version()),
+        Finding("python", version >= (3, 11), f"{platform.python_version()} on {platform.platform()}"),
+        Finding("cores", True, str(available_threads())),
+        Finding("memory", memory == 0 or memory >= 3.5 * GIB, f"{memory / GIB:.1f} GiB" if memory else "unknown"),
+        Finding("free disk", free >= GIB // 2, f"{free / GIB:.1f} GiB"),
+        cuda_driver(),
+    ]
+
+
+def packages() -> list[Finding]:
+    """Return the installed versions of the packages, from their metadata alone."""
+    findings = []
+    for name in (NEEDED + " " + OPTIONAL).split():
+        try:
+            findings.append(Finding(name, True, importlib.metadata.version(name)))
+        except importlib.metadata.PackageNotFoundError:
+            is_needed = name in NEEDED.split()
+            findings.append(Finding(name, False if is_needed else None, "" if is_needed else "only used with a GPU"))
+    return findings
+
+
+def cuda_driver() -> Finding:
+    """Ask NVIDIA's driver for its first GPU, without any package."""
+    names = ["nvcuda.dll"] if sys.platform == "win32" else ["libcuda.so.1", "libcuda.so"]
+    for name in names:
+        try:
+            cuda = ctypes.CDLL(name)
+            break
+        except OSError:
+            continue
+    else:
+        return Finding("gpu", None, "no NVIDIA driver; jobs run on the CPU")
+    count, device, version = ctypes.c_int(), ctypes.c_int(), ctypes.c_int()
+    label, memory = ctypes.create_string_buffer(100), ctypes.c_size_t()
+    if cuda.cuInit(0) != 0 or cuda.cuDeviceGetCount(ctypes.byref(count)) != 0 or count.value == 0:
+        return Finding("gpu", None, "a driver but no GPU; jobs run on the CPU")
+    cuda.cuDeviceGet(ctypes.byref(device), 0)
+    cuda.cuDeviceGetName(label, 100, device)
+    cuda.cuDeviceTotalMem_v2(ctypes.byref(memory), device)
+    cuda.cuDriverGetVersion(ctypes.byref(version))
+    driver = f"CUDA {version.value // 1000}.{version.value % 1000 // 10}"
+    return Finding("gpu", True, f"{label.value.decode()}, {memory.value / GIB:.0f} GiB, {driver}, {count.value} in all")
+
+
+def engines() -> list[Finding]:
+    """Import every package and run one operation on each; a minute where kernels must be compiled first."""
+    tries: list[tuple[str, Callable[[], str]]] = [
+        ("torch on the CPU", _torch_cpu),
+        ("torch on the GPU", _torch_cuda),
+        ("numba", _numba),
+        ("diffusers", _diffusers),
+        ("marching cubes", _marching_cubes),
+        ("decimation", _decimation),
+        ("unwrapping", _unwrapping),
+        ("gsplat", _gsplat),
+        ("nerfacc", _nerfacc),
+    ]
+    return [_attempt(name, run) for name, run in tries]
+
+
+class _NotHere(Exception):
+    """The engine is not for this machine."""
+
+
+def _attempt(name: str, run: Callable[[], str]) -> Finding:
+    started = time.monotonic()
+    try:
+        text = run()
+    except _NotHere as reason:
+        return Finding(name, None, str(reason))
+    except Exception as error:  # noqa: BLE001 - any failure of a foreign library is what is being asked for
+        return Finding(name, False, f"{type(error).__name__}: {error}")
+    return Finding(name, True, f"{text} ({time.monotonic() - started:.1f} s)")
+
+
+def _torch_cpu() -> str:
+    torch = _load("torch")
+    ones = torch.ones(64, 64)
+    _check((ones @ ones).sum().item(), 64.0**3)
+    return f"{torch.get_num_threads()} threads"
+
+
+def _torch_cuda() -> str:
+    torch = _load("torch")
+    if not torch.cuda.is_available():
+        raise _NotHere("torch sees no GPU")
+    ones = torch.ones(64, 64, device="cuda")
+    _check((ones @ ones).sum().item(), 64.0**3)
+    return torch.cuda.get_device_name()
+
+
+def _numba() -> str:
+    numba = _load("numba")
+    _check(numba.njit(lambda x: x + 1)(1), 2)
+    return f"{numba.config.NUMBA_NUM_THREADS} threads"
+
+
+def _diffusers() -> str:
+    diffusers = _load("diffusers")
+    _load("transformers")
+    _load("peft")
+    _check(len(diffusers.DDIMScheduler().alphas_cumprod), 1000)
+    return diffusers.__version__
+
+
+def _ball() -> tuple[Any, Any]:
+    numpy, measure = _load("numpy"), _load("skimage.measure")
+    axis = numpy.linspace(-1.0, 1.0, 24)
+    x, y, z = numpy.meshgrid(axis, axis, axis, indexing="ij")
+    vertices, faces, _, _ = measure.marching_cubes(0.7 - numpy.sqrt(x * x + y * y + z * z), 0.0)
+    return vertices.astype(numpy.float32), faces.astype(numpy.uint32)
+
+
+def _marching_cubes() -> str:
+    vertices, faces = _ball()
+    mesh = _load("trimesh").Trimesh(vertices, faces, process=False)
+    _check(mesh.is_watertight, True)
+    return f"{len(faces)} faces"
+
+
+def _decimation() -> str:
+    _, faces = _load("fast_simplification").simplify(*_ball(), target_count=300)
+    _check(0 < len(faces) <= 300, True)
+    return f"{len(faces)} faces"
+
+
+def _unwrapping() -> str:
+    vertices, faces = _load("fast_simplification").simplify(*_ball(), target_count=200)
+    _, _, uv = _load("xatlas").parametrize(vertices, faces)
+    _check(bool((uv >= 0).all() and (uv <= 1).all()), True)
+    return f"{len(uv)} corners"
+
+
+def _gsplat() -> str:
+    torch = _load("torch")
+    if not torch.cuda.is_available():
+        raise _NotHere("only used with a GPU")
+    one = torch.ones(1, device="cuda")
+    eye = torch.eye(4, device="cuda")
+    camera = torch.tensor([[8.0, 0.0, 8.0], [0.0, 8.0, 8.0], [0.0, 0.0, 1.0]], device="cuda")
+    rgb, alpha, _ = _load("gsplat").rasterization(
+        one * torch.tensor([[0.0, 0.0, 2.0]], device="cuda"),
+        torch.tensor([[1.0, 0.0, 0.0, 0.0]], device="cuda"),
+        one.expand(1, 3),
+        one * 0.9,
+        one.expand(1, 3),
+        eye[None],
+        camera[None],
+        16,
+        16,
+    )
+    _check(bool(alpha.max() > 0.5), True)
+    return f"{tuple(rgb.shape[1:3])} pixels"
+
+
+def _nerfacc() -> str:
+    torch = _load("torch")
+    if not torch.cuda.is_available():
+        raise _NotHere("only used with a GPU")
+    half = torch.full((1, 3), 0.5, device="cuda")
+    weights, _ = _load("nerfacc").render_weight_from_alpha(half)
+    _check(weights.sum().item(), 0.875)
+    return "dense weights"
+
+
+def _load(name: str) -> Any:
+    """Import by name: this file belongs to no engine and must not need any of them to be read."""
+    return importlib.import_module(name)
+
+
+def _check(value: object, expected: object) -> None:
+    if value != expected:
+        raise ValueError(f"the result is {value}, expected {expected}")
