@@ -125,7 +125,7 @@ def render_with_gsplat(
 
 
 def facing_normals(gaussians: Gaussians, camera_positions: Tensor) -> Tensor:
-    """Return each Gaussian's shortest axis, turned towards cameras at [B, 3]: unit vectors in world space, [B, N, 3]."""
+    """Return each Gaussian's shortest axis in world space, turned towards cameras at [B, 3]: [B, N, 3], unit length."""
     shortest = gaussians.log_scales.argmin(-1)  # [N]
     axes = gaussians.rotations.gather(2, shortest[:, None, None].expand(-1, 3, 1)).squeeze(-1)  # [N, 3]
     away = ((gaussians.means - camera_positions[:, None]) * axes).sum(-1, keepdim=True) > 0  # [B, N, 1]

@@ -209,15 +209,16 @@ def blend_backward(
             for row in range(top, min(top + TILE, height)):
                 for column in range(left, min(left + TILE, width)):
                     p = np.uint64((row - top) * TILE + column - left)
-                    g0, g1, g2 = grad_rgb[view, row, column]
-                    buffer[_C0 + p], buffer[_C1 + p], buffer[_C2 + p] = g0, g1, g2
-                    r, g, b = rgb[view, row, column]
-                    kept = r * g0 + g * g1 + b * g2 - light[view, row, column] * grad_alpha[view, row, column]
+                    kept = -light[view, row, column] * grad_alpha[view, row, column]
+                    for channel in range(3):
+                        gradient = grad_rgb[view, row, column, channel]
+                        buffer[_C0 + np.uint64(channel) * _PIXELS + p] = gradient
+                        kept += rgb[view, row, column, channel] * gradient
                     if geometry is not None:
-                        g3, g4, g5, g6 = grad_geometry[view, row, column]
-                        buffer[_C3 + p], buffer[_C4 + p], buffer[_C5 + p], buffer[_C6 + p] = g3, g4, g5, g6
-                        z, nx, ny, nz = geometry[view, row, column]
-                        kept += z * g3 + nx * g4 + ny * g5 + nz * g6
+                        for channel in range(4):
+                            gradient = grad_geometry[view, row, column, channel]
+                            buffer[_C3 + np.uint64(channel) * _PIXELS + p] = gradient
+                            kept += geometry[view, row, column, channel] * gradient
                     buffer[_KEPT + p] = kept
             for e in range(starts[job], starts[job] + used[job]):
                 slot = partial[entry_slot[e]]

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from backend.rendering.splats_blend import blend, blend_backward
 from backend.rendering.splats_projection import CHANNELS, camera_table, project, project_backward
-from backend.rendering.splats_sort import TILE, sort_into_tiles
+from backend.rendering.splats_sort import sort_into_tiles
 
 
 class RasteriseSplats(torch.autograd.Function):
@@ -74,7 +74,11 @@ class RasteriseSplats(torch.autograd.Function):
 
 
 def _follow_torch_threads() -> None:
-    numba.set_num_threads(max(1, min(torch.get_num_threads(), numba.config.NUMBA_NUM_THREADS)))
+    threads = torch.get_num_threads()
+    most = numba.config.NUMBA_NUM_THREADS  # pyright: ignore
+    numba.set_num_threads(min(threads, most))
+    if torch.get_num_threads() != threads:  # numba's first call sets the OpenMP default, which torch may share
+        torch.set_num_threads(threads)
 
 
 def _strands() -> int:

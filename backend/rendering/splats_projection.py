@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numba import njit, prange
@@ -28,7 +29,7 @@ CHANNELS = 6
 FASTMATH = {"reassoc", "nsz", "arcp", "contract"}
 
 
-def compiled(**options: bool) -> Callable[[Callable], Callable]:
+def compiled(**options: Any) -> Callable[[Callable], Callable]:
     """Compile with numba on first use, cached on disk.
 
     Without any folder that can be written (neither beside the source nor the user's cache) compile in every process.
@@ -36,10 +37,10 @@ def compiled(**options: bool) -> Callable[[Callable], Callable]:
 
     def decorate(function: Callable) -> Callable:
         try:
-            return njit(function, cache=True, fastmath=FASTMATH, **options)
+            return njit(function, cache=True, error_model="numpy", fastmath=FASTMATH, **options)
         except RuntimeError as error:
             logging.getLogger(__name__).warning("The compiled rasteriser cannot be cached: %s", error)
-            return njit(function, fastmath=FASTMATH, **options)
+            return njit(function, error_model="numpy", fastmath=FASTMATH, **options)
 
     return decorate
 

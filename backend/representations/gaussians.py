@@ -127,10 +127,10 @@ def gaussians_from_points(
 
 def mean_neighbour_distance(points: Tensor, neighbours: int = 3) -> Tensor:
     """Return the mean distance of each point [N, 3] to its nearest others, [N], at least 1e-6."""
-    from scipy.spatial import cKDTree  # here, because the import takes a quarter of a second
+    from scipy.spatial import KDTree  # here, because the import takes a quarter of a second
 
     flat = points.detach().cpu().double().numpy()
-    distances, _ = cKDTree(flat).query(flat, k=neighbours + 1)
+    distances, _ = KDTree(flat).query(flat, k=neighbours + 1)
     return torch.as_tensor(distances[:, 1:].mean(1)).clamp_min(1e-6).to(points)
 
 
@@ -152,8 +152,9 @@ def rotations_from_quaternions(quaternions: Tensor) -> Tensor:
 
 
 def spherical_harmonics(directions: Tensor, coefficients: Tensor) -> Tensor:
-    """Evaluate real spherical harmonics with coefficients [N, K, 3] in directions [..., N, 3] of any length: [..., N, 3].
+    """Evaluate real spherical harmonics of coefficients [N, K, 3] in directions [..., N, 3]: [..., N, 3].
 
+    The directions may have any length.
     Source: Green, Spherical Harmonic Lighting, 2003, appendix; signs as in 3DGS.
     """
     count = coefficients.shape[-2]
