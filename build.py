@@ -261,7 +261,7 @@ def follow(pip: "subprocess.Popen[bytes]", log: Path, root: Path) -> None:
     pins = sum("==" in line for name in LOCKS for line in (root / name).read_text(encoding="utf-8").splitlines())
     started, shown, terminal = time.monotonic(), -10.0, sys.stdout.isatty()
     while pip.poll() is None:
-        time.sleep(0.5)
+        time.sleep(0.2)
         text = log.read_text(encoding="utf-8", errors="replace")
         chosen = re.search(r"^Installing collected packages: (.*)$", text, re.MULTILINE)
         if chosen:
@@ -283,8 +283,8 @@ def explain(output: str) -> str:
     """Say in one sentence why pip or venv failed, from what it printed."""
     if re.search(r"No space left on device|Errno 28|not enough space", output):
         return "the disk is full. Make room and run this again."
-    unreached = r"NewConnectionError|Connect(ion|Timeout)Error|NameResolutionError|name resolution|ProxyError"
-    if re.search(unreached + r"|ReadTimeoutError|Network is unreachable|Connection (broken|refused|reset)", output):
+    unreached = r"Connect(ion|Timeout)Error|ReadTimeoutError|NameResolutionError|name resolution|ProxyError|SSLError"
+    if re.search(unreached + r"|Network is unreachable|connection (broken|refused|reset)", output, re.IGNORECASE):
         return "the package index could not be reached. Check the network or the proxy and run this again."
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     errors = [line[len("ERROR: ") :] for line in lines if line.startswith("ERROR: ")]
