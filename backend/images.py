@@ -12,6 +12,7 @@ import struct
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
@@ -175,7 +176,7 @@ def _clearly_foreground(distance: np.ndarray) -> np.ndarray:
     holes = ndimage.binary_fill_holes(foreground) & ~foreground
     # A large hole of the background's colour is one that we look through, as in the handle of a mug.
     return foreground | _parts(
-        holes, lambda size, largest, inside: size < 0.01 * foreground.sum() or np.median(distance[inside]) > 1.0
+        holes, lambda size, largest, inside: bool(size < 0.01 * foreground.sum() or np.median(distance[inside]) > 1.0)
     )
 
 
@@ -183,7 +184,7 @@ def _parts(mask: np.ndarray, is_wanted: Callable[[int, int, np.ndarray], bool]) 
     """Return the connected parts of a mask [h, w] that are wanted, given their size, the largest and their pixels."""
     from scipy import ndimage
 
-    labels, count = ndimage.label(mask)
+    labels, count = cast(tuple[np.ndarray, int], ndimage.label(mask))
     sizes = np.bincount(labels.ravel(), minlength=1)
     sizes[0] = 0
     wanted = [label for label in range(1, count + 1) if is_wanted(sizes[label], sizes.max(), labels == label)]
