@@ -153,5 +153,3 @@ def _per_camera(value: Sequence[float] | torch.Tensor | float, count: int) -> to
     if len(value) not in (1, count):
         raise ValueError(f"{len(value)} values for {count} cameras: give one value, or one for each camera")
     return value.expand(count)
-
-

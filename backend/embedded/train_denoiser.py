@@ -1,0 +1,156 @@
+"""Trains the UNet with its text encoder and camera tokens, on cached latents."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import numpy as np
+import torch
+from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
+from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
+
+from backend.diffusion.camera_tokens import CameraEncoder, angle_features
+from backend.embedded.captions import caption, vocabulary
+from backend.embedded.data import load_dataset
+from backend.embedded.shapes import HELD_OUT, Subject
+from backend.embedded.tokenizer import MAX_TOKENS, build_tokenizer
+from backend.embedded.train_autoencoder import to_network
+from backend.embedded.training import Averaged, Budget, load_training, log, save_training
+
+PEAK_RATE = 8e-4
+BATCH = 32
+TEXT_WIDTH = 160
+DROP_TEXT = 0.12  # for classifier-free guidance
+DROP_CAMERA = 0.15
+CAMERA_SHARE = 0.6  # of the batches carry camera tokens; the others teach the plain pipeline
+SNR_CAP = 5.0  # Source: Hang et al. 2023, Efficient Diffusion Training via Min-SNR Weighting Strategy
+
+
+class Denoiser(torch.nn.Module):
+    """UNet, text encoder and camera encoder, trained together."""
+
+    def __init__(self, tokenizer: CLIPTokenizer) -> None:
+        super().__init__()
+        # Heads of 32 channels: other widths fall off the fast path of attention on the CPU.
+        self.unet = UNet2DConditionModel(
+            sample_size=16, in_channels=4, out_channels=4, layers_per_block=1, block_out_channels=(64, 128, 160),
+            down_block_types=("CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "DownBlock2D"),
+            up_block_types=("UpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D"),
+            attention_head_dim=(2, 4, 5), cross_attention_dim=TEXT_WIDTH, norm_num_groups=16,
+        )  # fmt: skip
+        self.text_encoder = CLIPTextModel(
+            CLIPTextConfig(
+                vocab_size=len(tokenizer), hidden_size=TEXT_WIDTH, intermediate_size=4 * TEXT_WIDTH,
+                num_hidden_layers=2, num_attention_heads=5, max_position_embeddings=MAX_TOKENS,
+                projection_dim=TEXT_WIDTH,
+                bos_token_id=tokenizer.bos_token_id, eos_token_id=tokenizer.eos_token_id,
+                pad_token_id=tokenizer.pad_token_id,
+            )
+        )  # fmt: skip
+        self.camera_encoder = CameraEncoder(TEXT_WIDTH)
+
+
+def new_scheduler() -> DDIMScheduler:
+    """Return Stable Diffusion's noise schedule."""
+    return DDIMScheduler(
+        beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", clip_sample=False, set_alpha_to_one=False,
+        steps_offset=1,
+    )  # fmt: skip
+
+
+@torch.no_grad()
+def cached_latents(folder: Path, renders: Path, autoencoder: AutoencoderKL) -> tuple[torch.Tensor, float]:
+    """Encode all renders once (fp16 on disk) and return latents [N, 4, 16, 16] of unit deviation and their scale."""
+    path = folder / "latents.npy"
+    if not path.exists():
+        shards, _ = load_dataset(renders)
+        parts = []
+        for shard in shards:
+            for i in range(0, len(shard), 50):
+                parts.append(autoencoder.encode(to_network(shard[i : i + 50])).latent_dist.mode().half().numpy())
+        np.save(path, np.concatenate(parts))
+    latents = torch.from_numpy(np.load(path))
+    scale = 1.0 / float(latents[::7].float().std())
+    return latents, scale
+
+
+def train_denoiser(folder: Path, renders: Path, minutes: float, autoencoder: AutoencoderKL, seed: int = 1) -> None:
+    """Train for `minutes` more, from the checkpoint in `folder` if there is one."""
+    torch.manual_seed(seed)
+    latents, scale = cached_latents(folder, renders, autoencoder)
+    _, facts = load_dataset(renders)
+    assert len(facts) == len(latents), f"{len(facts)} descriptions for {len(latents)} latents: delete latents.npy"
+    assert not any(f["category"] in HELD_OUT.categories or f["seed"] >= HELD_OUT.first_seed for f in facts)
+    assert not any(HELD_OUT.pair(f["category"], f["colour"]) for f in facts)
+    tokenizer = build_tokenizer(vocabulary())
+    model = Denoiser(tokenizer)
+    averaged = Averaged(model, 0.9993)
+    optimiser = torch.optim.AdamW(model.parameters(), lr=PEAK_RATE, betas=(0.9, 0.99), weight_decay=0.01)
+    checkpoint = folder / "denoiser.safetensors"
+    counts = load_training(checkpoint, model, averaged, optimiser) or {"step": 0, "images": 0}
+    rng = random.Random(seed + counts["step"])
+    torch.manual_seed(seed + counts["step"])
+    alphas = new_scheduler().alphas_cumprod
+    budget, first, smoothed = Budget(minutes), counts["step"], 0.0
+    while budget.share < 1:
+        step = counts["step"]
+        chosen = [rng.randrange(len(facts)) for _ in range(BATCH)]
+        clean = latents[chosen].float() * scale  # [B, 4, 16, 16]
+        context = condition(model, tokenizer, [facts[i] for i in chosen], rng)
+        t = torch.randint(0, 1000, (BATCH,))
+        noise = torch.randn_like(clean)
+        alpha = alphas[t][:, None, None, None]
+        predicted = model.unet(alpha.sqrt() * clean + (1 - alpha).sqrt() * noise, t, context).sample
+        snr = alphas[t] / (1 - alphas[t])
+        loss = ((predicted - noise).square().mean(dim=(1, 2, 3)) * snr.clamp_max(SNR_CAP) / snr).mean()
+        optimiser.param_groups[0]["lr"] = budget.learning_rate(PEAK_RATE, step - first)
+        optimiser.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimiser.step()
+        averaged.update(step)
+        smoothed = loss.item() if step == first else 0.99 * smoothed + 0.01 * loss.item()
+        counts = {"step": step + 1, "images": counts["images"] + BATCH}
+        if step % 250 == 0:
+            log(folder, stage="denoiser", **counts, share=budget.share, loss=smoothed)
+        if budget.checkpoint_due():
+            save_training(checkpoint, model, averaged, optimiser, counts)
+    save_training(checkpoint, model, averaged, optimiser, counts)
+    log(folder, stage="denoiser", **counts, share=1.0, loss=smoothed)
+
+
+def condition(model: Denoiser, tokenizer: CLIPTokenizer, facts: list[dict], rng: random.Random) -> torch.Tensor:
+    """Return the context [B, tokens, width] of a batch: captions, some dropped, and for most batches cameras."""
+    words = ["" if rng.random() < DROP_TEXT else describe(fact, rng) for fact in facts]
+    tokens = tokenizer(words, padding="max_length", truncation=True, return_tensors="pt").input_ids
+    context = model.text_encoder(tokens).last_hidden_state
+    if rng.random() > CAMERA_SHARE:
+        return context
+    column = {key: torch.tensor([fact[key] for fact in facts]) for key in ("azimuth", "elevation", "fov", "zoom")}
+    features = angle_features(
+        torch.deg2rad(column["azimuth"]),
+        torch.deg2rad(column["elevation"]),
+        torch.tan(torch.deg2rad(column["fov"]) / 2),
+        column["zoom"],
+    )
+    known = torch.tensor([rng.random() > DROP_CAMERA for _ in facts])
+    return torch.cat([context, model.camera_encoder(features, known)], dim=1)
+
+
+def describe(fact: dict, rng: random.Random) -> str:
+    """Return a caption for a stored description."""
+    subject = Subject(fact["category"], fact["colour"], fact["accent"], fact["pattern"], fact["hat"], solid=None)  # type: ignore[arg-type]
+    words = {key: fact[key] for key in ("azimuth", "elevation", "style", "modality")}
+    return caption(subject, rng, **words)
+
+
+def averaged_denoiser(folder: Path) -> tuple[Denoiser, CLIPTokenizer]:
+    """Return the denoiser with its averaged weights from the checkpoint in `folder`."""
+    tokenizer = build_tokenizer(vocabulary())
+    model = Denoiser(tokenizer)
+    averaged = Averaged(model, 0.9993)
+    if not load_training(folder / "denoiser.safetensors", model, averaged, torch.optim.AdamW(model.parameters())):
+        raise FileNotFoundError(f"no denoiser has been trained in {folder}: run `python -m backend.embedded.train`")
+    averaged.store_into(model)
+    return model.eval(), tokenizer
