@@ -4,7 +4,7 @@
     while not client.is_done:          # in Blender: from a timer
         for event in client.poll(): ...
 
-Whatever the child does, it comes to an end: with the backend's own last message for each job, or with a ClientError that
+Whatever the child does, it comes to an end: with the backend's last message of each job, or with a ClientError which
 `poll` raises after the messages before it, when no process is left any more.
 """
 

@@ -29,9 +29,9 @@ WAITING, RUNNING, FINISHED, CANCELLED, FAILED, INTERRUPTED = (
 
 
 def make_job(folder: Path, request: protocol.Request, sources: Sequence[Path]) -> Path:
-    """Write a new job folder below `folder`, with a copy of the file of each of the request's images, and return it.
+    """Write a new job folder below `folder`, with a copy of the file of each image of the request, and return it.
 
-    Raises ValueError if there are not as many sources as images, OSError if a file cannot be copied, and leaves nothing.
+    Raises ValueError if there are not as many sources as images, OSError if one cannot be copied, and leaves nothing.
     """
     if len(sources) != len(request.images):
         raise ValueError(f"{len(request.images)} images in the request, but {len(sources)} files")
