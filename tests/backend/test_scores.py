@@ -1,0 +1,213 @@
+"""The distillation gradients against toy denoisers whose scores are known in closed form."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from backend.diffusion.scores import (
+    classifier_free_guidance,
+    csm,
+    ddim_step,
+    distillation_loss,
+    inversion_nodes,
+    invert,
+    sds,
+    timestep_weight,
+)
+from backend.schedules import draw_timestep, log_linear, timestep_window
+
+ALPHAS = torch.cumprod(1 - torch.linspace(0.00085**0.5, 0.012**0.5, 1000, dtype=torch.float64) ** 2, dim=0)
+MEANS = torch.tensor([[2.0, 0.0], [-2.0, 0.0], [0.0, 2.0]], dtype=torch.float64)
+DEVIATION = 0.3
+CLASS, ANY = torch.ones(1, 1, 1), torch.zeros(1, 1, 1)  # the toys' contexts: the first component alone, or all
+
+
+def mixture_noise(x: torch.Tensor, t: int, context: torch.Tensor) -> torch.Tensor:
+    """Return the exact noise prediction for a mixture of three Gaussians in the plane; x is [B, 2, 1, 1]."""
+    points, alpha = x[:, :, 0, 0], ALPHAS[t]
+    variance = alpha * DEVIATION**2 + 1 - alpha
+    apart = points[:, None] - alpha.sqrt() * MEANS  # [B, 3, 2]
+    logits = -0.5 * apart.square().sum(-1) / variance
+    only_first = torch.tensor([0.0, -torch.inf, -torch.inf], dtype=torch.float64)
+    is_class = context.expand(len(x), 1, 1)[:, 0]  # [B, 1]
+    share = torch.where(is_class > 0, logits + only_first, logits).softmax(-1)
+    score = -(share[..., None] * apart).sum(1) / variance
+    return (-(1 - alpha).sqrt() * score)[:, :, None, None]
+
+
+def gaussian_noise(x: torch.Tensor, t: int, context: torch.Tensor) -> torch.Tensor:
+    """Return the exact noise prediction for one Gaussian of mean 1 and deviation 0.5 in each dimension."""
+    alpha = ALPHAS[t]
+    return (1 - alpha).sqrt() * (x - alpha.sqrt()) / (alpha * 0.25 + 1 - alpha)
+
+
+def points(count: int, seed: int = 0) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    centre = MEANS[torch.randint(0, 3, (count,), generator=generator)]
+    noise = torch.randn(count, 2, generator=generator, dtype=torch.float64)
+    return (centre + DEVIATION * noise)[:, :, None, None]
+
+
+def contexts(count: int) -> dict[str, torch.Tensor]:
+    return {"conditional": CLASS.repeat(count, 1, 1), "unconditional": ANY.repeat(count, 1, 1)}
+
+
+def test_the_two_conventions_of_guidance_differ_by_one():
+    cond, uncond = torch.randn(2, 4, 4, 8, 8, dtype=torch.float64).unbind()
+    from_text = cond + 7.5 * (cond - uncond)
+    torch.testing.assert_close(classifier_free_guidance(cond, uncond, 8.5), from_text, rtol=1e-12, atol=1e-12)
+    assert torch.equal(classifier_free_guidance(cond, uncond, 0.0), uncond)
+
+
+def fixed_noise(x: torch.Tensor, t: int, context: torch.Tensor) -> torch.Tensor:
+    return context.expand(len(x), 1, 1)[..., None] * 0.5 + 0.25 + torch.zeros_like(x)
+
+
+def test_sds_and_csm_are_the_printed_formulas():
+    x, noise = torch.randn(2, 3, 4, 8, 8, dtype=torch.float64).unbind()
+    common = {"alphas": ALPHAS, **contexts(3)}
+    got = sds(fixed_noise, x, 400, noise, scale=7.5, weight="sds", **common)
+    torch.testing.assert_close(got, (1 - ALPHAS[400]) * (0.25 + 7.5 * 0.5 - noise))
+    got = csm(fixed_noise, x, 400, scale=7.5, delta_t=50, weight="ism", **common)
+    expected = ((1 - ALPHAS[400]) / ALPHAS[400]).sqrt() * 7.5 * 0.5
+    torch.testing.assert_close(got, expected * torch.ones_like(x))
+    got = csm(fixed_noise, x, 400, scale=7.5, delta_t=50, weight="uniform", difference=2.0, **common)
+    torch.testing.assert_close(got, (7.5 * 0.5 + 2.0 * 0.5) * torch.ones_like(x))
+
+
+def test_the_surrogate_loss_hands_the_gradient_through():
+    x, gradient = torch.randn(2, 3, 4, 8, 8, dtype=torch.float64).unbind()
+    through_loss, through_product, direct = (x.clone().requires_grad_() for _ in range(3))
+    distillation_loss(through_loss, gradient).backward()
+    (through_product * gradient / 3).sum().backward()
+    direct.backward(gradient / 3)
+    torch.testing.assert_close(through_loss.grad, direct.grad, rtol=1e-6, atol=1e-9)
+    torch.testing.assert_close(through_product.grad, direct.grad)
+
+
+def test_csm_has_no_randomness_and_sds_has():
+    x = points(16)
+    common = {"alphas": ALPHAS, "scale": 7.5, **contexts(16)}
+    torch.manual_seed(1)
+    first = csm(mixture_noise, x, 500, delta_t=50, **common)
+    torch.manual_seed(2)
+    assert torch.equal(first, csm(mixture_noise, x, 500, delta_t=50, **common))
+    one, other = (sds(mixture_noise, x, 500, torch.randn_like(x), **common) for _ in range(2))
+    assert not torch.allclose(one, other)
+
+
+@pytest.mark.parametrize("delta_t", [1, 25, 50, 100])
+def test_inversion_nodes_step_evenly_after_the_first(delta_t: int):
+    for t in range(1, 1000):
+        nodes = inversion_nodes(t, delta_t)
+        gaps = [b - a for a, b in zip(nodes[:-1], nodes[1:], strict=True)]
+        assert nodes[0] == 0 and nodes[-1] == t and 0 < gaps[0] <= delta_t
+        assert all(gap == delta_t for gap in gaps[1:])
+        assert len(nodes) == -(-t // delta_t) + 1
+
+
+def test_inversion_nodes_cost_what_the_reference_counts():
+    steps = [len(inversion_nodes(t, 50)) - 1 for t in range(20, 980)]
+    assert sum(steps) / len(steps) == pytest.approx(10.48, abs=0.02)
+    with pytest.raises(ValueError, match="at least 1"):
+        inversion_nodes(0, 50)
+
+
+def round_trip_error(delta_t: int, t: int = 500) -> float:
+    x = points(256)
+    nodes = inversion_nodes(t, delta_t)
+    back, _ = invert(mixture_noise, x, nodes, ALPHAS, ANY)
+    for source, target in zip(nodes[:0:-1], nodes[-2::-1], strict=True):
+        back = ddim_step(back, mixture_noise(back, source, ANY), source, target, ALPHAS)
+    return float((back - x).abs().mean())
+
+
+def test_inversion_and_sampling_undo_each_other_to_first_order():
+    fine, coarse = round_trip_error(1), round_trip_error(5)
+    assert fine < 0.01
+    assert 4 < coarse / fine < 6
+
+
+def test_inversion_of_a_gaussian_is_the_product_of_its_linear_maps():
+    x = torch.linspace(-2, 3, 11, dtype=torch.float64)[:, None, None, None]
+    nodes = inversion_nodes(730, 50)
+    scale, shift = 1.0, 0.0
+    for source, target in zip(nodes[:-1], nodes[1:], strict=True):
+        a, s = float(ALPHAS[source].sqrt()), float((1 - ALPHAS[source]).sqrt())
+        b, q = float(ALPHAS[target].sqrt()), float((1 - ALPHAS[target]).sqrt())
+        k = s / (a * a * 0.25 + s * s)  # noise = k (x - a), taken at the source
+        slope, offset = b / a * (1 - s * k) + q * k, b * s * k - q * k * a
+        scale, shift = slope * scale, slope * shift + offset
+    inverted, _ = invert(gaussian_noise, x, nodes, ALPHAS, ANY)
+    torch.testing.assert_close(inverted, scale * x + shift, rtol=1e-6, atol=1e-6)
+
+    def at_the_target(x: torch.Tensor, t: int, context: torch.Tensor) -> torch.Tensor:  # what diffusers' loop does
+        return gaussian_noise(x, nodes[nodes.index(t) + 1], context)
+
+    mislabelled, _ = invert(at_the_target, x, nodes, ALPHAS, ANY)
+    assert (mislabelled - inverted).abs().max() > 1e-3
+
+
+def descend(gradient, steps: int = 1500) -> torch.Tensor:
+    """Run Adam on 64 points and return them, [64, 2]."""
+    x = points(64, seed=3).requires_grad_()
+    optimiser = torch.optim.Adam([x], lr=0.02)
+    generator = torch.Generator().manual_seed(5)
+    for step in range(steps):
+        t = draw_timestep((0.02, 0.98), 1000, generator)
+        x.grad = gradient(x.detach(), t, step, generator)
+        optimiser.step()
+    return x.detach()[:, :, 0, 0]
+
+
+def test_sds_without_guidance_finds_the_mode():
+    def gradient(x, t, step, generator):
+        noise = torch.randn(x.shape, generator=generator, dtype=x.dtype)
+        return sds(mixture_noise, x, t, noise, alphas=ALPHAS, scale=1.0, **contexts(64))
+
+    found = descend(gradient)
+    assert float((found - MEANS[0]).norm(dim=-1).mean()) < 0.15
+    assert float(found.std(0).max()) < 0.15  # mode seeking: far below the data's 0.3
+
+
+def test_csm_reaches_the_class_and_drifts_unless_anchored():
+    def csm_with(difference: float):
+        def gradient(x, t, step, generator):
+            options = {"alphas": ALPHAS, "scale": 7.5, "delta_t": 100, "weight": "uniform", "difference": difference}
+            return csm(mixture_noise, x, t, **options, **contexts(64))
+
+        return gradient
+
+    half, whole = descend(csm_with(0.0), 400), descend(csm_with(0.0), 800)
+    held_half, held = descend(csm_with(1.0), 400), descend(csm_with(1.0), 800)
+    logits = -0.5 * (whole[:, None] - MEANS).square().sum(-1) / DEVIATION**2
+    assert float(logits.softmax(-1)[:, 0].min()) > 0.99
+    away = [float((x - MEANS[0]).norm(dim=-1).mean()) for x in (half, whole, held_half, held)]
+    assert away[1] > 1.4 * away[0]  # nothing ends the drift ...
+    assert away[3] < 1.2 * away[2] and away[3] < 0.5 * away[1]  # ... but the pull to what is likely
+
+
+def test_weights_at_known_alphas():
+    alpha = torch.tensor(0.2)
+    assert float(timestep_weight(alpha, "uniform")) == 1.0
+    assert float(timestep_weight(alpha, "sds")) == pytest.approx(0.8)
+    assert float(timestep_weight(alpha, "ism")) == pytest.approx(2.0)
+    with pytest.raises(ValueError, match="unknown weight"):
+        timestep_weight(alpha, "fantasia")  # type: ignore[arg-type]
+
+
+def test_the_timestep_window_slides_and_stays():
+    assert timestep_window(0, 300) == pytest.approx((0.22, 0.98))
+    assert timestep_window(50, 300) == pytest.approx((0.12, 0.88))
+    assert timestep_window(100, 300) == timestep_window(299, 300) == pytest.approx((0.02, 0.78))
+    generator = torch.Generator().manual_seed(0)
+    drawn = [draw_timestep((0.02, 0.78), 1000, generator) for _ in range(3000)]
+    assert min(drawn) >= 20 and max(drawn) <= 780 and max(drawn) - min(drawn) > 740
+
+
+def test_log_linear_falls_by_a_constant_factor():
+    rates = [log_linear(step, 11, 1e-2, 1e-4) for step in range(11)]
+    assert rates[0] == pytest.approx(1e-2) and rates[-1] == pytest.approx(1e-4)
+    factors = [b / a for a, b in zip(rates[:-1], rates[1:], strict=True)]
+    assert factors == pytest.approx([factors[0]] * 10)
