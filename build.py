@@ -260,8 +260,9 @@ def follow(pip: "subprocess.Popen[bytes]", log: Path, root: Path) -> None:
     """Show what pip is at until it ends: first packages found and fetched, then packages installed."""
     pins = sum("==" in line for name in LOCKS for line in (root / name).read_text(encoding="utf-8").splitlines())
     started, shown, terminal = time.monotonic(), -10.0, sys.stdout.isatty()
-    while pip.poll() is None:
-        time.sleep(0.2)
+    running = True
+    while running:
+        running = pip.poll() is None  # asked before reading, so that the last look sees all of the log
         text = log.read_text(encoding="utf-8", errors="replace")
         chosen = re.search(r"^Installing collected packages: (.*)$", text, re.MULTILINE)
         if chosen:
@@ -272,9 +273,11 @@ def follow(pip: "subprocess.Popen[bytes]", log: Path, root: Path) -> None:
             what, total, done = f"fetching {fetched[-1] if fetched else ''}", pins, len(fetched)
         done, seconds = min(done, total), time.monotonic() - started
         line = f"[{'#' * (20 * done // total):<20}] {done}/{total}  {seconds:.0f} s  {what}"
-        if terminal or seconds - shown >= 10:
+        if terminal or seconds - shown >= 10 or not running:
             print(f"\r{line[:78]:<78}" if terminal else line, end="" if terminal else "\n", flush=True)
             shown = seconds
+        if running:
+            time.sleep(0.2)
     if terminal:
         print()
 
