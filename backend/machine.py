@@ -29,7 +29,8 @@ def prepare_torch(threads: int) -> None:
     else:
         numba.set_num_threads(min(threads, numba.config.NUMBA_NUM_THREADS))
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    torch.use_deterministic_algorithms(True, warn_only=True)
+    # Deterministic kernels, a warning where there is none. use_deterministic_algorithms would import a whole compiler.
+    torch.set_deterministic_debug_mode("warn")
     # Filling is a debugging aid that costs a pass over each tensor.
     torch.utils.deterministic.fill_uninitialized_memory = False  # pyright: ignore[reportAttributeAccessIssue]
 

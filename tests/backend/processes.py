@@ -1,0 +1,80 @@
+"""Run the command line of the fake systems in processes of their own, forked from one that has imported torch already.
+
+They are processes in every respect (signals, exit codes, locks, file descriptors 0-2) but the seconds of the import.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import sys
+from dataclasses import dataclass
+from multiprocessing.context import ForkServerContext, SpawnContext
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Done:
+    """A process that has ended."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+class Process:
+    """The command line on its way; its standard input is empty."""
+
+    def __init__(self, folder: Path, *arguments: object) -> None:
+        number = sum(1 for _ in folder.glob("*.stdout"))
+        self._streams = folder / f"{number}.stdout", folder / f"{number}.stderr"
+        for path in self._streams:
+            path.touch()
+        self._process = _context().Process(target=_main, args=([str(a) for a in arguments], *map(str, self._streams)))
+        self._process.start()
+
+    @property
+    def pid(self) -> int:
+        """Return the number of the process."""
+        assert self._process.pid is not None
+        return self._process.pid
+
+    @property
+    def is_alive(self) -> bool:
+        """Say whether it still runs."""
+        return self._process.is_alive()
+
+    def wait(self, seconds: float = 60.0) -> Done:
+        """Return what it has done; kill it and raise TimeoutError if that takes too long."""
+        self._process.join(seconds)
+        if self._process.exitcode is None:
+            self._process.kill()
+            raise TimeoutError(f"the process is not done after {seconds} seconds")
+        return Done(self._process.exitcode, *(path.read_text() for path in self._streams))
+
+
+def run(folder: Path, *arguments: object) -> Done:
+    """Run the command line to its end; its streams are kept in a folder."""
+    return Process(folder, *arguments).wait()
+
+
+def _context() -> ForkServerContext | SpawnContext:
+    if sys.platform == "win32":
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    # torch.optim imports the compiler when it is first used.
+    context.set_forkserver_preload(["backend.job", "tests.backend.fake_system", "torch._dynamo"])
+    return context
+
+
+def _main(arguments: list[str], stdout: str, stderr: str) -> None:
+    for number, (path, mode) in enumerate([(os.devnull, os.O_RDONLY), (stdout, os.O_WRONLY), (stderr, os.O_WRONLY)]):
+        os.dup2(os.open(path, mode), number)
+    sys.stdin, sys.stdout, sys.stderr = open(0), open(1, "w"), open(2, "w", buffering=1)
+    from backend import __main__ as command_line
+    from tests.backend.fake_system import run_fake
+
+    command_line.ORPHAN_SECONDS = 1.0
+    code = command_line.main(arguments, run_fake)
+    sys.stdout.flush()
+    sys.exit(code)
