@@ -10,7 +10,7 @@ import torch
 
 from backend.cameras import Cameras
 from backend.errors import BackendError
-from backend.rendering.meshes import render_mesh, silhouette_iou
+from backend.rendering.meshes import silhouette_iou, silhouettes
 from backend.representations.fields import opacity_field
 from backend.representations.mesh import Mesh, is_watertight, mesh_from_arrays
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 MOST_FACES = 50_000  # xatlas takes hours on a million
 SMALLEST_COMPONENT = 0.01  # of the largest one's faces. Source: threestudio, isosurface_remove_outliers
+BLUR, GAP, SMALLEST_PART = 0.8, 2, 0.05  # of meshes from Gaussians: see mesh_from_gaussians
 THRESHOLDS = (0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 1.5, 2.5, 4.0, 8.0)
 Bounds = tuple[Sequence[float], Sequence[float]]
 UNIT_BOX: Bounds = ((-1.0, -1.0, -1.0), (1.0, 1.0, 1.0))
@@ -47,10 +48,10 @@ def mesh_from_gaussians(
     resolution: int = 128,
     threshold: float = 0.5,
     max_faces: int = MOST_FACES,
-    blur: float = 0.8,
-    gap: int = 2,
+    blur: float = BLUR,
+    gap: int = GAP,
     smoothing: int = 10,
-    smallest_component: float = 0.05,
+    smallest_component: float = SMALLEST_PART,
 ) -> Mesh:
     """Return a mesh of distilled Gaussians, which are noisy: hollow inside, fuzzy outside, with floating crumbs.
 
@@ -59,16 +60,8 @@ def mesh_from_gaussians(
     surface gets `smoothing` Taubin steps. Raises BackendError when no opacity reaches the threshold.
     Source: DreamGaussian (Tang et al. 2023), section 3.2; what is added to it is named above.
     """
-    coarse, origin, step = sample_field(opacity_field(gaussians, min_scale=1.0 / 48), UNIT_BOX, 48)
-    inside = np.argwhere(coarse > 0.5 * threshold)
-    if len(inside) == 0:
-        raise _nothing_above(threshold, float(coarse.max()))
-    low, high = origin + step * (inside.min(axis=0) - 2), origin + step * (inside.max(axis=0) + 2)
-    spacing = float((high - low).max()) / (resolution - 1)
-    field = opacity_field(gaussians, min_scale=0.5 * spacing)
-    volume, origin, spacing = sample_field(field, (low.tolist(), high.tolist()), resolution)
-    volume = tidy_volume(volume, threshold, blur=blur, gap=gap)
-    mesh = keep_large_components(mesh_from_volume(volume, origin, spacing, threshold), smallest_component)
+    volume, origin, spacing = _opacity_volume(gaussians, resolution, threshold)
+    mesh = _mesh_from_opacity(volume, origin, spacing, threshold, blur, gap, smallest_component)
     return decimate(smooth_taubin(mesh, smoothing), max_faces)
 
 
@@ -86,18 +79,44 @@ def fit_threshold(
     on how many Gaussians overlap there; what the artist saw does not.
     Raises BackendError when no candidate gives a mesh.
     """
+    volume, origin, spacing = _opacity_volume(gaussians, resolution, min(candidates))
     best = (0.0, -1.0)
     for threshold in candidates:
         try:
-            mesh = mesh_from_gaussians(gaussians, resolution=resolution, threshold=threshold, max_faces=5_000)
-        except BackendError:
-            continue  # nothing is as opaque as this; the error below is raised when that holds for all
-        iou = float(silhouette_iou(render_mesh(mesh, cameras, samples=1).alpha, alpha).mean())
+            mesh = _mesh_from_opacity(volume, origin, spacing, threshold)
+        except BackendError:  # so little was as opaque as this that blurring left nothing
+            continue
+        iou = float(silhouette_iou(silhouettes(mesh, cameras), alpha).mean())
         if iou > best[1]:
             best = (threshold, iou)
     if best[1] < 0:
-        raise _nothing_above(min(candidates), 0.0)
+        raise _nothing_above(min(candidates), float(volume.max()))
     return best
+
+
+def _opacity_volume(gaussians: Gaussians, resolution: int, threshold: float) -> tuple[np.ndarray, np.ndarray, float]:
+    """Sample the opacity inside the box of what reaches half the threshold: as sample_field returns it."""
+    coarse, origin, step = sample_field(opacity_field(gaussians, min_scale=1.0 / 48), UNIT_BOX, 48)
+    inside = np.argwhere(coarse > 0.5 * threshold)
+    if len(inside) == 0:
+        raise _nothing_above(threshold, float(coarse.max()))
+    low, high = origin + step * (inside.min(axis=0) - 2), origin + step * (inside.max(axis=0) + 2)
+    spacing = float((high - low).max()) / (resolution - 1)
+    field = opacity_field(gaussians, min_scale=0.5 * spacing)
+    return sample_field(field, (low.tolist(), high.tolist()), resolution)
+
+
+def _mesh_from_opacity(
+    volume: np.ndarray,
+    origin: np.ndarray,
+    spacing: float,
+    threshold: float,
+    blur: float = BLUR,
+    gap: int = GAP,
+    smallest_component: float = SMALLEST_PART,
+) -> Mesh:
+    volume = tidy_volume(volume, threshold, blur=blur, gap=gap)
+    return keep_large_components(mesh_from_volume(volume, origin, spacing, threshold), smallest_component)
 
 
 def sample_field(
