@@ -8,6 +8,10 @@ from pathlib import Path
 
 import pytest
 
+# Before any test imports torch: its tensors are tiny here, and a team of threads that spin for each other makes them ten
+# times slower as soon as another program wants a core. Tests that are about threads ask for them.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 
 def has_cuda() -> bool:
     """Whether torch sees a CUDA device."""
