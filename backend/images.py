@@ -139,7 +139,7 @@ def _background_distance(lab: np.ndarray) -> np.ndarray:
         distance = np.linalg.norm(lab - gradient, axis=-1)
         kept = distance[ring] <= np.quantile(distance[ring], 0.75)
     noise = _noise(distance[ring])
-    if noise > 2.0 * LEAST_NOISE:
+    if noise > LEAST_NOISE:
         colours = _background_colours(lab[ring], side[ring])
         to_colours = cdist(lab.reshape(-1, 3), colours).min(axis=1).reshape(height, width)
         if _noise(to_colours[ring]) < noise:
@@ -216,7 +216,8 @@ def _cell_weights(begin: float, end: float, cells: int, pixels: int) -> torch.Te
 @contextlib.contextmanager
 def _opened(path: Path) -> Iterator[Image.Image]:
     """Open an image of an accepted kind, only its header read."""
-    content = path.read_bytes() if path.stat().st_size < 32 else path.open("rb").read(32)
+    with path.open("rb") as file:
+        content = file.read(32)
     if not content:
         raise BadInput(f"{path.name} is empty: it has 0 bytes.", "Choose an image file.")
     if content.startswith(b"\x89PNG\r\n\x1a\n") and len(content) >= 24:  # Pillow would only say that it is no image

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
-import struct
 import subprocess
 import sys
 import time
-import zlib
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +22,7 @@ from backend.job import Job
 from backend.machine import ROOT
 from backend.supervision import Control
 from tests.backend.fake_system import write_job
+from tests.backend.png import chunks_to_png
 from tests.backend.processes import Process, run
 
 FAKE = "tests.backend.fake_system"
@@ -218,15 +217,7 @@ def test_generate_makes_the_folder_runs_it_and_resumes_it(tmp_path: Path) -> Non
 
 def png(width: int, height: int) -> bytes:
     """Return a PNG whose header promises a size, with hardly any data behind it."""
-    chunks = [
-        (b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)),
-        (b"IDAT", zlib.compress(b"")),
-        (b"IEND", b""),
-    ]
-    body = b"".join(
-        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in chunks
-    )
-    return b"\x89PNG\r\n\x1a\n" + body
+    return chunks_to_png(width, height, bits=8, colour=2, rows=b"")
 
 
 def gif(path: Path) -> None:
@@ -339,6 +330,19 @@ def test_the_deep_doctor_tries_each_engine_and_notices_a_broken_one(monkeypatch:
     assert {finding.name: finding for finding in doctor.engines()}["marching cubes"].is_ok is False
 
 
+def read_to_the_end(descriptor: int) -> bytes:
+    """Return all that comes from a terminal."""
+    text = b""
+    while True:
+        try:
+            chunk = os.read(descriptor, 4096)
+        except OSError:  # how Linux says that the other end is closed
+            return text
+        if not chunk:
+            return text
+        text += chunk
+
+
 def test_the_progress_line_of_a_terminal(tmp_path: Path) -> None:
     pty = pytest.importorskip("pty", reason="no pseudo-terminals on this system")
     job = write_job(tmp_path / "job", settings={"steps": 30, "pause": 0.02})
@@ -349,13 +353,7 @@ def test_the_progress_line_of_a_terminal(tmp_path: Path) -> None:
         [sys.executable, "-m", FAKE, "generate", *arguments], cwd=ROOT, stderr=end, stdout=subprocess.DEVNULL
     )
     os.close(end)
-    text = b""
-    try:
-        while chunk := os.read(screen, 4096):
-            text += chunk
-    except OSError:  # how Linux says that the other end is closed
-        pass
-    os.close(screen)
+    text = read_to_the_end(screen)
     assert process.wait() == 0
     lines = text.decode().split("\r\x1b[K")
     progress = [line for line in lines if "30," in line]

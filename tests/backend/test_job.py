@@ -55,8 +55,8 @@ def leave_at(control: Control, step: int, how: str) -> Any:
     def run(job: Job) -> None:
         original = Fit.step
 
-        def step_and_wish(model: Fit, number: int) -> None:
-            original(model, number)
+        def step_and_wish(self: Fit, number: int) -> None:
+            original(self, number)
             if number == step:
                 {"cancel": control.cancel, "finish": control.finish, "interrupt": lambda: control.interrupt("x")}[how]()
 
