@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -19,10 +20,10 @@ EMBEDDED = Path(__file__).parent.parent / "embedded" / "weights"
 class Prior:
     """A frozen latent diffusion model with its text encoder, and what it can be conditioned on."""
 
-    autoencoder: torch.nn.Module
-    unet: torch.nn.Module
-    text_encoder: torch.nn.Module
-    tokenizer: object
+    autoencoder: Any  # diffusers' networks have no types worth checking against
+    unet: Any
+    text_encoder: Any
+    tokenizer: Any
     alphas: torch.Tensor  # [T], cumulative, fp32
     predicts_velocity: bool
     image_size: int
@@ -38,14 +39,14 @@ class Prior:
     def encode(self, images: torch.Tensor) -> torch.Tensor:
         """Turn sRGB images [B, H, W, 3] in [0, 1] into scaled latents [B, C, h, w] (fp32), differentiably."""
         pixels = (images.permute(0, 3, 1, 2) * 2 - 1).to(self.device, self.dtype)
-        latents = self.autoencoder.encode(pixels).latent_dist.mode()  # type: ignore[operator]
-        return latents.float() * self.autoencoder.config.scaling_factor  # type: ignore[union-attr]
+        latents = self.autoencoder.encode(pixels).latent_dist.mode()
+        return latents.float() * self.autoencoder.config.scaling_factor
 
     @torch.no_grad()
     def decode(self, latents: torch.Tensor) -> torch.Tensor:
         """Turn scaled latents [B, C, h, w] into sRGB images [B, H, W, 3] in [0, 1]."""
-        latents = (latents / self.autoencoder.config.scaling_factor).to(self.dtype)  # type: ignore[union-attr]
-        return (self.autoencoder.decode(latents).sample.float().permute(0, 2, 3, 1) / 2 + 0.5).clamp(0, 1)  # type: ignore[operator]
+        latents = (latents / self.autoencoder.config.scaling_factor).to(self.dtype)
+        return (self.autoencoder.decode(latents).sample.float().permute(0, 2, 3, 1) / 2 + 0.5).clamp(0, 1)
 
     @torch.no_grad()
     def embed(
@@ -55,8 +56,8 @@ class Prior:
 
         With `camera_known=False` the tokens are the null camera's: as many, but they say nothing.
         """
-        tokens = self.tokenizer(  # type: ignore[operator]
-            list(prompts), padding="max_length", truncation=True, max_length=self.tokenizer.model_max_length,  # type: ignore[attr-defined]
+        tokens = self.tokenizer(
+            list(prompts), padding="max_length", truncation=True, max_length=self.tokenizer.model_max_length,
             return_tensors="pt",
         )  # fmt: skip
         context = self.text_encoder(tokens.input_ids.to(self.device)).last_hidden_state
@@ -79,7 +80,7 @@ class Prior:
     def unknown_words(self, prompt: str) -> list[str]:
         """Return the words that the tokenizer has to cut into pieces, in their order; a big vocabulary has few."""
         words = dict.fromkeys("".join(c if c.isalnum() else " " for c in prompt.lower()).split())
-        return [word for word in words if len(self.tokenizer.tokenize(word)) > 1]  # type: ignore[attr-defined]
+        return [word for word in words if len(self.tokenizer.tokenize(word)) > 1]
 
 
 def load_prior(name: str, device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32) -> Prior:
@@ -97,11 +98,11 @@ def load_prior(name: str, device: torch.device | str = "cpu", dtype: torch.dtype
             "Give `embedded`, or a local folder in diffusers' format with safetensors files.",
         )
     options = {"local_files_only": True, "use_safetensors": True}
-    autoencoder = AutoencoderKL.from_pretrained(folder, subfolder="vae", torch_dtype=dtype, **options)
-    unet = UNet2DConditionModel.from_pretrained(folder, subfolder="unet", torch_dtype=dtype, **options)
+    autoencoder: Any = AutoencoderKL.from_pretrained(folder, subfolder="vae", torch_dtype=dtype, **options)
+    unet: Any = UNet2DConditionModel.from_pretrained(folder, subfolder="unet", torch_dtype=dtype, **options)
     text_encoder = CLIPTextModel.from_pretrained(folder, subfolder="text_encoder", dtype=dtype, local_files_only=True)
     tokenizer = CLIPTokenizer.from_pretrained(folder, subfolder="tokenizer", local_files_only=True)
-    scheduler = DDIMScheduler.from_pretrained(folder, subfolder="scheduler", local_files_only=True)
+    scheduler: Any = DDIMScheduler.from_pretrained(folder, subfolder="scheduler", local_files_only=True)
     camera_encoder = load_camera_encoder(folder)
     networks = [autoencoder, unet, text_encoder, *([camera_encoder] if camera_encoder else [])]
     for network in networks:

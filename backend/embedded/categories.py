@@ -36,7 +36,7 @@ class Parts:
     hat_at: tuple[float, float, float, float] | None = None
 
     def ball(self, x: float, y: float, z: float, r: float | tuple[float, float, float], slot: int = MAIN) -> None:
-        size = (r, r, r) if isinstance(r, float) else r
+        size = r if isinstance(r, tuple) else (r, r, r)
         self.primitives.append(Primitive("ellipsoid", (x, y, z), size, slot))
 
     def box(

@@ -77,14 +77,18 @@ def fit(solid: Solid, resolution: int = 36) -> Solid:
     line = torch.linspace(-extent, extent, resolution)
     grid = torch.stack(torch.meshgrid(line, line, line, indexing="ij"), dim=-1).reshape(-1, 3)
     unfitted = Solid(solid.primitives, solid.colours)
-    for _ in range(2):  # coarse bounds first, then a grid inside them
-        inside = grid[signed_distance(unfitted, grid) < 0.4 * float((grid[1] - grid[0]).norm())]
-        low, high = inside.amin(0), inside.amax(0)
-        axes = [torch.linspace(float(a) - 0.02, float(b) + 0.02, resolution) for a, b in zip(low, high, strict=True)]
-        grid = torch.stack(torch.meshgrid(*axes, indexing="ij"), dim=-1).reshape(-1, 3)
+    low, high, inside = _grid_bounds(unfitted, grid)
+    axes = [torch.linspace(float(a) - 0.02, float(b) + 0.02, resolution) for a, b in zip(low, high, strict=True)]
+    grid = torch.stack(torch.meshgrid(*axes, indexing="ij"), dim=-1).reshape(-1, 3)
+    low, high, inside = _grid_bounds(unfitted, grid)  # and once more on a grid inside these bounds
     middle = (low + high) / 2
     radius = float((inside - middle).norm(dim=-1).max())
     return replace(solid, offset=tuple(middle.tolist()), scale=FIT_RADIUS / radius)
+
+
+def _grid_bounds(solid: Solid, grid: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    inside = grid[signed_distance(solid, grid) < 0.4 * float((grid[1] - grid[0]).norm())]
+    return inside.amin(0), inside.amax(0), inside
 
 
 def albedo(solid: Solid, points: torch.Tensor) -> torch.Tensor:

@@ -1,5 +1,7 @@
 """Builds a CLIP tokenizer whose merges make one token of every known word, and pieces of every other."""
 
+# pyright: reportArgumentType=false, reportAttributeAccessIssue=false
+# diffusers and transformers annotate their defaults, not what they take.
 from __future__ import annotations
 
 from collections.abc import Sequence

@@ -4,6 +4,8 @@ Stages run in order: renders (cached), autoencoder, denoiser with text encoder a
 from its checkpoint, so the command can be given again whenever the machine is idle.
 """
 
+# pyright: reportArgumentType=false, reportAttributeAccessIssue=false
+# diffusers and transformers annotate their defaults, not what they take.
 from __future__ import annotations
 
 import argparse

@@ -1,5 +1,7 @@
 """Trains the UNet with its text encoder and camera tokens, on cached latents."""
 
+# pyright: reportArgumentType=false, reportAttributeAccessIssue=false
+# diffusers and transformers annotate their defaults, not what they take.
 from __future__ import annotations
 
 import random
@@ -140,7 +142,7 @@ def condition(model: Denoiser, tokenizer: CLIPTokenizer, facts: list[dict], rng:
 
 def describe(fact: dict, rng: random.Random) -> str:
     """Return a caption for a stored description."""
-    subject = Subject(fact["category"], fact["colour"], fact["accent"], fact["pattern"], fact["hat"], solid=None)  # type: ignore[arg-type]
+    subject = Subject(fact["category"], fact["colour"], fact["accent"], fact["pattern"], fact["hat"], solid=None)
     words = {key: fact[key] for key in ("azimuth", "elevation", "style", "modality")}
     return caption(subject, rng, **words)
 

@@ -1,0 +1,72 @@
+"""The last stages that every Gaussian system shares: mesh, texture, files, pictures, result.json."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from backend.baking import bake_from_views, bake_texture, unwrap
+from backend.cameras import orbit
+from backend.export import write_glb, write_points_ply, write_result_json
+from backend.images import save_image, save_turntable
+from backend.job import Job
+from backend.meshing import fit_threshold, mesh_from_gaussians
+from backend.rendering.meshes import render_mesh, turntable
+from backend.rendering.splats import renderer_for
+from backend.representations.fields import colour_field
+from backend.representations.gaussians import Gaussians
+from backend.representations.mesh import Mesh
+
+BAKE_AZIMUTHS = [azimuth for _ in range(3) for azimuth in range(0, 360, 45)] + [0, 0]
+BAKE_ELEVATIONS = [-25.0] * 8 + [10.0] * 8 + [45.0] * 8 + [90.0, -90.0]
+
+
+def deliver(job: Job, gaussians: Gaussians, *, mesh_resolution: int, texture_size: int) -> None:
+    """Make the mesh, then write result/: model.glb, points.ply, preview.png, turntable.webp and result.json."""
+    made = job.stage("mesh", lambda: textured_mesh(gaussians, mesh_resolution, texture_size))
+    mesh = Mesh(**{name: made[name] for name in ("vertices", "faces", "uv", "texture")})
+    job.stage("export", lambda: export(job, gaussians, mesh, made))
+
+
+def textured_mesh(gaussians: Gaussians, resolution: int, texture_size: int) -> dict[str, Any]:
+    """Turn Gaussians into an unwrapped mesh with a base-colour texture, and say how well it covers what they show."""
+    cameras = orbit(BAKE_AZIMUTHS, BAKE_ELEVATIONS, size=256)
+    background = (1.0, 1.0, 1.0)
+    with torch.no_grad():
+        seen = renderer_for("cpu")(gaussians, cameras, torch.tensor(background))
+    threshold, overlap = fit_threshold(gaussians, cameras[::3], seen.alpha[::3])
+    mesh = unwrap(mesh_from_gaussians(gaussians, resolution=resolution, threshold=threshold), size=texture_size)
+    mesh = bake_texture(mesh, colour_field(gaussians), texture_size)
+    mesh = bake_from_views(
+        mesh, cameras, seen.rgb.clamp(0, 1), alpha=seen.alpha, background=background, size=texture_size
+    )
+    values = {"vertices": mesh.vertices, "faces": mesh.faces, "uv": mesh.uv, "texture": mesh.texture}
+    return values | {"threshold": threshold, "silhouette_iou": overlap}
+
+
+def export(job: Job, gaussians: Gaussians, mesh: Mesh, made: dict[str, Any]) -> dict[str, Any]:
+    """Write the files of the result folder and return what result.json says."""
+    request, result = job.request, job.folder / "result"
+    result.mkdir(exist_ok=True)
+    wants_points = "points" in request.outputs
+    if "mesh" in request.outputs:
+        details = {"prompt": request.prompt, "system": request.system, "seed": request.seed}
+        write_glb(result / "model.glb", mesh, name=request.prompt[:60] or "Maquette", extras=details)
+    if wants_points:
+        write_points_ply(result / "points.ply", gaussians)
+    save_image(result / "preview.png", render_mesh(mesh, orbit([30], 15, size=512), shading=0.35).rgb[0])
+    save_turntable(result / "turntable.webp", list(turntable(mesh)), 80)
+    record = job.record()
+    return write_result_json(
+        result,
+        points="gaussians" if wants_points else "none",
+        seed=request.seed,
+        seconds={stage["name"]: stage["seconds"] for stage in record["stages"]},
+        details={
+            "system": request.system, "prompt": request.prompt, "negative_prompt": request.negative_prompt,
+            "preset": request.preset, "prior": request.prior, "settings": dict(request.settings),
+            "threads": record["threads"], "inputs": record["inputs"], "gaussians": len(gaussians),
+            "faces": len(mesh.faces), "mesh_silhouette_iou": made["silhouette_iou"],
+        },
+    )  # fmt: skip

@@ -1,0 +1,276 @@
+"""TV-3DG: a prompt, and if you like an image, become 3D Gaussians under score distillation, then a mesh.
+
+Stages: perceive (the reference image's subject and mask) -> gaussians (the optimisation) -> mesh -> export.
+Source: Yang et al., TV-3DG (arXiv 2410.21299). The reference view, which holds the object to a given image, is an
+addition of ours: the paper knows a visual prompt only.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import torch
+
+from backend.cameras import Cameras, azimuth_elevation, orbit, view_word
+from backend.diffusion.denoiser import Prior, load_prior
+from backend.diffusion.scores import csm, distillation_loss
+from backend.errors import BackendError, BadInput
+from backend.images import load_image, save_image, square_crop, subject_mask
+from backend.job import Job
+from backend.losses import masked_total_variation, opacity_entropy, photometric, silhouette, total_variation
+from backend.rendering.splats import Renderer, renderer_for, screen_gradients
+from backend.representations.densify import DensityControl, DensitySettings, GaussianAdam
+from backend.representations.gaussians import Gaussians, ball_of_points, gaussians_from_points
+from backend.schedules import draw_timestep, log_linear, timestep_window
+from backend.systems.delivery import deliver
+
+MOST_BAD_STEPS = 20
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything that a preset chooses, and a request can override by name."""
+
+    steps: int = 300
+    views: int = 4  # of one batch, evenly around
+    count: int = 2_000  # Gaussians to begin with, in a ball
+    max_count: int = 8_000
+    grow_gradient: float = 2e-3
+    densify_every: int = 40
+    radius: float = 0.5  # of that ball
+    scale: float = 7.5  # the paper's lambda
+    delta_t: int = 100  # the paper's 50 costs twice as much; its table II finds 100 as good
+    difference: float = 0.0  # weight of the pull towards what the prior finds likely, beside the class direction
+    warmup: float = 1 / 3  # share of the steps over which the window of timesteps slides
+    camera_tokens: bool = True  # where the prior takes them; Stable Diffusion does not
+    low_elevation: float = -10.0
+    high_elevation: float = 45.0
+    guidance: float = 1.0
+    variation: float = 1.0  # total variation of colour
+    smoothness: float = 1.0  # total variation of depth and normal inside the object
+    size_penalty: float = 1.0  # mean scale of the Gaussians
+    entropy: float = 0.1  # of alpha
+    reference: float = 20.0  # colour of the reference view
+    reference_mask: float = 20.0
+    mean_rate: float = 8e-3
+    colour_rate: float = 2e-2
+    mesh_resolution: int = 112
+    texture_size: int = 1024
+
+
+PRESETS = {
+    "bench": Settings(steps=40, count=1_000, max_count=2_000, mesh_resolution=64, texture_size=512),
+    "draft": Settings(),
+    "standard": Settings(steps=800, max_count=14_000, mesh_resolution=144),
+    "paper": Settings(steps=4_000, delta_t=50, max_count=20_000, mesh_resolution=144),
+}
+
+
+def run(job: Job) -> None:
+    """Run the whole system in a job folder; the results lie in its `result`."""
+    settings = settings_of(job)
+    reference = next((image for image in job.request.images if image.role == "reconstruct"), None)
+    prior = load_prior(job.request.prior)
+    if unknown := prior.unknown_words(job.request.prompt):
+        job.warn(
+            f"The prior does not know {', '.join(repr(word) for word in unknown)}.",
+            "It draws what it can of the other words; the README lists what the embedded prior knows.",
+        )
+    target = None
+    if reference is not None:
+        job.stage("perceive", lambda: perceive(job, prior.image_size))
+        target = perceived(job, reference.elevation_degrees, reference.azimuth_degrees, reference.fov_degrees)
+    made = job.stage("gaussians", lambda: optimise(job, prior, settings, target))
+    deliver(job, Gaussians(**made), mesh_resolution=settings.mesh_resolution, texture_size=settings.texture_size)
+
+
+def settings_of(job: Job) -> Settings:
+    """Return the preset's settings with the request's overrides. Raises BadInput for a name or type that is wrong."""
+    settings = PRESETS[job.request.preset]
+    kinds = {field.name: type(getattr(settings, field.name)) for field in fields(settings)}
+    for name, value in job.settings.items():
+        if name not in kinds:
+            raise BadInput(f"There is no setting {name!r}.", f"The settings are: {', '.join(kinds)}.")
+        if kinds[name] is float and type(value) is int:
+            value = float(value)
+        if type(value) is not kinds[name]:
+            raise BadInput(f"The setting {name} is {value!r}.", f"Give a {kinds[name].__name__}.")
+        settings = replace(settings, **{name: value})
+    return settings
+
+
+# ---- the reference image ---------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Target:
+    """The reference view: what one known camera sees."""
+
+    camera: Cameras
+    rgb: torch.Tensor  # [1, S, S, 3]
+    mask: torch.Tensor  # [1, S, S, 1]
+
+
+def perceive(job: Job, size: int) -> dict[str, Any]:
+    """Cut the subject out of the reference image; leave rgb.png and mask.png, which the artist may replace."""
+    image = next(image for image in job.request.images if image.role == "reconstruct")
+    rgb, alpha = load_image(job.input_path(image))
+    mask = subject_mask(rgb, alpha)
+    rgb, mask = square_crop(rgb, mask, size, margin=0.08)
+    save_image(job.stage_folder / "rgb.png", rgb)
+    save_image(job.stage_folder / "mask.png", mask.expand(-1, -1, 3))
+    job.preview(rgb * mask + 1 - mask)
+    return {"foreground": float((mask > 0.5).float().mean())}
+
+
+def perceived(job: Job, elevation: float, azimuth: float, fov: float) -> Target:
+    """Read the perceive stage's pictures back, with the camera that saw them."""
+    folder = job.stage_path("perceive")
+    rgb, mask = load_image(folder / "rgb.png")[0], load_image(folder / "mask.png")[0][..., :1]
+    if rgb.shape[:2] != mask.shape[:2] or rgb.shape[0] != rgb.shape[1]:
+        raise BadInput(
+            f"In {folder.name}, rgb.png has {rgb.shape[1]} x {rgb.shape[0]} pixels "
+            f"and mask.png {mask.shape[1]} x {mask.shape[0]}.",
+            "Replace them by square pictures of one size.",
+        )
+    return Target(orbit([azimuth], elevation, fov_degrees=fov, size=rgb.shape[0]), rgb[None], mask[None])
+
+
+# ---- the optimisation ------------------------------------------------------------------------------------------------
+
+
+class _State:
+    """What the steps change, for checkpoints."""
+
+    def __init__(self, gaussians: Gaussians, optimiser: GaussianAdam, control: DensityControl) -> None:
+        self.parts = {"gaussians": gaussians, "optimiser": optimiser, "control": control}
+        self.bad_steps = 0
+
+    def state_dict(self) -> dict[str, Any]:
+        state = {f"{name}/{key}": v for name, part in self.parts.items() for key, v in part.state_dict().items()}
+        return state | {"bad_steps": self.bad_steps}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        for name, part in self.parts.items():
+            part.load_state_dict({key[len(name) + 1 :]: v for key, v in state.items() if key.startswith(f"{name}/")})
+        self.bad_steps = state["bad_steps"]
+
+
+def optimise(job: Job, prior: Prior, settings: Settings, target: Target | None) -> dict[str, torch.Tensor]:
+    """Optimise Gaussians from a ball until they look like the prompt from everywhere; return their parameters."""
+    render = renderer_for(prior.device)
+    generator = job.generator
+    points = ball_of_points(settings.count, settings.radius, generator)
+    gaussians = gaussians_from_points(points, 0.5 + 0.1 * torch.randn(points.shape, generator=generator).clamp(-2, 2))
+    gaussians.requires_grad_()
+    optimiser = GaussianAdam(gaussians, betas=(0.9, 0.99))
+    control = DensityControl(
+        gaussians, DensitySettings(grow_gradient=settings.grow_gradient, max_count=settings.max_count)
+    )
+    state = _State(gaussians, optimiser, control)
+    total = settings.steps
+    for step in job.steps(total, state):
+        cameras = draw_cameras(settings, prior.image_size, generator)
+        background = draw_background(generator)
+        conditional, unconditional = contexts(prior, job.request.prompt, job.request.negative_prompt, cameras, settings)
+        t = draw_timestep(timestep_window(step, total, warmup=settings.warmup), len(prior.alphas), generator)
+
+        seen = render(gaussians, cameras, background, geometry=True)
+        latents = prior.encode(seen.rgb)
+        gradient = csm(
+            prior.predict_noise, latents.detach(), t, alphas=prior.alphas, conditional=conditional,
+            unconditional=unconditional, scale=settings.scale, delta_t=settings.delta_t, difference=settings.difference,
+        )  # fmt: skip
+        if not torch.isfinite(gradient).all():
+            skip_bad_step(job, state, step, "the guidance is not a number")
+            continue
+        (settings.guidance * distillation_loss(latents, gradient) / latents[0].numel()).backward(retain_graph=True)
+        control.observe(screen_gradients(seen, cameras), seen.visible)  # of the guidance alone
+
+        loss = (
+            settings.variation * total_variation(seen.rgb)
+            + settings.smoothness * masked_total_variation(seen.normal, seen.alpha)
+            + settings.smoothness * masked_total_variation(seen.depth, seen.alpha)
+            + settings.size_penalty * gaussians.scales.mean()
+            + settings.entropy * opacity_entropy(seen.alpha)
+        )
+        if target is not None:
+            known = render(gaussians, target.camera, background)
+            wanted = target.rgb * target.mask + background * (1 - target.mask)
+            loss = loss + settings.reference * photometric(known.rgb, wanted, torch.ones_like(target.mask))
+            loss = loss + settings.reference_mask * silhouette(known.alpha, target.mask)
+        loss.backward()
+        if not all(torch.isfinite(p.grad).all() for p in gaussians.parameters().values() if p.grad is not None):
+            gaussians.requires_grad_()
+            skip_bad_step(job, state, step, "a gradient is not a number")
+            continue
+        optimiser.step(learning_rates(settings, step, total))
+        if settings.densify_every <= step < 0.8 * total and step % settings.densify_every == 0:
+            control.adapt(gaussians, optimiser, generator)
+        if job.preview_due:
+            job.preview(look(render, gaussians, prior.image_size, step))
+    return {name: value.detach() for name, value in gaussians.parameters().items()}
+
+
+def draw_cameras(settings: Settings, size: int, generator: torch.Generator) -> Cameras:
+    """Draw a batch of views evenly around the object, with a random start and a random height for each."""
+
+    def uniform(low: float, high: float) -> torch.Tensor:
+        return low + (high - low) * torch.rand(settings.views, generator=generator)
+
+    start = 360 * torch.rand(1, generator=generator)
+    azimuths = start + torch.arange(settings.views) * 360 / settings.views
+    fov = float(30 + 20 * torch.rand(1, generator=generator))
+    return orbit(azimuths, uniform(settings.low_elevation, settings.high_elevation), fov_degrees=fov, size=size)
+
+
+def draw_background(generator: torch.Generator) -> torch.Tensor:
+    """Draw white or a light grey, [3]: a fixed one would be painted onto the object."""
+    choice, grey = torch.rand(2, generator=generator).tolist()
+    return torch.full((3,), 1.0 if choice < 0.4 else 0.45 + 0.55 * grey)
+
+
+def contexts(
+    prior: Prior, prompt: str, negative_prompt: str, cameras: Cameras, settings: Settings
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the prompt's context for each view, and the empty (or negative) one."""
+    words = [f"{prompt}, {view} view" for view in view_words(cameras)]
+    told = cameras if settings.camera_tokens and prior.takes_cameras else None
+    conditional = prior.embed(words, told)
+    return conditional, prior.embed([negative_prompt] * len(cameras), told, camera_known=False)
+
+
+def view_words(cameras: Cameras) -> list[str]:
+    """Return front, side, back or overhead for each camera."""
+    azimuths, elevations = azimuth_elevation(cameras)
+    return [view_word(a, e) for a, e in zip(azimuths.tolist(), elevations.tolist(), strict=True)]
+
+
+def learning_rates(settings: Settings, step: int, total: int) -> dict[str, float]:
+    """Return the rate of each parameter at a step; positions and colours calm down."""
+    return {
+        "means": log_linear(step, total, settings.mean_rate, settings.mean_rate / 20),
+        "log_scales": 1e-2,
+        "quaternions": 1e-2,
+        "opacity_logits": 4e-2,
+        "sh": log_linear(step, total, settings.colour_rate, settings.colour_rate / 4),
+    }
+
+
+def skip_bad_step(job: Job, state: _State, step: int, reason: str) -> None:
+    """Report a step that was left out. Raises BackendError when there are too many."""
+    state.bad_steps += 1
+    job.warn(f"Step {step} was left out: {reason}.")
+    if state.bad_steps >= MOST_BAD_STEPS:
+        raise BackendError(
+            f"{state.bad_steps} steps gave no usable gradient, the last one {step}.",
+            "Try another seed, or lower the settings `guidance` and `mean_rate`.",
+        )
+
+
+@torch.no_grad()
+def look(render: Renderer, gaussians: Gaussians, size: int, step: int) -> torch.Tensor:
+    """Return a picture [S, S, 3] of how it stands, turning slowly."""
+    camera = orbit([step * 3.0], 15.0, size=size)
+    return render(gaussians, camera, torch.ones(3)).rgb[0].clamp(0, 1)

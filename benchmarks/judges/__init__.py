@@ -1,0 +1,1 @@
+"""Networks that judge results: trained apart, with other seeds, and never imported by the product."""

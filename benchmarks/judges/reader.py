@@ -1,0 +1,153 @@
+"""Reads category, main colour and azimuth off an image: `python -m benchmarks.judges.reader` trains it.
+
+Its renders have seeds of their own, and all pairs of category and colour: it has to judge those that the prior was
+never shown.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+
+from backend.embedded.data import render_object
+from backend.embedded.shapes import COLOURS, TRAINED_CATEGORIES
+
+FIRST_SEED = 500_000  # objects of the judge; training of the prior stays far below
+TEST_SEED = 700_000
+WEIGHTS = Path(__file__).parent / "reader.safetensors"
+SIDE = 64
+
+
+class Reader(torch.nn.Module):
+    """A small convolutional network: images [B, 64, 64, 3] in [0, 1] -> category, colour, (sin, cos) of the azimuth."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        widths = (3, 32, 64, 96, 128)
+        blocks: list[torch.nn.Module] = []
+        for before, after in zip(widths[:-1], widths[1:], strict=True):
+            blocks += [
+                torch.nn.Conv2d(before, after, 3, padding=1), torch.nn.BatchNorm2d(after), torch.nn.ReLU(),
+                torch.nn.MaxPool2d(2),
+            ]  # fmt: skip
+        self.body = torch.nn.Sequential(*blocks)  # -> [B, 128, 4, 4]
+        self.category = torch.nn.Linear(128 * 16, len(TRAINED_CATEGORIES))
+        self.colour = torch.nn.Linear(128 * 16, len(COLOURS))
+        self.azimuth = torch.nn.Linear(128 * 16, 2)
+
+    def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Return logits [B, 24] and [B, 12], and unnormalised (sin, cos) [B, 2]."""
+        features = torch.nn.functional.dropout(
+            self.body(images.permute(0, 3, 1, 2) * 2 - 1).flatten(1), 0.3, self.training
+        )
+        return self.category(features), self.colour(features), self.azimuth(features)
+
+
+def read(reader: Reader, images: torch.Tensor) -> dict[str, torch.Tensor]:
+    """Return category and colour indices [B], and azimuth in degrees [B], of square images [B, H, W, 3]."""
+    small = shrink(images)
+    with torch.no_grad():
+        category, colour, azimuth = reader(small)
+    return {
+        "category": category.argmax(-1),
+        "colour": colour.argmax(-1),
+        "azimuth": torch.rad2deg(torch.atan2(azimuth[:, 0], azimuth[:, 1])),
+    }
+
+
+def shrink(images: torch.Tensor) -> torch.Tensor:
+    """Average images [B, H, W, 3] down to 64 px."""
+    return torch.nn.functional.adaptive_avg_pool2d(images.permute(0, 3, 1, 2), SIDE).permute(0, 2, 3, 1)
+
+
+def load_reader(path: Path = WEIGHTS) -> Reader:
+    """Return the trained judge."""
+    reader = Reader()
+    reader.load_state_dict(load_file(path))
+    return reader.eval()
+
+
+def _render(seed: int) -> tuple[np.ndarray, list[dict]]:
+    torch.set_num_threads(1)
+    rng = random.Random(seed)
+    category, colour = rng.choice(TRAINED_CATEGORIES), rng.choice(list(COLOURS))
+    images, facts = render_object(seed, 6, modalities=False, category=category, colour=colour)
+    small = shrink(torch.from_numpy(np.stack(images)).float() / 255)
+    return (255 * small).round().byte().numpy(), facts
+
+
+def renders(first_seed: int, objects: int, cache: Path, processes: int) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+    """Render objects (cached on disk): images [N, 64, 64, 3] in [0, 1], and what they show."""
+    path = cache / f"{first_seed}-{objects}.npy"
+    if not path.exists():
+        cache.mkdir(parents=True, exist_ok=True)
+        with get_context("spawn").Pool(processes) as pool:
+            made = pool.map(_render, range(first_seed, first_seed + objects), chunksize=20)
+        path.with_suffix(".json").write_text(json.dumps([fact for _, facts in made for fact in facts]))
+        np.save(path, np.concatenate([images for images, _ in made]))
+    images = torch.from_numpy(np.load(path)).float() / 255
+    facts = json.loads(path.with_suffix(".json").read_text())
+    labels = {
+        "category": torch.tensor([TRAINED_CATEGORIES.index(f["category"]) for f in facts]),
+        "colour": torch.tensor([list(COLOURS).index(f["colour"]) for f in facts]),
+        "azimuth": torch.deg2rad(torch.tensor([f["azimuth"] for f in facts])),
+    }
+    return images, labels
+
+
+def train(images: torch.Tensor, labels: dict[str, torch.Tensor], epochs: int, seed: int = 7) -> Reader:
+    """Train a reader from nothing."""
+    torch.manual_seed(seed)
+    reader = Reader()
+    optimiser = torch.optim.AdamW(reader.parameters(), lr=2e-3, weight_decay=0.02)
+    steps = epochs * (len(images) // 64)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 2e-3, total_steps=steps)
+    for step in range(steps):
+        chosen = torch.randint(0, len(images), (64,))
+        batch = images[chosen]
+        batch = (batch + 0.04 * torch.randn(()) + 0.02 * torch.randn_like(batch)).clamp(0, 1)
+        category, colour, azimuth = reader(batch)
+        angle = labels["azimuth"][chosen]
+        loss = (
+            torch.nn.functional.cross_entropy(category, labels["category"][chosen])
+            + torch.nn.functional.cross_entropy(colour, labels["colour"][chosen])
+            + (azimuth - torch.stack([angle.sin(), angle.cos()], -1)).square().mean()
+        )
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        schedule.step()
+        if step % 200 == 0:
+            print(f"step {step} of {steps}: loss {loss.item():.3f}", flush=True)
+    return reader.eval()
+
+
+def accuracy(reader: Reader, images: torch.Tensor, labels: dict[str, torch.Tensor]) -> dict[str, float]:
+    """Return the shares of right categories and colours, and the median azimuth error in degrees."""
+    said = read(reader, images)
+    error = (said["azimuth"] - torch.rad2deg(labels["azimuth"]) + 180) % 360 - 180
+    return {
+        "category": float((said["category"] == labels["category"]).float().mean()),
+        "colour": float((said["colour"] == labels["colour"]).float().mean()),
+        "median_azimuth_error": float(error.abs().median()),
+        "images": len(images),
+    }
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--objects", type=int, default=2000)
+    parser.add_argument("--epochs", type=int, default=14)
+    parser.add_argument("--cache", type=Path, default=Path(".cache/embedded/judge"))
+    parser.add_argument("--processes", type=int, default=2)
+    options = parser.parse_args()
+    trained = train(*renders(FIRST_SEED, options.objects, options.cache, options.processes), options.epochs)
+    save_file(trained.state_dict(), WEIGHTS)
+    print(json.dumps(accuracy(trained, *renders(TEST_SEED, 100, options.cache, options.processes))))
