@@ -109,11 +109,14 @@ def bake_from_views(
     for view, camera in enumerate(cameras):
         confidence = torch.ones(*images.shape[1:3], 1) if alpha is None else alpha[view]
         straight = (images[view] - (1 - confidence) * torch.tensor(background)) / confidence.clamp(min=0.1)
-        rgb, weight = _project(mesh, camera, torch.cat([straight.clamp(0, 1), confidence], dim=-1), points, normals)
-        weight = torch.where(weight > min_cosine, weight, 0.0) ** 4
-        weight = weight * (rgb[:, 3:] > 0.5) * rgb[:, 3:]
-        colours += weight * rgb[:, :3]
-        weights += weight
+        towards = torch.nn.functional.normalize(camera.position - points, dim=-1)
+        cosine = (towards * normals).sum(dim=-1)  # [P]
+        facing = torch.nonzero(cosine > min_cosine).squeeze(-1)  # [K], a third of the texels: the rest costs nothing
+        image = torch.cat([straight.clamp(0, 1), confidence], dim=-1)
+        rgba, visible = _project(mesh, camera, image, points[facing], cosine[facing, None])
+        weight = visible * (rgba[:, 3:] > 0.5) * rgba[:, 3:] * cosine[facing, None] ** 4
+        colours[facing] += weight * rgba[:, :3]
+        weights[facing] += weight
     if not bool((weights > 0).any()):
         raise ValueError(
             f"none of {len(cameras)} views sees any of {len(points)} texels: do the cameras look at the mesh?"
@@ -128,21 +131,23 @@ def bake_from_views(
 
 
 def _project(
-    mesh: Mesh, camera: Cameras, image: torch.Tensor, points: torch.Tensor, normals: torch.Tensor
+    mesh: Mesh, camera: Cameras, image: torch.Tensor, points: torch.Tensor, cosine: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Read an image [H, W, C] where points [P, 3] appear: values [P, C], and the cosine [P, 1], 0 if not visible."""
+    """Read an image [H, W, C] where points [K, 3] appear: values [K, C], and whether each is visible [K, 1].
+
+    `cosine` [K, 1], above 0, is of the angle between the surface's normal and the direction to the camera.
+    """
     world_to_camera = camera.world_to_camera[0]
-    local = points @ world_to_camera[:3, :3].T + world_to_camera[:3, 3]  # [P, 3]
+    local = points @ world_to_camera[:3, :3].T + world_to_camera[:3, 3]  # [K, 3]
     depth = local[:, 2:].clamp(min=1e-6)
     pixels = (local @ camera.intrinsics[0].T)[:, :2] / depth
     uv = pixels / torch.tensor([camera.width, camera.height])
     inside = ((uv > 0) & (uv < 1)).all(dim=-1, keepdim=True) & (local[:, 2:] > 0)
-    cosine = (torch.nn.functional.normalize(camera.position - points, dim=-1) * normals).sum(dim=-1, keepdim=True)
-    # The depth changes within a pixel by its width over the cosine: a surface further behind than that is hidden.
     nearest = torch.from_numpy(rasterise(mesh, camera).depth)[..., None]
     column = pixels[:, 0].clamp(0, camera.width - 1).long()
     row = pixels[:, 1].clamp(0, camera.height - 1).long()
-    pixel_width = depth / camera.intrinsics[0, 0, 0]
     seen = nearest[row, column]
+    # The depth changes within a pixel by its width over the cosine: a surface further behind than that is hidden.
+    pixel_width = depth / camera.intrinsics[0, 0, 0]
     visible = inside & (seen > 0) & (depth < seen + 1.5 * pixel_width / cosine.clamp(min=0.1))
-    return sample_texture(image, uv), torch.where(visible, cosine.clamp(min=0), 0.0)
+    return sample_texture(image, uv), visible

@@ -143,7 +143,7 @@ def test_each_side_of_a_two_coloured_ball_has_its_colour() -> None:
 
 
 def views_of(mesh: Mesh) -> tuple[Cameras, torch.Tensor, torch.Tensor]:
-    cameras = orbit([0.0, 60, 120, 180, 240, 300, 0, 0], [20.0, -20, 20, -20, 20, -20, 80, -80], size=192)
+    cameras = orbit([0.0, 60, 120, 180, 240, 300, 0, 0], [20.0, -20, 20, -20, 20, -20, 80, -80], size=128)
     drawn = render_mesh(mesh, cameras, background=(0.0, 1.0, 0.0))
     return cameras, drawn.rgb, drawn.alpha
 
