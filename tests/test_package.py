@@ -219,6 +219,7 @@ def test_skips_are_counted_by_reason_above_the_closing_line(tmp_path):
         "def test_d(): pass\n"
     )
     variables = {name: value for name, value in os.environ.items() if name != "BLENDER"}
+    variables["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path)]
 
     def lines(**more: str) -> list[str]:
