@@ -12,7 +12,7 @@ import math
 import numpy as np
 from numba import prange
 
-from backend.rendering.splats_projection import ALPHA_THRESHOLD, CHANNELS, compiled
+from backend.rendering.splats_projection import ALPHA_THRESHOLD, CHANNELS, ONLY_PRANGE, compiled
 from backend.rendering.splats_sort import TILE
 
 MAX_ALPHA = np.float32(0.999)
@@ -26,7 +26,7 @@ _C4, _C5, _C6 = (np.uint64(k) * _PIXELS for k in range(8, 11))
 _BUFFER = 11 * TILE * TILE
 _CHECK_EVERY = 8  # splats between two looks whether a tile is opaque already
 
-_ZERO, _ONE, _TWO, _HALF = np.float32(0.0), np.float32(1.0), np.float32(2.0), np.float32(0.5)
+_ZERO, _ONE, _HALF = np.float32(0.0), np.float32(1.0), np.float32(0.5)
 _FARTHEST = np.float32(5.6)  # exp(-5.6) < 1/255: beyond it, nothing is drawn
 _EIGHTH = np.float32(-0.125)
 _E6, _E5, _E4, _E3 = np.float32(1 / 720), np.float32(1 / 120), np.float32(1 / 24), np.float32(1 / 6)
@@ -87,7 +87,7 @@ def _blend_splat(buffer, splat, rows, geometry):
             buffer[_C6 + p] += weight * c6
 
 
-@compiled(parallel=True)
+@compiled(parallel=ONLY_PRANGE)
 def blend(splats, starts, entry_splat, entry_rows, background, rgb, light, geometry, used, strands):
     """Fill rgb [B, H, W, 3], the light that gets through [B, H, W] and, unless it is None, geometry [B, H, W, 4].
 
@@ -135,21 +135,22 @@ def blend(splats, starts, entry_splat, entry_rows, background, rgb, light, geome
 def _blend_splat_backward(buffer, splat, rows, geometry, partial):
     """Write d(loss) / d(splat) of this tile to partial, going front to back again.
 
+    Columns 2 to 4 receive d(loss) / d(covariance), not of the conic: long thin splats would lose digits on that way.
     The buffer holds each pixel's gradient in the channels, and in _KEPT what the splats from here on and the
     background contribute to the product of image and gradient.
     """
     x, y, opacity = splat[0], splat[1], splat[5]
-    half_a, b, half_c = splat[2] * _HALF, splat[3], splat[4] * _HALF
+    a, b, c = splat[2], splat[3], splat[4]
     c0, c1, c2 = splat[CHANNELS], splat[CHANNELS + 1], splat[CHANNELS + 2]
     zero = splat.dtype.type(0)
-    s, sx, sy, sxx, sxy, syy = zero, zero, zero, zero, zero, zero
+    s, su, sv, suu, suv, svv = zero, zero, zero, zero, zero, zero
     d0, d1, d2, d3, d4, d5, d6 = zero, zero, zero, zero, zero, zero, zero
     if geometry is not None:
         c3, c4, c5, c6 = splat[CHANNELS + 3], splat[CHANNELS + 4], splat[CHANNELS + 5], splat[CHANNELS + 6]
     for p in range(np.uint64((rows & 15) * TILE), np.uint64((rows >> 4) * TILE)):
         dx, dy = x - buffer[_COLUMN + p], y - buffer[_ROW + p]
-        sigma = dx * (half_a * dx + b * dy) + half_c * dy * dy
-        sigma = min(max(sigma, _ZERO), _FARTHEST)
+        u, v = a * dx + b * dy, b * dx + c * dy  # d(sigma) / d(mean); d(sigma) / d(covariance) = -(u, v) (u, v)^T / 2
+        sigma = min(max(_HALF * (dx * u + dy * v), _ZERO), _FARTHEST)
         uncapped = opacity * _exp_minus(sigma)
         alpha = min(uncapped, MAX_ALPHA)
         alpha = alpha if alpha >= ALPHA_THRESHOLD else _ZERO
@@ -177,14 +178,13 @@ def _blend_splat_backward(buffer, splat, rows, geometry, partial):
         d_sigma = -uncapped * d_alpha
         d_sigma = d_sigma if (goes_on and alpha > _ZERO and uncapped <= MAX_ALPHA) else _ZERO
         s += d_sigma
-        sx += d_sigma * dx
-        sy += d_sigma * dy
-        sxx += d_sigma * dx * dx
-        sxy += d_sigma * dx * dy
-        syy += d_sigma * dy * dy
-    partial[0] = _TWO * half_a * sx + b * sy
-    partial[1] = b * sx + _TWO * half_c * sy
-    partial[2], partial[3], partial[4] = _HALF * sxx, sxy, _HALF * syy
+        su += d_sigma * u
+        sv += d_sigma * v
+        suu += d_sigma * u * u
+        suv += d_sigma * u * v
+        svv += d_sigma * v * v
+    partial[0], partial[1] = su, sv
+    partial[2], partial[3], partial[4] = -_HALF * suu, -_HALF * suv, -_HALF * svv
     partial[5] = -s / opacity
     partial[CHANNELS], partial[CHANNELS + 1], partial[CHANNELS + 2] = d0, d1, d2
     if geometry is not None:
@@ -192,7 +192,7 @@ def _blend_splat_backward(buffer, splat, rows, geometry, partial):
         partial[CHANNELS + 6] = d6
 
 
-@compiled(parallel=True)
+@compiled(parallel=ONLY_PRANGE)
 def blend_backward(
     splats, starts, entry_slot, entry_splat, entry_rows, used, rgb, light, geometry,
     grad_rgb, grad_alpha, grad_geometry, partial, strands,

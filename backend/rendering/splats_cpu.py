@@ -66,7 +66,7 @@ class RasteriseSplats(torch.autograd.Function):
         )  # fmt: skip
         gradients = [torch.zeros_like(value) for value in (means, quaternions, scales, opacities, colours, screen)]
         shape = [value.detach().contiguous().numpy() for value in (means, quaternions, scales)]
-        project_backward(*shape, cameras, splats, offsets, partial, *(value.numpy() for value in gradients))
+        project_backward(*shape, cameras, offsets, partial, *(value.numpy() for value in gradients))
         grad_background = None
         if ctx.needs_input_grad[5]:
             grad_background = torch.einsum("bhwc,bhw->bc", grad_rgb, torch.from_numpy(light))

@@ -27,6 +27,10 @@ _ONE, _TWO, _HALF = np.float32(1.0), np.float32(2.0), np.float32(0.5)
 CHANNELS = 6
 # NaN keeps its meaning, so that a bad Gaussian is culled and never indexes outside of an array.
 FASTMATH = {"reassoc", "nsz", "arcp", "contract"}
+# Only explicit prange loops: array expressions inside them are small, and looking for parallelism there costs seconds.
+ONLY_PRANGE = {"prange": True} | dict.fromkeys(
+    ("comprehension", "reduction", "inplace_binop", "setitem", "numpy", "stencil", "fusion"), False
+)
 
 
 def compiled(**options: Any) -> Callable[[Callable], Callable]:
@@ -143,7 +147,7 @@ def _shortest_axis(rotation, scales, means, camera, g):
     return axis, -_ONE if facing > 0 else _ONE
 
 
-@compiled(parallel=True)
+@compiled(parallel=ONLY_PRANGE)
 def project(means, quaternions, scales, opacities, colours, cameras, splats, depths, reach):
     """Fill splats [B * N, 9 or 13], depths [B * N] float32 and reach [B * N, 2] for all cameras.
 
@@ -151,145 +155,142 @@ def project(means, quaternions, scales, opacities, colours, cameras, splats, dep
     Colours are [B or 1, N, 3]. With 13 columns, camera z and the world-space normal are filled too.
     """
     count = len(means)
-    geometry = splats.shape[1] > CHANNELS + 3
     for g in prange(count):
-        rotation, _, _ = _rotation(quaternions, g)
-        opacity = opacities[g]
         for view in range(len(cameras)):
             i = view * count + g
             reach[i, 0] = reach[i, 1] = 0
             depths[i] = 0
-            camera = cameras[view]
-            point = _to_camera(camera, means, g)
-            if not (opacity >= ALPHA_THRESHOLD and point[2] >= NEAR_PLANE and point[2] <= FAR_PLANE):
-                continue
-            first, second, _, _ = _affine(camera, point)
-            first = _times_columns(first, rotation, scales, g)
-            second = _times_columns(second, rotation, scales, g)
-            xx, xy, yy = _dot(first, first), _dot(first, second), _dot(second, second)
-            cross = (
-                first[1] * second[2] - first[2] * second[1],
-                first[2] * second[0] - first[0] * second[2],
-                first[0] * second[1] - first[1] * second[0],
-            )
-            # Lagrange's identity: the determinant of the blurred covariance without cancellation, so never negative.
-            determinant = _dot(cross, cross) + EPS2D * (xx + yy + EPS2D)
-            xx, yy = xx + EPS2D, yy + EPS2D
-            x = camera[12] * point[0] / point[2] + camera[14]
-            y = camera[13] * point[1] / point[2] + camera[15]
-            cut = math.sqrt(_TWO * math.log(opacity / ALPHA_THRESHOLD))
-            reach_x, reach_y = cut * math.sqrt(xx), cut * math.sqrt(yy)
-            inside = x + reach_x > 0 and x - reach_x < camera[20] and y + reach_y > 0 and y - reach_y < camera[21]
-            inverse = _ONE / determinant
-            if not (inside and inverse > 0 and reach_x > 0 and reach_y > 0):  # false for NaN and infinity as well
-                continue
-            splats[i, 0], splats[i, 1] = x, y
-            splats[i, 2], splats[i, 3], splats[i, 4] = yy * inverse, -xy * inverse, xx * inverse
-            splats[i, 5] = opacity
             shared = min(view, len(colours) - 1)
-            for channel in range(3):
-                splats[i, CHANNELS + channel] = colours[shared, g, channel]
-            if geometry:
-                axis, sign = _shortest_axis(rotation, scales, means, camera, g)
-                splats[i, CHANNELS + 3] = point[2]
-                for row in range(3):
-                    splats[i, CHANNELS + 4 + row] = sign * rotation[row][axis]
-            depths[i] = point[2]
-            reach[i, 0], reach[i, 1] = reach_x, reach_y
+            _project_one(
+                means, quaternions, scales, opacities[g], colours[shared, g], cameras[view], g,
+                splats[i], depths[i : i + 1], reach[i],
+            )  # fmt: skip
 
 
-@compiled(parallel=True)
+@compiled()
+def _project_one(means, quaternions, scales, opacity, colour, camera, g, splat, depth, reach):
+    point = _to_camera(camera, means, g)
+    if not (opacity >= ALPHA_THRESHOLD and point[2] >= NEAR_PLANE and point[2] <= FAR_PLANE):
+        return
+    rotation, _, _ = _rotation(quaternions, g)
+    first, second, _, _ = _affine(camera, point)
+    first = _times_columns(first, rotation, scales, g)
+    second = _times_columns(second, rotation, scales, g)
+    xx, xy, yy = _dot(first, first), _dot(first, second), _dot(second, second)
+    cross = (
+        first[1] * second[2] - first[2] * second[1],
+        first[2] * second[0] - first[0] * second[2],
+        first[0] * second[1] - first[1] * second[0],
+    )
+    # Lagrange's identity: the determinant of the blurred covariance without cancellation, so never negative.
+    determinant = _dot(cross, cross) + EPS2D * (xx + yy + EPS2D)
+    xx, yy = xx + EPS2D, yy + EPS2D
+    x = camera[12] * point[0] / point[2] + camera[14]
+    y = camera[13] * point[1] / point[2] + camera[15]
+    cut = math.sqrt(_TWO * math.log(opacity / ALPHA_THRESHOLD))
+    reach_x, reach_y = cut * math.sqrt(xx), cut * math.sqrt(yy)
+    inside = x + reach_x > 0 and x - reach_x < camera[20] and y + reach_y > 0 and y - reach_y < camera[21]
+    inverse = _ONE / determinant
+    if not (inside and inverse > 0 and reach_x > 0 and reach_y > 0):  # false for NaN and infinity as well
+        return
+    splat[0], splat[1] = x, y
+    splat[2], splat[3], splat[4] = yy * inverse, -xy * inverse, xx * inverse
+    splat[5] = opacity
+    for channel in range(3):
+        splat[CHANNELS + channel] = colour[channel]
+    if len(splat) > CHANNELS + 3:
+        axis, sign = _shortest_axis(rotation, scales, means, camera, g)
+        splat[CHANNELS + 3] = point[2]
+        for row in range(3):
+            splat[CHANNELS + 4 + row] = sign * rotation[row][axis]
+    depth[0] = point[2]
+    reach[0], reach[1] = reach_x, reach_y
+
+
+@compiled(parallel=ONLY_PRANGE)
 def project_backward(
-    means, quaternions, scales, cameras, splats, offsets, partial,
+    means, quaternions, scales, cameras, offsets, partial,
     grad_means, grad_quaternions, grad_scales, grad_opacities, grad_colours, grad_screen,
 ):  # fmt: skip
     """Sum the gradients of each Gaussian's slots in order, and carry them to its parameters.
 
-    partial [S, columns of splats] holds d(loss) / d(splat) of slot offsets[i] to offsets[i + 1] of splat i. Fills
-    gradients of the shapes of the parameters, and of the projected means in pixels, grad_screen [B, N, 2].
+    partial [S, columns of splats] holds d(loss) / d(splat) of slots offsets[i] to offsets[i + 1] of splat i, with the
+    covariance xx, xy, yy in place of the conic. Adds to gradients of the shapes of the parameters, and of the
+    projected means in pixels, grad_screen [B, N, 2].
     """
     count = len(means)
-    zero = means.dtype.type(0)
-    geometry = splats.shape[1] > CHANNELS + 3
     for g in prange(count):
-        rotation, quaternion, inverse_length = _rotation(quaternions, g)
-        total = np.zeros(splats.shape[1], means.dtype)
+        total = np.empty(partial.shape[1], means.dtype)
         matrix = np.zeros((3, 3), means.dtype)  # d(loss) / d(rotation * scales)
         turned = np.zeros((3, 3), means.dtype)  # d(loss) / d(rotation)
-        mean_x, mean_y, mean_z, opacity = zero, zero, zero, zero
         for view in range(len(cameras)):
             i = view * count + g
-            if offsets[i] == offsets[i + 1]:
-                continue
-            total[:] = 0
-            for slot in range(offsets[i], offsets[i + 1]):
-                for column in range(len(total)):
-                    total[column] += partial[slot, column]
-            camera = cameras[view]
-            x, y, z = _to_camera(camera, means, g)
-            inverse_z = _ONE / z
-            grad_screen[view, g, 0], grad_screen[view, g, 1] = total[0], total[1]
-            opacity += total[5]
-            shared = min(view, len(grad_colours) - 1)
-            for channel in range(3):
-                grad_colours[shared, g, channel] += total[CHANNELS + channel]
-            # Conic to covariance: -conic @ gradient @ conic, all symmetric.
-            a, b, c = splats[i, 2], splats[i, 3], splats[i, 4]
-            da, db, dc = total[2], total[3] * _HALF, total[4]
-            aa, ab = da * a + db * b, da * b + db * c
-            ba, bb = db * a + dc * b, db * b + dc * c
-            xx, xy, yy = -(a * aa + b * ba), -(a * ab + b * bb), -(b * ab + c * bb)
-            # Covariance = A @ A.T with A = affine @ rotation * scales.
-            first, second, slope_x, slope_y = _affine(camera, (x, y, z))
-            u = _times_columns(first, rotation, scales, g)
-            v = _times_columns(second, rotation, scales, g)
-            du = (_TWO * (xx * u[0] + xy * v[0]), _TWO * (xx * u[1] + xy * v[1]), _TWO * (xx * u[2] + xy * v[2]))
-            dv = (_TWO * (xy * u[0] + yy * v[0]), _TWO * (xy * u[1] + yy * v[1]), _TWO * (xy * u[2] + yy * v[2]))
-            for row in range(3):
-                for column in range(3):
-                    matrix[row, column] += first[row] * du[column] + second[row] * dv[column]
-            stretched = (du[0] * scales[g, 0], du[1] * scales[g, 1], du[2] * scales[g, 2])
-            d_first = (_dot(rotation[0], stretched), _dot(rotation[1], stretched), _dot(rotation[2], stretched))
-            stretched = (dv[0] * scales[g, 0], dv[1] * scales[g, 1], dv[2] * scales[g, 2])
-            d_second = (_dot(rotation[0], stretched), _dot(rotation[1], stretched), _dot(rotation[2], stretched))
-            forward_axis = (camera[6], camera[7], camera[8])
-            j00 = _dot(d_first, (camera[0], camera[1], camera[2]))
-            j11 = _dot(d_second, (camera[3], camera[4], camera[5]))
-            j02, j12 = _dot(d_first, forward_axis), _dot(d_second, forward_axis)
-            along_x, along_y = camera[12] * inverse_z, camera[13] * inverse_z
-            # J = [fx/z, 0, -fx/z * slope_x; 0, fy/z, -fy/z * slope_y]: first the change of 1/z, then that of the slope.
-            dx, dy = along_x * total[0], along_y * total[1]
-            dz = -inverse_z * (dx * x + dy * y)
-            dz -= inverse_z * (along_x * (j00 - slope_x * j02) + along_y * (j11 - slope_y * j12))
-            if camera[16] <= x * inverse_z <= camera[17]:
-                dx -= along_x * inverse_z * j02
-                dz += along_x * inverse_z * slope_x * j02
-            if camera[18] <= y * inverse_z <= camera[19]:
-                dy -= along_y * inverse_z * j12
-                dz += along_y * inverse_z * slope_y * j12
-            if geometry:
-                dz += total[CHANNELS + 3]
-                axis, sign = _shortest_axis(rotation, scales, means, camera, g)
-                for row in range(3):
-                    turned[row, axis] += sign * total[CHANNELS + 4 + row]
-            mean_x += camera[0] * dx + camera[3] * dy + camera[6] * dz
-            mean_y += camera[1] * dx + camera[4] * dy + camera[7] * dz
-            mean_z += camera[2] * dx + camera[5] * dy + camera[8] * dz
-        grad_means[g, 0], grad_means[g, 1], grad_means[g, 2] = mean_x, mean_y, mean_z
-        grad_opacities[g] = opacity
-        for column in range(3):
-            grad_scales[g, column] = zero
-            for row in range(3):
-                grad_scales[g, column] += matrix[row, column] * rotation[row][column]
-                turned[row, column] += matrix[row, column] * scales[g, column]
-        _quaternion_gradient(turned, quaternion, inverse_length, grad_quaternions, g)
+            if offsets[i] < offsets[i + 1]:
+                total[:] = 0
+                for slot in range(offsets[i], offsets[i + 1]):
+                    for column in range(len(total)):
+                        total[column] += partial[slot, column]
+                grad_screen[view, g, 0], grad_screen[view, g, 1] = total[0], total[1]
+                grad_opacities[g] += total[5]
+                shared = min(view, len(grad_colours) - 1)
+                for channel in range(3):
+                    grad_colours[shared, g, channel] += total[CHANNELS + channel]
+                _view_backward(means, quaternions, scales, cameras[view], g, total, grad_means, matrix, turned)
+        _shape_backward(quaternions, scales, g, matrix, turned, grad_quaternions, grad_scales)
 
 
 @compiled()
-def _quaternion_gradient(turned, quaternion, inverse_length, grad_quaternions, g):
-    """Carry d(loss) / d(rotation) through the rotation matrix and the normalisation of the quaternion."""
-    w, x, y, z = quaternion
+def _view_backward(means, quaternions, scales, camera, g, total, grad_means, matrix, turned):
+    """Carry one view's d(loss) / d(splat) to the mean, to rotation * scales (matrix) and to the rotation (turned)."""
+    rotation, _, _ = _rotation(quaternions, g)
+    x, y, z = _to_camera(camera, means, g)
+    inverse_z = _ONE / z
+    # Covariance = A @ A.T with A = affine @ rotation * scales, its rows u and v.
+    first, second, slope_x, slope_y = _affine(camera, (x, y, z))
+    u = _times_columns(first, rotation, scales, g)
+    v = _times_columns(second, rotation, scales, g)
+    xx, xy, yy = _TWO * total[2], _TWO * total[3], _TWO * total[4]
+    du = (xx * u[0] + xy * v[0], xx * u[1] + xy * v[1], xx * u[2] + xy * v[2])
+    dv = (xy * u[0] + yy * v[0], xy * u[1] + yy * v[1], xy * u[2] + yy * v[2])
+    for row in range(3):
+        for column in range(3):
+            matrix[row, column] += first[row] * du[column] + second[row] * dv[column]
+    stretched = (du[0] * scales[g, 0], du[1] * scales[g, 1], du[2] * scales[g, 2])
+    d_first = (_dot(rotation[0], stretched), _dot(rotation[1], stretched), _dot(rotation[2], stretched))
+    stretched = (dv[0] * scales[g, 0], dv[1] * scales[g, 1], dv[2] * scales[g, 2])
+    d_second = (_dot(rotation[0], stretched), _dot(rotation[1], stretched), _dot(rotation[2], stretched))
+    forward_axis = (camera[6], camera[7], camera[8])
+    j00, j02 = _dot(d_first, (camera[0], camera[1], camera[2])), _dot(d_first, forward_axis)
+    j11, j12 = _dot(d_second, (camera[3], camera[4], camera[5])), _dot(d_second, forward_axis)
+    along_x, along_y = camera[12] * inverse_z, camera[13] * inverse_z
+    # J = [fx/z, 0, -fx/z * slope_x; 0, fy/z, -fy/z * slope_y]: first the change of 1/z, then that of the slope.
+    dx, dy = along_x * total[0], along_y * total[1]
+    dz = -inverse_z * (dx * x + dy * y)
+    dz -= inverse_z * (along_x * (j00 - slope_x * j02) + along_y * (j11 - slope_y * j12))
+    if camera[16] <= x * inverse_z <= camera[17]:
+        dx -= along_x * inverse_z * j02
+        dz += along_x * inverse_z * slope_x * j02
+    if camera[18] <= y * inverse_z <= camera[19]:
+        dy -= along_y * inverse_z * j12
+        dz += along_y * inverse_z * slope_y * j12
+    if len(total) > CHANNELS + 3:
+        dz += total[CHANNELS + 3]
+        axis, sign = _shortest_axis(rotation, scales, means, camera, g)
+        for row in range(3):
+            turned[row, axis] += sign * total[CHANNELS + 4 + row]
+    for column in range(3):
+        grad_means[g, column] += camera[column] * dx + camera[3 + column] * dy + camera[6 + column] * dz
+
+
+@compiled()
+def _shape_backward(quaternions, scales, g, matrix, turned, grad_quaternions, grad_scales):
+    """Carry d(loss) / d(rotation * scales) and d(loss) / d(rotation) to scales and quaternion."""
+    rotation, (w, x, y, z), inverse_length = _rotation(quaternions, g)
     r = turned
+    for column in range(3):
+        for row in range(3):
+            grad_scales[g, column] += matrix[row, column] * rotation[row][column]
+            r[row, column] += matrix[row, column] * scales[g, column]
     dw = _TWO * (x * (r[2, 1] - r[1, 2]) + y * (r[0, 2] - r[2, 0]) + z * (r[1, 0] - r[0, 1]))
     dx = _TWO * (
         y * (r[0, 1] + r[1, 0]) + z * (r[0, 2] + r[2, 0]) + w * (r[2, 1] - r[1, 2]) - _TWO * x * (r[1, 1] + r[2, 2])

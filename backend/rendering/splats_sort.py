@@ -12,7 +12,7 @@ import math
 import numpy as np
 from numba import prange
 
-from backend.rendering.splats_projection import ALPHA_THRESHOLD, compiled
+from backend.rendering.splats_projection import ALPHA_THRESHOLD, ONLY_PRANGE, compiled
 
 TILE = 8  # pixels: a row of a tile is one vector of eight float32
 
@@ -87,7 +87,7 @@ def _sort_by_depth(depths, order, other):
     return order
 
 
-@compiled(parallel=True)
+@compiled(parallel=ONLY_PRANGE)
 def sort_into_tiles(splats, depths, reach, size, views):
     """Return slot offsets [B * N + 1], tile starts [B * tiles + 1], and slot, splat and rows of each tile entry [S].
 
@@ -117,23 +117,32 @@ def sort_into_tiles(splats, depths, reach, size, views):
         np.empty(slots, np.int32),
     )
     for view in prange(views):
-        begin, end = view * count, (view + 1) * count
-        cursors = np.zeros(tiles + 1, np.int64)
-        for slot in range(offsets[begin], offsets[end]):
-            cursors[slot_tile[slot] + 1] += 1
-        cursors[0] = offsets[begin]
-        for tile in range(tiles):
-            starts[view * tiles + tile] = cursors[tile]
-            cursors[tile + 1] += cursors[tile]
-        seen = np.empty(count, np.int32)
-        visible = 0
-        for i in range(begin, end):
-            if offsets[i + 1] > offsets[i]:
-                seen[visible] = i
-                visible += 1
-        for i in _sort_by_depth(depths, seen[:visible], np.empty(visible, np.int32)):
-            for slot in range(offsets[i], offsets[i + 1]):
-                entry = cursors[slot_tile[slot]]
-                cursors[slot_tile[slot]] += 1
-                entry_slot[entry], entry_splat[entry], entry_rows[entry] = slot, i, slot_rows[slot]
+        ends = (view * count, (view + 1) * count)
+        view_starts = starts[view * tiles : (view + 1) * tiles]
+        _fill_tiles(ends, offsets, depths, slot_tile, slot_rows, view_starts, entry_slot, entry_splat, entry_rows)
     return offsets, starts, entry_slot, entry_splat, entry_rows
+
+
+@compiled()
+def _fill_tiles(ends, offsets, depths, slot_tile, slot_rows, starts, entry_slot, entry_splat, entry_rows):
+    """Enter the slots of one view's splats, ends[0] to ends[1], into the lists of its tiles, nearest first."""
+    begin, end = ends
+    tiles = len(starts)
+    cursors = np.zeros(tiles + 1, np.int64)
+    for slot in range(offsets[begin], offsets[end]):
+        cursors[slot_tile[slot] + 1] += 1
+    cursors[0] = offsets[begin]
+    for tile in range(tiles):
+        starts[tile] = cursors[tile]
+        cursors[tile + 1] += cursors[tile]
+    seen = np.empty(end - begin, np.int32)
+    visible = 0
+    for i in range(begin, end):
+        if offsets[i + 1] > offsets[i]:
+            seen[visible] = i
+            visible += 1
+    for i in _sort_by_depth(depths, seen[:visible], np.empty(visible, np.int32)):
+        for slot in range(offsets[i], offsets[i + 1]):
+            entry = cursors[slot_tile[slot]]
+            cursors[slot_tile[slot]] += 1
+            entry_slot[entry], entry_splat[entry], entry_rows[entry] = slot, i, slot_rows[slot]

@@ -1,0 +1,455 @@
+"""The rasteriser: against gsplat's torch functions, a dense reference, finite differences, and by hand."""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+import math
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from backend.cameras import Cameras, orbit
+from backend.rendering import splats_blend, splats_projection
+from backend.rendering.splats import (
+    Rendering,
+    facing_normals,
+    render_with_gsplat,
+    render_with_numba,
+    renderer_for,
+    screen_gradients,
+)
+from backend.representations.gaussians import Gaussians, ball_of_points, gaussians_from_points
+from tests.backend.dense_splats import render_densely
+
+BLACK = torch.zeros(3)
+
+
+def cloud(
+    count: int = 60, *, opacity: float = 0.4, degree: int = 0, stretch: float = 0.5, dtype: torch.dtype = torch.float32
+) -> Gaussians:
+    """Return Gaussians of many shapes and directions in the unit ball."""
+    generator = torch.Generator().manual_seed(count)
+    points, colours = ball_of_points(count, 0.8, generator), torch.rand(count, 3, generator=generator)
+    gaussians = gaussians_from_points(points, colours, opacity=opacity, sh_degree=degree)
+    gaussians.quaternions = torch.randn(count, 4, generator=generator)
+    gaussians.log_scales = gaussians.log_scales - 0.5 + stretch * torch.randn(count, 3, generator=generator)
+    gaussians.opacity_logits = gaussians.opacity_logits + torch.randn(count, generator=generator)
+    gaussians.sh = gaussians.sh + 0.1 * torch.randn(gaussians.sh.shape, generator=generator)
+    return Gaussians(**{name: value.to(dtype) for name, value in gaussians.parameters().items()}).requires_grad_()
+
+
+def single(mean: tuple, scale: float, opacity: float, colour: tuple = (1.0, 0.5, 0.25)) -> Gaussians:
+    """Return one round Gaussian."""
+    return Gaussians(
+        means=torch.tensor([mean]),
+        log_scales=torch.full((1, 3), math.log(scale)),
+        quaternions=torch.tensor([[1.0, 0, 0, 0]]),
+        opacity_logits=torch.logit(torch.tensor([opacity])),
+        sh=((torch.tensor(colour) - 0.5) / 0.28209479177387814).reshape(1, 1, 3),
+    )
+
+
+def joined(*parts: Gaussians) -> Gaussians:
+    names = parts[0].parameters()
+    return Gaussians(**{name: torch.cat([part.parameters()[name] for part in parts]) for name in names})
+
+
+def looking_along_z(size: int = 17, focal: float = 20.0, width: int | None = None) -> Cameras:
+    """Return a camera at the origin that looks along +z, its axis through the centre of the middle pixel."""
+    width = width or size
+    intrinsics = torch.tensor([[[focal, 0, width / 2], [0, focal, size / 2], [0, 0, 1.0]]])
+    return Cameras(torch.eye(4)[None], intrinsics, width, size)
+
+
+def everything(render: Callable, gaussians: Gaussians, cameras: Cameras, geometry: bool) -> dict[str, torch.Tensor]:
+    """Return images, and all gradients of a random weighting of the images."""
+    background = torch.linspace(0, 1, 3 * len(cameras), dtype=gaussians.means.dtype).reshape(-1, 3).requires_grad_()
+    result = render(gaussians, cameras, background, geometry=geometry)
+    rgb, alpha, sums = (result.rgb, result.alpha, result.sums) if isinstance(result, Rendering) else result
+    images = {"rgb": rgb, "alpha": alpha, **({"sums": sums} if geometry else {})}
+    generator = torch.Generator().manual_seed(1)
+    weights = [torch.randn(image.shape, generator=generator).to(image) for image in images.values()]
+    torch.autograd.backward(list(images.values()), weights)
+    gradients = {f"d {name}": slope(value) for name, value in gaussians.parameters().items()}
+    images = {name: value.detach() for name, value in images.items()}
+    return {**images, **gradients, "d background": slope(background)}
+
+
+def slope(value: torch.Tensor) -> torch.Tensor:
+    assert value.grad is not None, "nothing was back-propagated to this tensor"
+    return value.grad
+
+
+def assert_relative(found: dict[str, torch.Tensor], wanted: dict[str, torch.Tensor], tolerance: float) -> None:
+    assert found.keys() == wanted.keys()
+    for name, reference in wanted.items():
+        error = (found[name].double() - reference).abs().max() / reference.abs().max()
+        assert error <= tolerance, f"{name}: {error:.1e}"
+
+
+SCENES = {
+    "translucent": {"opacity": 0.3},
+    "opaque": {"opacity": 0.97, "count": 90},
+    "needles": {"opacity": 0.6, "stretch": 1.3},
+    "harmonics": {"degree": 2},
+}
+
+
+@pytest.mark.parametrize("scene", SCENES)
+def test_double_precision_agrees_with_the_dense_reference(scene: str) -> None:
+    cameras = orbit([0.0, 130.0], [15.0, -30.0], size=37)  # not a multiple of the tile
+    found, wanted = (
+        everything(render, cloud(**SCENES[scene], dtype=torch.float64), cameras, True)
+        for render in (render_with_numba, render_densely)
+    )
+    assert_relative(found, wanted, 1e-5)
+
+
+@pytest.mark.parametrize("geometry", [False, True])
+@pytest.mark.parametrize("scene", SCENES)
+def test_single_precision_stays_within_a_thousandth(scene: str, geometry: bool) -> None:
+    cameras = orbit([0.0, 130.0], [15.0, -30.0], size=37)
+    found = everything(render_with_numba, cloud(**SCENES[scene]), cameras, geometry)
+    wanted = everything(render_densely, cloud(**SCENES[scene], dtype=torch.float64), cameras, geometry)
+    assert_relative(found, wanted, 1e-3)
+
+
+def test_a_wide_image_with_splats_over_its_edges_agrees_with_the_dense_reference() -> None:
+    cameras = orbit([20.0], 10.0, distance=1.3, size=21)
+    cameras = Cameras(cameras.camera_to_world, cameras.intrinsics, width=40, height=21)
+    found, wanted = (
+        everything(render, cloud(dtype=torch.float64), cameras, True) for render in (render_with_numba, render_densely)
+    )
+    assert_relative(found, wanted, 1e-5)
+
+
+@pytest.mark.parametrize("name", ["means", "log_scales", "quaternions", "opacity_logits", "sh"])
+def test_gradients_are_finite_differences(name: str) -> None:
+    cameras = orbit([30.0], 20.0, size=16)
+    generator = torch.Generator().manual_seed(2)
+    weights = torch.randn(1, 16, 16, 8, generator=generator, dtype=torch.float64)
+    gaussians = cloud(6, degree=1, dtype=torch.float64)
+    direction = torch.randn(gaussians.parameters()[name].shape, generator=generator, dtype=torch.float64)
+
+    def loss(amount: float) -> torch.Tensor:
+        moved = cloud(6, degree=1, dtype=torch.float64)
+        setattr(moved, name, gaussians.parameters()[name] + amount * direction)
+        drawn = render_with_numba(moved, cameras, BLACK, geometry=True)
+        return (torch.cat([drawn.rgb, drawn.alpha, drawn.depth, drawn.normal], -1) * weights).sum()
+
+    loss(0.0).backward()
+    analytic = (slope(gaussians.parameters()[name]) * direction).sum()
+    step = 1e-6
+    difference = (loss(step) - loss(-step)).detach() / (2 * step)
+    torch.testing.assert_close(analytic, difference, rtol=1e-5, atol=1e-6)
+
+
+def test_projection_agrees_with_gsplat() -> None:
+    reference = pytest.importorskip("gsplat.cuda._torch_impl", reason="gsplat is not installed")
+    gaussians = cloud(200, opacity=0.9).requires_grad_(False)
+    cameras = orbit([0.0, 75.0, 200.0], [0.0, 40.0, -20.0], distance=2.0, size=48)
+    covariances = reference._quat_scale_to_covar_preci(gaussians.quaternions, gaussians.scales)[0]
+    radii, means2d, depths, conics, _ = reference._fully_fused_projection(
+        gaussians.means, covariances, cameras.world_to_camera, cameras.intrinsics, 48, 48
+    )
+    splats, found_depths, reach = project(gaussians, cameras)
+    seen = reach[..., 0] > 0
+    assert seen.sum() > 400
+    for found, wanted in ((splats[..., :2], means2d), (splats[..., 2:5], conics), (found_depths, depths)):
+        torch.testing.assert_close(found[seen], wanted[seen], rtol=1e-4, atol=1e-4)
+    # gsplat's torch code takes 3.33 deviations, its kernels and ours stop earlier where alpha falls below 1/255.
+    cut = (2 * (255 * gaussians.opacities).log()).sqrt()
+    assert cut.max() < 3.33
+    assert (reach.ceil() <= radii)[seen].all()
+    torch.testing.assert_close(
+        reach[seen] / cut.expand(3, -1)[seen][:, None], radii[seen] / 3.33, rtol=0, atol=1 / 3.33 + 1e-3
+    )
+    assert (~seen & (radii > 0).all(-1) & (gaussians.opacities > 0.02)).sum() <= 10, "only at the image's edge"
+
+
+def project(gaussians: Gaussians, cameras: Cameras) -> tuple[torch.Tensor, ...]:
+    """Run the projection kernel: splats [B, N, 9], depths [B, N], reach [B, N, 2]."""
+    views, count = len(cameras), len(gaussians)
+    shape = (cameras.world_to_camera.numpy(), cameras.intrinsics.numpy(), cameras.width, cameras.height)
+    table = splats_projection.camera_table(*shape)
+    splats = np.zeros((views * count, 9), np.float32)
+    depths, reach = np.zeros(views * count, np.float32), np.zeros((views * count, 2), np.float32)
+    parameters = (gaussians.means, gaussians.quaternions, gaussians.scales, gaussians.opacities)
+    arrays = [value.numpy() for value in (*parameters, gaussians.colours(cameras.position))]
+    splats_projection.project(*arrays, table, splats, depths, reach)
+    return tuple(torch.from_numpy(value).unflatten(0, (views, count)) for value in (splats, depths, reach))
+
+
+def test_constants_are_those_of_the_installed_gsplat() -> None:
+    spec = importlib.util.find_spec("gsplat")
+    if spec is None or spec.origin is None:
+        pytest.skip("gsplat is not installed")
+    source = Path(spec.origin).parent
+    blend = (source / "cuda/csrc/RasterizeToPixels3DGSFwd.cu").read_text()
+    rendering = (source / "rendering.py").read_text()
+    assert "#define ALPHA_THRESHOLD (1.f / 255.f)" in (source / "cuda/include/Common.h").read_text()
+    assert "min(0.999f, opac * __expf(-sigma))" in blend
+    assert "next_T <= 1e-4f" in blend
+    assert "eps2d: float = 0.3" in rendering and "near_plane: float = 0.01" in rendering
+    ours = (splats_projection.ALPHA_THRESHOLD, splats_blend.MAX_ALPHA, splats_blend.TRANSMITTANCE_STOP)
+    assert ours == tuple(np.float32(value) for value in (1 / 255, 0.999, 1e-4))
+    assert (splats_projection.EPS2D, splats_projection.NEAR_PLANE) == (np.float32(0.3), np.float32(0.01))
+
+
+def test_one_round_gaussian_is_drawn_as_computed_by_hand() -> None:
+    # focal 20, z 2, scale 0.1: one pixel of deviation; with the blur, variance 1 + 0.3 square pixels.
+    drawn = render_with_numba(single((0.0, 0.0, 2.0), 0.1, 0.5), looking_along_z(), torch.ones(3))
+    alpha = drawn.alpha[0, ..., 0]
+    for right, down in ((0, 0), (1, 0), (0, 2), (-1, 1)):
+        wanted = 0.5 * math.exp(-(right**2 + down**2) / 2 / 1.3)
+        assert alpha[8 + down, 8 + right].item() == pytest.approx(wanted, rel=1e-4)
+    # Under 1/255 where exp(-r^2 / 2.6) < 2 / 255, that is beyond 3.55 pixels.
+    assert alpha[8, 11] > 0 and alpha[8, 12] == 0
+    assert drawn.rgb[0, 8, 8].tolist() == pytest.approx([1.0, 0.75, 0.625], rel=1e-5)
+    assert drawn.radii[0, 0].tolist() == [4.0, 4.0]
+
+
+def test_alpha_is_capped_and_then_has_no_gradient() -> None:
+    gaussians = single((0.0, 0.0, 2.0), 0.4, 0.9999).requires_grad_()
+    drawn = render_with_numba(gaussians, looking_along_z(), BLACK)
+    drawn.alpha[0, 8, 8, 0].backward()
+    assert drawn.alpha[0, 8, 8].item() == pytest.approx(0.999, abs=1e-6)
+    assert gaussians.opacity_logits.grad == 0
+
+
+def test_an_opaque_front_hides_the_back_whatever_the_order() -> None:
+    front = single((0.0, 0.0, 2.0), 2.0, 0.99, (1.0, 0.0, 0.0))
+    back = single((0.0, 0.0, 3.0), 2.0, 0.9, (0.0, 1.0, 0.0))
+    for gaussians in (joined(front, back), joined(back, front)):
+        rgb = render_with_numba(gaussians, looking_along_z(5), BLACK).rgb
+        torch.testing.assert_close(rgb[0, 2, 2], torch.tensor([0.99, 0.009, 0.0]), rtol=1e-3, atol=1e-6)
+
+
+def test_a_pixel_is_finished_before_its_light_would_fall_to_the_stop() -> None:
+    layers = joined(*(single((0.0, 0.0, 2.0 + i), 3.0, 0.95, (float(i == 3), 0, 0)) for i in range(4)))
+    drawn = render_with_numba(layers, looking_along_z(5), BLACK)
+    # 0.05^3 = 1.25e-4 is let through by three; the fourth would leave 6e-6 <= 1e-4 and is not drawn at all.
+    assert 1 - drawn.alpha[0, 2, 2].item() == pytest.approx(0.05**3, rel=2e-2)
+    assert drawn.rgb[0, 2, 2, 0] == 0
+
+
+def test_the_order_of_the_gaussians_does_not_matter_to_the_byte() -> None:
+    cameras, order = orbit([10.0, 200.0], 15.0, size=32), torch.randperm(64, generator=torch.Generator().manual_seed(5))
+    gaussians = cloud(64)  # a multiple of the vector length, or torch's own exp and sigmoid depend on the place
+    shuffled = Gaussians(**{name: value.detach()[order] for name, value in gaussians.parameters().items()})
+    found = everything(render_with_numba, gaussians, cameras, True)
+    other = everything(render_with_numba, shuffled.requires_grad_(), cameras, True)
+    for name in found:
+        mine = found[name][order] if name.startswith("d ") and name != "d background" else found[name]
+        assert torch.equal(mine, other[name]), name
+
+
+def test_equal_depths_are_drawn_in_the_order_of_the_list() -> None:
+    first = single((0.0, 0.0, 2.0), 1.0, 0.9, (1.0, 0.0, 0.0))
+    second = single((0.0, 0.0, 2.0), 1.0, 0.9, (0.0, 1.0, 0.0))
+    red, green, _ = render_with_numba(joined(first, second), looking_along_z(5), BLACK).rgb[0, 2, 2]
+    assert red > 5 * green > 0
+
+
+def test_the_same_input_gives_the_same_bytes_with_any_number_of_threads() -> None:
+    cameras, threads = orbit([0.0, 90.0, 180.0], 15.0, size=48), torch.get_num_threads()
+    results = []
+    for count in (1, 2, 2):
+        torch.set_num_threads(count)
+        results.append(everything(render_with_numba, cloud(300), cameras, True))
+        assert torch.get_num_threads() == count, "rendering must leave torch's threads alone"
+    torch.set_num_threads(threads)
+    for other in results[1:]:
+        assert all(torch.equal(results[0][name], other[name]) for name in other)
+
+
+def test_views_of_a_batch_are_drawn_as_each_alone() -> None:
+    cameras, gaussians = orbit([0.0, 90.0, 180.0], [0.0, 30.0, 60.0], size=32), cloud(degree=1)
+    together = render_with_numba(gaussians, cameras, BLACK, geometry=True)
+    for view, camera in enumerate(cameras):
+        alone = render_with_numba(gaussians, camera, BLACK, geometry=True)
+        for name in ("rgb", "alpha", "depth", "normal"):
+            assert torch.equal(getattr(together, name)[view], getattr(alone, name)[0]), name
+
+
+def wall(tilt_degrees: float) -> Gaussians:
+    """Return a wall of flat, opaque discs through (0, 0, 4), turned about the y axis so that z grows with x."""
+    along, down = torch.meshgrid(torch.linspace(-2, 2, 41), torch.linspace(-2, 2, 41), indexing="ij")
+    tilt = math.radians(tilt_degrees)
+    points = torch.stack([along * math.cos(tilt), down, 4 + along * math.sin(tilt)], dim=-1).reshape(-1, 3)
+    discs = gaussians_from_points(points, torch.full((len(points), 3), 0.5), opacity=0.9)
+    discs.log_scales = torch.tensor([0.08, 0.08, 0.001]).log().repeat(len(points), 1)
+    discs.quaternions = torch.tensor([math.cos(-tilt / 2), 0.0, math.sin(-tilt / 2), 0.0]).repeat(len(points), 1)
+    return discs
+
+
+def test_depth_is_camera_z_not_distance() -> None:
+    drawn = render_with_numba(wall(0.0), looking_along_z(21, focal=30.0), BLACK, geometry=True)
+    assert (drawn.alpha > 0.99).all()
+    torch.testing.assert_close(drawn.depth, torch.full_like(drawn.depth, 4.0))
+    torch.testing.assert_close(drawn.normal, torch.tensor([0.0, 0.0, -1.0]).expand_as(drawn.normal))
+
+
+def test_depth_and_normal_of_a_tilted_wall() -> None:
+    drawn = render_with_numba(wall(45.0), looking_along_z(21, focal=30.0), BLACK, geometry=True)
+    # The ray through the pixel 5 right of the centre has x = z / 6 and meets the wall z = 4 + x at 4.8; 5 left, 24/7.
+    # Discs overlap by a tenth of a unit, so that nearer ones win everywhere, by some hundredths more or less.
+    left, middle, right = drawn.depth[0, 10, [5, 10, 15], 0].tolist()
+    assert (right - middle, middle - left) == pytest.approx((0.8, 4 - 24 / 7), abs=0.08)
+    wanted = torch.tensor([1.0, 0.0, -1.0]).div(math.sqrt(2)).expand(11, 11, 3)
+    torch.testing.assert_close(drawn.normal[0, 5:16, 5:16], wanted, rtol=0, atol=1e-5)
+
+
+def test_depth_and_normal_are_zero_and_have_finite_gradients_where_alpha_is_zero() -> None:
+    gaussians = single((0.0, 0.0, 2.0), 0.1, 0.5).requires_grad_()
+    drawn = render_with_numba(gaussians, looking_along_z(), BLACK, geometry=True)
+    empty = drawn.alpha[..., 0] == 0
+    assert empty.any() and not empty.all()
+    assert (drawn.depth[empty] == 0).all() and (drawn.normal[empty] == 0).all()
+    torch.testing.assert_close(drawn.depth[~empty], torch.full_like(drawn.depth[~empty], 2.0))
+    (drawn.depth.sum() + drawn.normal.sum()).backward()
+    assert all(value.grad is None or value.grad.isfinite().all() for value in gaussians.parameters().values())
+    assert gaussians.means.grad is not None and gaussians.means.grad[0, 2] != 0
+
+
+def test_normals_face_the_camera() -> None:
+    gaussians, cameras = cloud(), orbit([0.0, 180.0], 20.0, size=16)
+    normals = facing_normals(gaussians, cameras.position)
+    towards = cameras.position[:, None] - gaussians.means
+    assert ((normals * towards).sum(-1) >= 0).all()
+    torch.testing.assert_close(normals.norm(dim=-1), torch.ones(2, 60))
+
+
+def test_screen_gradients_are_those_of_moving_the_image() -> None:
+    # Shifting the principal point shifts every splat: the sum of screen gradients is the slope along it.
+    gaussians, cameras = cloud(dtype=torch.float64), orbit([40.0], 10.0, size=24)
+    weights = torch.randn(1, 24, 24, 3, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
+
+    def draw(shift: float) -> Rendering:
+        intrinsics = cameras.intrinsics.double().clone()
+        intrinsics[:, 0, 2] += shift
+        moved = Cameras(cameras.camera_to_world.double(), intrinsics, 24, 24)
+        return render_with_numba(gaussians, moved, BLACK)
+
+    drawn = draw(0.0)
+    (drawn.rgb * weights).sum().backward()
+    step = 1e-6
+    difference = ((draw(step).rgb - draw(-step).rgb) * weights).sum() / (2 * step)
+    found = slope(drawn.screen_points)
+    torch.testing.assert_close(found[0, :, 0].sum(), difference.detach(), rtol=1e-5, atol=1e-6)
+    assert torch.equal(screen_gradients(drawn, cameras), found * 12.0), "half of the image's 24 pixels, one camera"
+
+
+def test_what_lies_behind_or_is_not_finite_is_culled_and_disturbs_nothing() -> None:
+    cameras = orbit([0.0], 10.0, size=24)
+    good = cloud(20)
+    bad = [single((0.0, -50.0, 0.0), 0.1, 0.9)]  # behind the camera
+    for name in good.parameters():
+        for value in (math.nan, math.inf, -math.inf):
+            broken = single((0.1, 0.1, 0.1), 0.1, 0.9)
+            broken.parameters()[name].view(-1)[0] = value
+            if name != "sh" and (name, value) != ("opacity_logits", math.inf):
+                bad.append(broken)
+    mixed = joined(*bad[:5], good, *bad[5:]).requires_grad_()
+    drawn = render_with_numba(mixed, cameras, BLACK, geometry=True)
+    alone = render_with_numba(good, cameras, BLACK, geometry=True)
+    flat = mixed.log_scales.detach().isneginf().any(-1)  # a scale of zero is a disc, and is drawn
+    others = torch.arange(len(mixed))[(torch.arange(len(mixed)) < 5) | (torch.arange(len(mixed)) >= 25)]
+    assert not drawn.visible[0, [i for i in others.tolist() if not flat[i]]].any()
+    assert torch.equal(drawn.visible[0, 5:25], alone.visible[0])
+    drawn.rgb.sum().backward()
+    for value in mixed.parameters().values():
+        assert value.grad is not None and value.grad[5:25].isfinite().all()
+
+
+def test_an_empty_view_shows_the_background() -> None:
+    gaussians = single((0.0, 0.0, -2.0), 0.1, 0.9).requires_grad_()
+    drawn = render_with_numba(gaussians, looking_along_z(), torch.tensor([0.2, 0.4, 0.6]), geometry=True)
+    assert (drawn.rgb == torch.tensor([0.2, 0.4, 0.6])).all() and (drawn.alpha == 0).all()
+    (drawn.rgb.sum() + drawn.depth.sum()).backward()
+    assert (gaussians.means.grad == 0).all()
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """Small work on a busy machine: threads would wait for one another most of the time."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.mark.usefixtures("one_thread")
+def test_four_views_of_a_disc_are_fitted_above_30_db() -> None:
+    # A flat disc of radius 0.6 in the xz plane: blue core, orange rim; from the side it is a thin line.
+    generator = torch.Generator().manual_seed(0)
+    angle, radius = (
+        2 * math.pi * torch.rand(4000, generator=generator),
+        0.6 * torch.rand(4000, generator=generator).sqrt(),
+    )
+    points = torch.stack([radius * angle.cos(), torch.zeros(4000), radius * angle.sin()], dim=-1)
+    colours = torch.where(radius[:, None] < 0.3, torch.tensor([0.1, 0.3, 0.9]), torch.tensor([0.9, 0.5, 0.1]))
+    disc = gaussians_from_points(points, colours, opacity=0.9)
+    cameras, white = orbit([-60.0, -20.0, 20.0, 60.0], 10.0, size=64), torch.ones(3)
+    target = render_with_numba(disc, cameras, white).rgb
+    start = ball_of_points(500, 0.7, generator)
+    fitted = gaussians_from_points(start, torch.full((500, 3), 0.5)).requires_grad_()
+    groups = [
+        {"params": [value], "lr": rate}
+        for value, rate in zip(fitted.parameters().values(), (5e-3, 2e-2, 1e-2, 5e-2, 5e-2), strict=True)
+    ]
+    optimiser = torch.optim.Adam(groups)
+    for _ in range(300):
+        optimiser.zero_grad()
+        (render_with_numba(fitted, cameras, white).rgb - target).square().mean().backward()
+        optimiser.step()
+    error = (render_with_numba(fitted, cameras, white).rgb - target).square().mean()
+    assert -10 * math.log10(error.item()) > 30
+
+
+def test_bad_input_is_answered_with_a_sentence() -> None:
+    with pytest.raises(ValueError, match=r"\(4,\)"):
+        render_with_numba(cloud(), orbit([0.0, 90.0], 0.0, size=8), torch.zeros(4))
+    drawn = render_with_numba(cloud(), orbit([0.0], 0.0, size=8), BLACK)
+    with pytest.raises(ValueError, match="geometry=True"):
+        _ = drawn.depth
+    with pytest.raises(ValueError, match="backward"):
+        screen_gradients(drawn, orbit([0.0], 0.0, size=8))
+    with pytest.raises(ValueError, match="meta"):
+        renderer_for("meta")
+    assert renderer_for("cpu") is render_with_numba and renderer_for("cuda:0") is render_with_gsplat
+
+
+def test_without_a_folder_for_its_cache_it_compiles_all_the_same(monkeypatch, caplog) -> None:
+    original = splats_projection.njit
+
+    def njit(function, **options):
+        if options.get("cache"):
+            raise RuntimeError("cannot cache function: no locator available")
+        return original(function, **options)
+
+    monkeypatch.setattr(splats_projection, "njit", njit)
+    with caplog.at_level(logging.WARNING):
+        double = splats_projection.compiled()(lambda x: 2 * x)
+    assert double(21) == 42 and "no locator" in caplog.text
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("geometry", [False, True])
+@pytest.mark.parametrize("scene", SCENES)
+def test_gsplat_on_the_gpu_draws_the_same(scene: str, geometry: bool) -> None:
+    cameras = orbit([0.0, 130.0], [15.0, -30.0], size=37)
+    wanted = everything(render_densely, cloud(**SCENES[scene], dtype=torch.float64), cameras, geometry)
+    found = everything_on_gpu(cloud(**SCENES[scene]), cameras, geometry)
+    assert_relative({name: value.cpu() for name, value in found.items()}, wanted, 2e-3)
+
+
+def everything_on_gpu(gaussians: Gaussians, cameras: Cameras, geometry: bool) -> dict[str, torch.Tensor]:
+    def render(gaussians: Gaussians, cameras: Cameras, background: torch.Tensor, *, geometry: bool):
+        return render_with_gsplat(gaussians, cameras.to("cuda"), background.to("cuda"), geometry=geometry)
+
+    return everything(render, gaussians.to("cuda").requires_grad_(), cameras, geometry)
