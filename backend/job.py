@@ -256,7 +256,7 @@ class Job:
 
     @property
     def preview_due(self) -> bool:
-        """Say whether `preview` would do something now. What depends on it must draw no random numbers: it is a clock."""
+        """Say whether `preview` would do something now. It is a clock: draw no random numbers because of it."""
         return time.monotonic() >= self._next_preview
 
     def preview(self, image: torch.Tensor) -> None:
