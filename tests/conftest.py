@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-# Before any test imports torch: its tensors are tiny here, and threads that spin for each other make them ten times slower
-# as soon as another program wants a core. Tests that are about threads ask for them.
+# Before any test imports torch: its tensors are tiny here, and threads that spin for each other make them ten times
+# slower as soon as another program wants a core. Tests that are about threads ask for them.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
