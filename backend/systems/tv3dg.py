@@ -23,7 +23,7 @@ from backend.rendering.splats import Renderer, renderer_for, screen_gradients
 from backend.representations.densify import DensityControl, DensitySettings, GaussianAdam
 from backend.representations.gaussians import Gaussians, ball_of_points, gaussians_from_points
 from backend.schedules import draw_timestep, log_linear, timestep_window
-from backend.systems.delivery import deliver
+from backend.delivery import deliver
 
 MOST_BAD_STEPS = 20
 
@@ -56,14 +56,15 @@ class Settings:
     mean_rate: float = 8e-3
     colour_rate: float = 2e-2
     mesh_resolution: int = 112
+    max_faces: int = 12_000
     texture_size: int = 1024
 
 
 PRESETS = {
-    "bench": Settings(steps=40, count=1_000, max_count=2_000, mesh_resolution=64, texture_size=512),
+    "bench": Settings(steps=40, count=1_000, max_count=2_000, mesh_resolution=64, max_faces=4_000, texture_size=512),
     "draft": Settings(),
-    "standard": Settings(steps=800, max_count=14_000, mesh_resolution=144),
-    "paper": Settings(steps=4_000, delta_t=50, max_count=20_000, mesh_resolution=144),
+    "standard": Settings(steps=800, max_count=14_000, mesh_resolution=144, max_faces=20_000),
+    "paper": Settings(steps=4_000, delta_t=50, max_count=20_000, mesh_resolution=144, max_faces=20_000),
 }
 
 
@@ -82,7 +83,13 @@ def run(job: Job) -> None:
         job.stage("perceive", lambda: perceive(job, prior.image_size))
         target = perceived(job, reference.elevation_degrees, reference.azimuth_degrees, reference.fov_degrees)
     made = job.stage("gaussians", lambda: optimise(job, prior, settings, target))
-    deliver(job, Gaussians(**made), mesh_resolution=settings.mesh_resolution, texture_size=settings.texture_size)
+    deliver(
+        job,
+        Gaussians(**made),
+        mesh_resolution=settings.mesh_resolution,
+        max_faces=settings.max_faces,
+        texture_size=settings.texture_size,
+    )
 
 
 def settings_of(job: Job) -> Settings:

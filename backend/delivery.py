@@ -8,6 +8,7 @@ import torch
 
 from backend.baking import bake_from_views, bake_texture, unwrap
 from backend.cameras import orbit
+from backend.errors import BackendError
 from backend.export import write_glb, write_points_ply, write_result_json
 from backend.images import save_image, save_turntable
 from backend.job import Job
@@ -18,31 +19,43 @@ from backend.representations.fields import colour_field
 from backend.representations.gaussians import Gaussians
 from backend.representations.mesh import Mesh
 
-BAKE_AZIMUTHS = [azimuth for _ in range(3) for azimuth in range(0, 360, 45)] + [0, 0]
-BAKE_ELEVATIONS = [-25.0] * 8 + [10.0] * 8 + [45.0] * 8 + [90.0, -90.0]
+BAKE_AZIMUTHS = [*range(0, 360, 60), *range(30, 360, 60), 0, 0]
+BAKE_ELEVATIONS = [5.0] * 6 + [45.0, -35.0] * 3 + [90.0, -90.0]
 
 
-def deliver(job: Job, gaussians: Gaussians, *, mesh_resolution: int, texture_size: int) -> None:
+def deliver(job: Job, gaussians: Gaussians, *, mesh_resolution: int, max_faces: int, texture_size: int) -> None:
     """Make the mesh, then write result/: model.glb, points.ply, preview.png, turntable.webp and result.json."""
-    made = job.stage("mesh", lambda: textured_mesh(gaussians, mesh_resolution, texture_size))
+    made = job.stage("mesh", lambda: textured_mesh(gaussians, mesh_resolution, max_faces, texture_size))
     mesh = Mesh(**{name: made[name] for name in ("vertices", "faces", "uv", "texture")})
     job.stage("export", lambda: export(job, gaussians, mesh, made))
 
 
-def textured_mesh(gaussians: Gaussians, resolution: int, texture_size: int) -> dict[str, Any]:
-    """Turn Gaussians into an unwrapped mesh with a base-colour texture, and say how well it covers what they show."""
-    cameras = orbit(BAKE_AZIMUTHS, BAKE_ELEVATIONS, size=256)
-    background = (1.0, 1.0, 1.0)
+def textured_mesh(gaussians: Gaussians, resolution: int, max_faces: int, texture_size: int) -> dict[str, Any]:
+    """Turn Gaussians into an unwrapped mesh with a base-colour texture, and say how well it covers what they show.
+
+    Raises BackendError when the Gaussians have no surface.
+    """
+    render = renderer_for("cpu")
     with torch.no_grad():
-        seen = renderer_for("cpu")(gaussians, cameras, torch.tensor(background))
-    threshold, overlap = fit_threshold(gaussians, cameras[::3], seen.alpha[::3])
-    mesh = unwrap(mesh_from_gaussians(gaussians, resolution=resolution, threshold=threshold), size=texture_size)
-    mesh = bake_texture(mesh, colour_field(gaussians), texture_size)
-    mesh = bake_from_views(
-        mesh, cameras, seen.rgb.clamp(0, 1), alpha=seen.alpha, background=background, size=texture_size
-    )
+        around = orbit([0, 60, 120, 180, 240, 300], [0.0, 30.0] * 3, size=96)
+        threshold, overlap = fit_threshold(gaussians, around, render(gaussians, around, torch.zeros(3)).alpha)
+        cameras = orbit(BAKE_AZIMUTHS, BAKE_ELEVATIONS, size=256)
+        seen = render(gaussians, cameras, torch.zeros(3))
+    mesh = surface(gaussians, resolution, max_faces, threshold)
+    mesh = bake_texture(unwrap(mesh, size=texture_size), colour_field(gaussians), texture_size)
+    mesh = bake_from_views(mesh, cameras, seen.rgb.clamp(0, 1), alpha=seen.alpha, size=texture_size)
     values = {"vertices": mesh.vertices, "faces": mesh.faces, "uv": mesh.uv, "texture": mesh.texture}
     return values | {"threshold": threshold, "silhouette_iou": overlap}
+
+
+def surface(gaussians: Gaussians, resolution: int, max_faces: int, threshold: float, tries: int = 4) -> Mesh:
+    """Return the mesh at a threshold; a finer grid than the one it was fitted on may want a lower one."""
+    try:
+        return mesh_from_gaussians(gaussians, resolution=resolution, threshold=threshold, max_faces=max_faces)
+    except BackendError:
+        if tries == 1:
+            raise
+    return surface(gaussians, resolution, max_faces, threshold / 2, tries - 1)
 
 
 def export(job: Job, gaussians: Gaussians, mesh: Mesh, made: dict[str, Any]) -> dict[str, Any]:
