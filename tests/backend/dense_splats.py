@@ -70,3 +70,18 @@ def _alpha(centre: Tensor, conic: Tensor, opacity: Tensor, cameras: Cameras) -> 
     sigma = 0.5 * (a * dx[:, None] ** 2 + c * dy[..., None] ** 2) + b * dx[:, None] * dy[..., None]  # [N, H, W]
     alpha = (opacity[:, None, None] * torch.exp(-sigma)).clamp_max(0.999)
     return alpha * (alpha.detach() >= 1 / 255)
+
+
+@torch.no_grad()
+def touched_pixels(gaussians: Gaussians, cameras: Cameras, sample: int = 200) -> int:
+    """Return about how many (Gaussian, pixel, view) triples have alpha >= 1/255, from a sample of the Gaussians."""
+    chosen = torch.linspace(0, len(gaussians) - 1, min(sample, len(gaussians))).long()
+    spread = gaussians.rotations[chosen] * gaussians.scales[chosen, None]
+    covariance = spread @ spread.transpose(1, 2)
+    touched = 0
+    for pose, intrinsics in zip(cameras.world_to_camera, cameras.intrinsics, strict=True):
+        points = gaussians.means[chosen] @ pose[:3, :3].T + pose[:3, 3]
+        centre, conic = _project(points, pose[:3, :3] @ covariance @ pose[:3, :3].T, intrinsics, cameras)
+        alpha = _alpha(centre, conic, gaussians.opacities[chosen], cameras)
+        touched += int(((alpha > 0) & (points[:, 2, None, None] >= 0.01)).sum())
+    return round(touched * len(gaussians) / len(chosen))

@@ -1,19 +1,16 @@
-"""The rasteriser: against gsplat's torch functions, a dense reference, finite differences, and by hand."""
+"""The rasteriser's behaviour: numbers computed by hand, order, threads, culling, depth and normals, bad input."""
 
 from __future__ import annotations
 
-import importlib.util
 import logging
 import math
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 
-import numpy as np
 import pytest
 import torch
 
 from backend.cameras import Cameras, orbit
-from backend.rendering import splats_blend, splats_projection
+from backend.rendering import splats_projection
 from backend.rendering.splats import (
     Rendering,
     facing_normals,
@@ -23,181 +20,7 @@ from backend.rendering.splats import (
     screen_gradients,
 )
 from backend.representations.gaussians import Gaussians, ball_of_points, gaussians_from_points
-from tests.backend.dense_splats import render_densely
-
-BLACK = torch.zeros(3)
-
-
-def cloud(
-    count: int = 60, *, opacity: float = 0.4, degree: int = 0, stretch: float = 0.5, dtype: torch.dtype = torch.float32
-) -> Gaussians:
-    """Return Gaussians of many shapes and directions in the unit ball."""
-    generator = torch.Generator().manual_seed(count)
-    points, colours = ball_of_points(count, 0.8, generator), torch.rand(count, 3, generator=generator)
-    gaussians = gaussians_from_points(points, colours, opacity=opacity, sh_degree=degree)
-    gaussians.quaternions = torch.randn(count, 4, generator=generator)
-    gaussians.log_scales = gaussians.log_scales - 0.5 + stretch * torch.randn(count, 3, generator=generator)
-    gaussians.opacity_logits = gaussians.opacity_logits + torch.randn(count, generator=generator)
-    gaussians.sh = gaussians.sh + 0.1 * torch.randn(gaussians.sh.shape, generator=generator)
-    return Gaussians(**{name: value.to(dtype) for name, value in gaussians.parameters().items()}).requires_grad_()
-
-
-def single(mean: tuple, scale: float, opacity: float, colour: tuple = (1.0, 0.5, 0.25)) -> Gaussians:
-    """Return one round Gaussian."""
-    return Gaussians(
-        means=torch.tensor([mean]),
-        log_scales=torch.full((1, 3), math.log(scale)),
-        quaternions=torch.tensor([[1.0, 0, 0, 0]]),
-        opacity_logits=torch.logit(torch.tensor([opacity])),
-        sh=((torch.tensor(colour) - 0.5) / 0.28209479177387814).reshape(1, 1, 3),
-    )
-
-
-def joined(*parts: Gaussians) -> Gaussians:
-    names = parts[0].parameters()
-    return Gaussians(**{name: torch.cat([part.parameters()[name] for part in parts]) for name in names})
-
-
-def looking_along_z(size: int = 17, focal: float = 20.0, width: int | None = None) -> Cameras:
-    """Return a camera at the origin that looks along +z, its axis through the centre of the middle pixel."""
-    width = width or size
-    intrinsics = torch.tensor([[[focal, 0, width / 2], [0, focal, size / 2], [0, 0, 1.0]]])
-    return Cameras(torch.eye(4)[None], intrinsics, width, size)
-
-
-def everything(render: Callable, gaussians: Gaussians, cameras: Cameras, geometry: bool) -> dict[str, torch.Tensor]:
-    """Return images, and all gradients of a random weighting of the images."""
-    background = torch.linspace(0, 1, 3 * len(cameras), dtype=gaussians.means.dtype).reshape(-1, 3).requires_grad_()
-    result = render(gaussians, cameras, background, geometry=geometry)
-    rgb, alpha, sums = (result.rgb, result.alpha, result.sums) if isinstance(result, Rendering) else result
-    images = {"rgb": rgb, "alpha": alpha, **({"sums": sums} if geometry else {})}
-    generator = torch.Generator().manual_seed(1)
-    weights = [torch.randn(image.shape, generator=generator).to(image) for image in images.values()]
-    torch.autograd.backward(list(images.values()), weights)
-    gradients = {f"d {name}": slope(value) for name, value in gaussians.parameters().items()}
-    images = {name: value.detach() for name, value in images.items()}
-    return {**images, **gradients, "d background": slope(background)}
-
-
-def slope(value: torch.Tensor) -> torch.Tensor:
-    assert value.grad is not None, "nothing was back-propagated to this tensor"
-    return value.grad
-
-
-def assert_relative(found: dict[str, torch.Tensor], wanted: dict[str, torch.Tensor], tolerance: float) -> None:
-    assert found.keys() == wanted.keys()
-    for name, reference in wanted.items():
-        error = (found[name].double() - reference).abs().max() / reference.abs().max()
-        assert error <= tolerance, f"{name}: {error:.1e}"
-
-
-SCENES = {
-    "translucent": {"opacity": 0.3},
-    "opaque": {"opacity": 0.97, "count": 90},
-    "needles": {"opacity": 0.6, "stretch": 1.3},
-    "harmonics": {"degree": 2},
-}
-
-
-@pytest.mark.parametrize("scene", SCENES)
-def test_double_precision_agrees_with_the_dense_reference(scene: str) -> None:
-    cameras = orbit([0.0, 130.0], [15.0, -30.0], size=37)  # not a multiple of the tile
-    found, wanted = (
-        everything(render, cloud(**SCENES[scene], dtype=torch.float64), cameras, True)
-        for render in (render_with_numba, render_densely)
-    )
-    assert_relative(found, wanted, 1e-5)
-
-
-@pytest.mark.parametrize("geometry", [False, True])
-@pytest.mark.parametrize("scene", SCENES)
-def test_single_precision_stays_within_a_thousandth(scene: str, geometry: bool) -> None:
-    cameras = orbit([0.0, 130.0], [15.0, -30.0], size=37)
-    found = everything(render_with_numba, cloud(**SCENES[scene]), cameras, geometry)
-    wanted = everything(render_densely, cloud(**SCENES[scene], dtype=torch.float64), cameras, geometry)
-    assert_relative(found, wanted, 1e-3)
-
-
-def test_a_wide_image_with_splats_over_its_edges_agrees_with_the_dense_reference() -> None:
-    cameras = orbit([20.0], 10.0, distance=1.3, size=21)
-    cameras = Cameras(cameras.camera_to_world, cameras.intrinsics, width=40, height=21)
-    found, wanted = (
-        everything(render, cloud(dtype=torch.float64), cameras, True) for render in (render_with_numba, render_densely)
-    )
-    assert_relative(found, wanted, 1e-5)
-
-
-@pytest.mark.parametrize("name", ["means", "log_scales", "quaternions", "opacity_logits", "sh"])
-def test_gradients_are_finite_differences(name: str) -> None:
-    cameras = orbit([30.0], 20.0, size=16)
-    generator = torch.Generator().manual_seed(2)
-    weights = torch.randn(1, 16, 16, 8, generator=generator, dtype=torch.float64)
-    gaussians = cloud(6, degree=1, dtype=torch.float64)
-    direction = torch.randn(gaussians.parameters()[name].shape, generator=generator, dtype=torch.float64)
-
-    def loss(amount: float) -> torch.Tensor:
-        moved = cloud(6, degree=1, dtype=torch.float64)
-        setattr(moved, name, gaussians.parameters()[name] + amount * direction)
-        drawn = render_with_numba(moved, cameras, BLACK, geometry=True)
-        return (torch.cat([drawn.rgb, drawn.alpha, drawn.depth, drawn.normal], -1) * weights).sum()
-
-    loss(0.0).backward()
-    analytic = (slope(gaussians.parameters()[name]) * direction).sum()
-    step = 1e-6
-    difference = (loss(step) - loss(-step)).detach() / (2 * step)
-    torch.testing.assert_close(analytic, difference, rtol=1e-5, atol=1e-6)
-
-
-def test_projection_agrees_with_gsplat() -> None:
-    reference = pytest.importorskip("gsplat.cuda._torch_impl", reason="gsplat is not installed")
-    gaussians = cloud(200, opacity=0.9).requires_grad_(False)
-    cameras = orbit([0.0, 75.0, 200.0], [0.0, 40.0, -20.0], distance=2.0, size=48)
-    covariances = reference._quat_scale_to_covar_preci(gaussians.quaternions, gaussians.scales)[0]
-    radii, means2d, depths, conics, _ = reference._fully_fused_projection(
-        gaussians.means, covariances, cameras.world_to_camera, cameras.intrinsics, 48, 48
-    )
-    splats, found_depths, reach = project(gaussians, cameras)
-    seen = reach[..., 0] > 0
-    assert seen.sum() > 400
-    for found, wanted in ((splats[..., :2], means2d), (splats[..., 2:5], conics), (found_depths, depths)):
-        torch.testing.assert_close(found[seen], wanted[seen], rtol=1e-4, atol=1e-4)
-    # gsplat's torch code takes 3.33 deviations, its kernels and ours stop earlier where alpha falls below 1/255.
-    cut = (2 * (255 * gaussians.opacities).log()).sqrt()
-    assert cut.max() < 3.33
-    assert (reach.ceil() <= radii)[seen].all()
-    torch.testing.assert_close(
-        reach[seen] / cut.expand(3, -1)[seen][:, None], radii[seen] / 3.33, rtol=0, atol=1 / 3.33 + 1e-3
-    )
-    assert (~seen & (radii > 0).all(-1) & (gaussians.opacities > 0.02)).sum() <= 10, "only at the image's edge"
-
-
-def project(gaussians: Gaussians, cameras: Cameras) -> tuple[torch.Tensor, ...]:
-    """Run the projection kernel: splats [B, N, 9], depths [B, N], reach [B, N, 2]."""
-    views, count = len(cameras), len(gaussians)
-    shape = (cameras.world_to_camera.numpy(), cameras.intrinsics.numpy(), cameras.width, cameras.height)
-    table = splats_projection.camera_table(*shape)
-    splats = np.zeros((views * count, 9), np.float32)
-    depths, reach = np.zeros(views * count, np.float32), np.zeros((views * count, 2), np.float32)
-    parameters = (gaussians.means, gaussians.quaternions, gaussians.scales, gaussians.opacities)
-    arrays = [value.numpy() for value in (*parameters, gaussians.colours(cameras.position))]
-    splats_projection.project(*arrays, table, splats, depths, reach)
-    return tuple(torch.from_numpy(value).unflatten(0, (views, count)) for value in (splats, depths, reach))
-
-
-def test_constants_are_those_of_the_installed_gsplat() -> None:
-    spec = importlib.util.find_spec("gsplat")
-    if spec is None or spec.origin is None:
-        pytest.skip("gsplat is not installed")
-    source = Path(spec.origin).parent
-    blend = (source / "cuda/csrc/RasterizeToPixels3DGSFwd.cu").read_text()
-    rendering = (source / "rendering.py").read_text()
-    assert "#define ALPHA_THRESHOLD (1.f / 255.f)" in (source / "cuda/include/Common.h").read_text()
-    assert "min(0.999f, opac * __expf(-sigma))" in blend
-    assert "next_T <= 1e-4f" in blend
-    assert "eps2d: float = 0.3" in rendering and "near_plane: float = 0.01" in rendering
-    ours = (splats_projection.ALPHA_THRESHOLD, splats_blend.MAX_ALPHA, splats_blend.TRANSMITTANCE_STOP)
-    assert ours == tuple(np.float32(value) for value in (1 / 255, 0.999, 1e-4))
-    assert (splats_projection.EPS2D, splats_projection.NEAR_PLANE) == (np.float32(0.3), np.float32(0.01))
+from tests.backend.splat_scenes import BLACK, cloud, everything, joined, looking_along_z, single, slope
 
 
 def test_one_round_gaussian_is_drawn_as_computed_by_hand() -> None:
@@ -436,20 +259,3 @@ def test_without_a_folder_for_its_cache_it_compiles_all_the_same(monkeypatch, ca
     with caplog.at_level(logging.WARNING):
         double = splats_projection.compiled()(lambda x: 2 * x)
     assert double(21) == 42 and "no locator" in caplog.text
-
-
-@pytest.mark.gpu
-@pytest.mark.parametrize("geometry", [False, True])
-@pytest.mark.parametrize("scene", SCENES)
-def test_gsplat_on_the_gpu_draws_the_same(scene: str, geometry: bool) -> None:
-    cameras = orbit([0.0, 130.0], [15.0, -30.0], size=37)
-    wanted = everything(render_densely, cloud(**SCENES[scene], dtype=torch.float64), cameras, geometry)
-    found = everything_on_gpu(cloud(**SCENES[scene]), cameras, geometry)
-    assert_relative({name: value.cpu() for name, value in found.items()}, wanted, 2e-3)
-
-
-def everything_on_gpu(gaussians: Gaussians, cameras: Cameras, geometry: bool) -> dict[str, torch.Tensor]:
-    def render(gaussians: Gaussians, cameras: Cameras, background: torch.Tensor, *, geometry: bool):
-        return render_with_gsplat(gaussians, cameras.to("cuda"), background.to("cuda"), geometry=geometry)
-
-    return everything(render, gaussians.to("cuda").requires_grad_(), cameras, geometry)
