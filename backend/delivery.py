@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import Any
 
 import torch
@@ -19,6 +20,7 @@ from backend.representations.fields import colour_field
 from backend.representations.gaussians import Gaussians
 from backend.representations.mesh import Mesh
 
+FILES = ("model.glb", "points.ply", "preview.png", "turntable.webp", "result.json")
 BAKE_AZIMUTHS = [*range(0, 360, 60), *range(30, 360, 60), 0, 0]
 BAKE_ELEVATIONS = [5.0] * 6 + [45.0, -35.0] * 3 + [90.0, -90.0]
 
@@ -28,6 +30,11 @@ def deliver(job: Job, gaussians: Gaussians, *, mesh_resolution: int, max_faces: 
     made = job.stage("mesh", lambda: textured_mesh(gaussians, mesh_resolution, max_faces, texture_size))
     mesh = Mesh(**{name: made[name] for name in ("vertices", "faces", "uv", "texture")})
     job.stage("export", lambda: export(job, gaussians, mesh, made))
+    result = job.folder / "result"
+    result.mkdir(exist_ok=True)
+    for path in job.stage_path("export").iterdir():  # from the stage each time, so a lost result comes back
+        if path.name in FILES:
+            shutil.copyfile(path, result / path.name)
 
 
 def textured_mesh(gaussians: Gaussians, resolution: int, max_faces: int, texture_size: int) -> dict[str, Any]:
@@ -59,9 +66,8 @@ def surface(gaussians: Gaussians, resolution: int, max_faces: int, threshold: fl
 
 
 def export(job: Job, gaussians: Gaussians, mesh: Mesh, made: dict[str, Any]) -> dict[str, Any]:
-    """Write the files of the result folder and return what result.json says."""
-    request, result = job.request, job.folder / "result"
-    result.mkdir(exist_ok=True)
+    """Write the result's files into the stage's folder and return what result.json says."""
+    request, result = job.request, job.stage_folder
     wants_points = "points" in request.outputs
     if "mesh" in request.outputs:
         details = {"prompt": request.prompt, "system": request.system, "seed": request.seed}

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 
 from backend.cameras import Cameras, azimuth_elevation, orbit, view_word
+from backend.delivery import deliver
 from backend.diffusion.denoiser import Prior, load_prior
 from backend.diffusion.scores import csm, distillation_loss
 from backend.errors import BackendError, BadInput
@@ -23,7 +24,6 @@ from backend.rendering.splats import Renderer, renderer_for, screen_gradients
 from backend.representations.densify import DensityControl, DensitySettings, GaussianAdam
 from backend.representations.gaussians import Gaussians, ball_of_points, gaussians_from_points
 from backend.schedules import draw_timestep, log_linear, timestep_window
-from backend.delivery import deliver
 
 MOST_BAD_STEPS = 20
 

@@ -1,0 +1,135 @@
+"""The shipped prior: stock diffusers loads it offline, and our interface asks the same network the same things."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from backend.cameras import orbit
+from backend.diffusion.camera_tokens import CameraEncoder, camera_features, load_camera_encoder, save_camera_encoder
+from backend.diffusion.denoiser import EMBEDDED, load_prior
+from backend.errors import MissingModel
+
+
+@pytest.fixture(scope="module")
+def prior():
+    return load_prior("embedded")
+
+
+def test_the_prior_is_small_and_holds_no_pickle():
+    files = [path for path in EMBEDDED.rglob("*") if path.is_file()]
+    assert sum(path.stat().st_size for path in files) <= 35e6
+    assert max(path.stat().st_size for path in files) <= 16 * 2**20
+    assert {path.suffix for path in files} <= {".safetensors", ".json", ".jsonl", ".txt"}
+
+
+def test_networks_keep_their_budgets(prior):
+    def count(module: torch.nn.Module) -> int:
+        return sum(p.numel() for p in module.parameters())
+
+    assert count(prior.unet) <= 8_000_000
+    assert count(prior.autoencoder) <= 1_000_000
+    assert count(prior.text_encoder) + count(prior.camera_encoder) <= 1_000_000
+    from torch.utils.flop_counter import FlopCounterMode
+
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        prior.encode(torch.rand(1, 128, 128, 3))
+    assert counter.get_total_flops() <= 0.6e9
+
+
+def test_stock_diffusers_samples_from_it(prior, monkeypatch):
+    """Text to image and image to image with none of our code; and our sampler's networks are the same ones."""
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    from diffusers import StableDiffusionImg2ImgPipeline, StableDiffusionPipeline
+
+    pipe: Any = StableDiffusionPipeline.from_pretrained(EMBEDDED, local_files_only=True, safety_checker=None)
+    pipe.set_progress_bar_config(disable=True)
+    pipe.to(torch.float32)
+    image = pipe("a red mug", num_inference_steps=12, guidance_scale=4.0, generator=torch.manual_seed(0)).images[0]
+    assert image.size == (128, 128)
+    changed: Any = StableDiffusionImg2ImgPipeline(**pipe.components)
+    changed.set_progress_bar_config(disable=True)
+    other = changed("a blue mug", image=image, strength=0.5, num_inference_steps=12).images[0]
+    assert other.size == (128, 128)
+    latents, context = torch.randn(2, 4, 16, 16), prior.embed(["a red mug", ""])
+    tokens = pipe.tokenizer(["a red mug", ""], padding="max_length", return_tensors="pt").input_ids
+    with torch.no_grad():
+        stock = pipe.unet(latents, 321, encoder_hidden_states=pipe.text_encoder(tokens)[0]).sample
+    torch.testing.assert_close(prior.predict_noise(latents, 321, context), stock, atol=1e-4, rtol=1e-3)
+
+
+def test_a_red_mug_is_red(prior):
+    """The prompt's colour arrives in the pixels: red over blue for the one, blue over red for the other."""
+    from backend.diffusion.sampling import sample
+
+    images = sample(prior, ["a red mug", "a blue mug"] * 2, steps=20, scale=4.0, generator=torch.manual_seed(3))
+    middle = images[:, 40:88, 40:88].mean(dim=(1, 2))  # [4, 3]
+    warmth = middle[:, 0] - middle[:, 2]
+    assert warmth[0] > 0.1 > -0.1 > warmth[1] and warmth[2] > 0.1 > -0.1 > warmth[3]
+
+
+def test_encoding_and_decoding_keep_a_picture(prior):
+    from backend.embedded.solids import photograph
+    from benchmarks.demo import sample_subject
+
+    image = photograph(sample_subject().solid, orbit([20.0], 15.0, size=128), torch.ones(3)).rgb
+    rebuilt = prior.decode(prior.encode(image))
+    psnr = -10 * (rebuilt - image).square().mean().log10()
+    assert psnr > 22
+    assert prior.encode(image).std() == pytest.approx(1.0, abs=0.5)  # latents are scaled to unit deviation
+
+
+def test_cameras_become_tokens_and_change_the_noise(prior):
+    cameras = orbit([0.0, 180.0], 10.0)
+    words = ["a red robot"] * 2
+    plain, told, untold = (
+        prior.embed(words),
+        prior.embed(words, cameras),
+        prior.embed(words, cameras, camera_known=False),
+    )
+    assert plain.shape[1] + 2 == told.shape[1] == untold.shape[1]
+    torch.testing.assert_close(told[:, : plain.shape[1]], plain)
+    torch.testing.assert_close(untold[0], untold[1])
+    assert not torch.allclose(told[0], told[1])
+    latents = torch.randn(1, 4, 16, 16)
+    front, back = (prior.predict_noise(latents, 700, told[i : i + 1]) for i in range(2))
+    assert (front - back).abs().mean() > 1e-3
+
+
+def test_camera_features_describe_angles_field_of_view_and_distance():
+    features = camera_features(orbit([90.0], 30.0, fov_degrees=40.0))[0]
+    expected = [1, 0, 0, -1, 0.5, 0.75**0.5, 4 * (0.36397 - 0.36), 0]
+    assert features.tolist() == pytest.approx(expected, abs=1e-4)
+
+
+def test_a_camera_encoder_survives_the_disk(tmp_path: Path):
+    encoder = CameraEncoder(32)
+    save_camera_encoder(tmp_path, encoder)
+    loaded = load_camera_encoder(tmp_path)
+    assert loaded is not None
+    features = torch.randn(3, 8)
+    torch.testing.assert_close(loaded(features), encoder(features), atol=3e-3, rtol=3e-3)  # fp16 on disk
+    assert load_camera_encoder(tmp_path / "elsewhere") is None
+
+
+def test_velocity_becomes_noise(prior):
+    from dataclasses import replace
+
+    latents, context = torch.randn(1, 4, 16, 16), prior.embed(["a red mug"])
+    as_noise = prior.predict_noise(latents, 400, context)
+    as_velocity = replace(prior, predicts_velocity=True).predict_noise(latents, 400, context)
+    alpha = prior.alphas[400]
+    torch.testing.assert_close(as_velocity, alpha.sqrt() * as_noise + (1 - alpha).sqrt() * latents)
+
+
+def test_unknown_words_are_named(prior):
+    assert prior.unknown_words("A red mug, front view") == []
+    assert prior.unknown_words("a zebra-striped submarine with stripes") == ["zebra", "submarine"]
+
+
+def test_a_missing_prior_is_a_sentence(tmp_path: Path):
+    with pytest.raises(MissingModel, match=r"model_index\.json is missing"):
+        load_prior(str(tmp_path))
