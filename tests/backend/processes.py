@@ -8,9 +8,13 @@ from __future__ import annotations
 import multiprocessing
 import os
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.context import ForkServerContext, SpawnContext
 from pathlib import Path
+
+from backend.job import Job
+from tests.backend import fake_system
 
 
 @dataclass(frozen=True)
@@ -23,14 +27,17 @@ class Done:
 
 
 class Process:
-    """The command line on its way; its standard input is empty."""
+    """The command line on its way, with the fake systems unless told; its standard input is empty."""
 
-    def __init__(self, folder: Path, *arguments: object) -> None:
+    def __init__(
+        self, folder: Path, *arguments: object, run_system: Callable[[Job], None] = fake_system.run_fake
+    ) -> None:
         number = sum(1 for _ in folder.glob("*.stdout"))
         self._streams = folder / f"{number}.stdout", folder / f"{number}.stderr"
         for path in self._streams:
             path.touch()
-        self._process = _context().Process(target=_main, args=([str(a) for a in arguments], *map(str, self._streams)))
+        texts = [str(argument) for argument in arguments]
+        self._process = _context().Process(target=_main, args=(run_system, texts, *map(str, self._streams)))
         self._process.start()
 
     @property
@@ -67,14 +74,13 @@ def _context() -> ForkServerContext | SpawnContext:
     return context
 
 
-def _main(arguments: list[str], stdout: str, stderr: str) -> None:
+def _main(run_system: Callable[[Job], None], arguments: list[str], stdout: str, stderr: str) -> None:
     for number, (path, mode) in enumerate([(os.devnull, os.O_RDONLY), (stdout, os.O_WRONLY), (stderr, os.O_WRONLY)]):
         os.dup2(os.open(path, mode), number)
     sys.stdin, sys.stdout, sys.stderr = open(0), open(1, "w"), open(2, "w", buffering=1)
     from backend import __main__ as command_line
-    from tests.backend.fake_system import run_fake
 
     command_line.ORPHAN_SECONDS = 1.0
-    code = command_line.main(arguments, run_fake)
+    code = command_line.main(arguments, run_system)
     sys.stdout.flush()
     sys.exit(code)

@@ -1,0 +1,176 @@
+"""The whole system on the shipped prior, at the smallest size: what it makes, what it refuses, that it resumes."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+
+from addon import jobs, protocol
+from backend.__main__ import run_system
+from backend.cameras import orbit
+from backend.diffusion.denoiser import load_prior
+from backend.embedded.solids import photograph
+from backend.errors import BackendError, BadInput
+from backend.export import read_points_ply
+from backend.images import save_image
+from backend.job import Job
+from backend.supervision import Control
+from backend.systems import tv3dg
+from benchmarks.demo import read_glb, sample_subject
+from tests.backend.processes import Process
+
+SMALL: dict[str, Any] = {
+    "steps": 6, "count": 400, "densify_every": 2, "delta_t": 400, "views": 2, "mesh_resolution": 40,
+    "max_faces": 800, "texture_size": 128,
+}  # fmt: skip
+
+
+def new_job(folder: Path, *, image: bool = False, prompt: str = "a red robot", **settings: Any) -> Path:
+    """Write a job folder, with the demo's sample as reference if wanted."""
+    images = ()
+    if image:
+        (folder / "inputs").mkdir(parents=True)
+        camera = orbit([0.0], 15.0, size=96)
+        save_image(folder / "inputs/00.png", photograph(sample_subject().solid, camera, torch.full((3,), 0.8)).rgb[0])
+        images = (protocol.InputImage(path="inputs/00.png", role="reconstruct", elevation_degrees=15.0),)
+    folder.mkdir(parents=True, exist_ok=True)
+    request = protocol.Request(
+        system="tv3dg", prompt=prompt, images=images, seed=4, preset="bench", threads=1, settings=SMALL | settings
+    )
+    protocol.write_request(folder, request)
+    return folder
+
+
+def open_job(folder: Path, emit: list[Any] | None = None) -> Job:
+    request = protocol.read_request(folder)
+    return Job(folder, request, (emit if emit is not None else []).append, Control())
+
+
+def test_image_and_prompt_become_the_files_of_a_result(tmp_path: Path) -> None:
+    events: list[Any] = []
+    folder = new_job(tmp_path / "job", image=True, prompt="a red robot on a skateboard")
+    tv3dg.run(open_job(folder, events))
+    assert {path.name for path in (folder / "result").iterdir()} == {
+        "model.glb", "points.ply", "preview.png", "turntable.webp", "result.json",
+    }  # fmt: skip
+    mesh = read_glb(folder / "result/model.glb")
+    assert 20 < len(mesh.faces) <= 800 and mesh.texture is not None and mesh.texture.shape == (128, 128, 3)
+    points = read_points_ply(folder / "result/points.ply")
+    assert len(points) > 100 and bool(torch.isfinite(points.means).all())
+    result = json.loads((folder / "result/result.json").read_text())
+    assert (
+        result["seed"] == 4 and result["points"] == "gaussians" and set(result["seconds"]) >= {"perceive", "gaussians"}
+    )
+    warnings = [event.message for event in events if isinstance(event, protocol.Warning)]
+    assert any("skateboard" in message and "robot" not in message for message in warnings)
+    (folder / "result/model.glb").unlink()
+    tv3dg.run(open_job(folder))  # every stage is done: the lost file comes back from its stage
+    assert (folder / "result/model.glb").is_file()
+
+
+def test_the_artist_may_replace_the_mask(tmp_path: Path) -> None:
+    folder = new_job(tmp_path / "job", image=True)
+    job = open_job(folder)
+    job.stage("perceive", lambda: tv3dg.perceive(job, 64))
+    before = tv3dg.perceived(job, 15.0, 0.0, 40.0)
+    assert before.rgb.shape == (1, 64, 64, 3) and 0.1 < float(before.mask.mean()) < 0.7
+    save_image(job.stage_path("perceive") / "mask.png", torch.ones(64, 64, 3))
+    assert float(tv3dg.perceived(job, 15.0, 0.0, 40.0).mask.mean()) == 1.0
+    save_image(job.stage_path("perceive") / "mask.png", torch.ones(64, 32, 3))
+    with pytest.raises(BadInput, match="64 x 64 pixels and mask.png 32 x 64"):
+        tv3dg.perceived(job, 15.0, 0.0, 40.0)
+
+
+def test_settings_are_checked_by_name_and_type(tmp_path: Path) -> None:
+    assert tv3dg.settings_of(open_job(new_job(tmp_path / "a", scale=5))).scale == 5.0
+    with pytest.raises(BadInput, match="no setting 'stepz'") as error:
+        tv3dg.settings_of(open_job(new_job(tmp_path / "b", stepz=3)))
+    assert "steps" in error.value.hint
+    with pytest.raises(BadInput, match="steps is 'many'"):
+        tv3dg.settings_of(open_job(new_job(tmp_path / "c", steps="many")))
+    with pytest.raises(BadInput, match="camera_tokens is 1"):
+        tv3dg.settings_of(open_job(new_job(tmp_path / "d", camera_tokens=1)))
+
+
+class Sometimes:
+    """The prior's UNet, but the last call of every second step gives NaN; or every one."""
+
+    def __init__(self, unet: Any, every: int) -> None:
+        self.unet, self.config, self.every, self.pairs = unet, unet.config, every, 0
+
+    def __call__(self, sample: torch.Tensor, *arguments: Any, **options: Any) -> Any:
+        out = self.unet(sample, *arguments, **options).sample
+        if len(sample) == 2 * SMALL["views"]:  # conditional and unconditional together: once a step
+            self.pairs += 1
+            if self.pairs % self.every == 0:
+                out = torch.full_like(out, torch.nan)
+        return SimpleNamespace(sample=out)
+
+
+def test_a_step_without_a_number_is_left_out_and_reported(tmp_path: Path) -> None:
+    prior = load_prior("embedded")
+    events: list[Any] = []
+    job = open_job(new_job(tmp_path / "job"), events)
+    broken = replace(prior, unet=Sometimes(prior.unet, every=2))
+    made = job.stage("gaussians", lambda: tv3dg.optimise(job, broken, tv3dg.settings_of(job), None))
+    assert all(bool(torch.isfinite(value).all()) for value in made.values())
+    messages = [event.message for event in events if isinstance(event, protocol.Warning)]
+    assert messages == [f"Step {step} was left out: the guidance is not a number." for step in (1, 3, 5)]
+
+
+def test_a_prior_that_only_gives_nan_ends_the_job(tmp_path: Path) -> None:
+    prior = load_prior("embedded")
+    job = open_job(new_job(tmp_path / "job", steps=30))
+    broken = replace(prior, unet=Sometimes(prior.unet, every=1))
+    with pytest.raises(BackendError, match="20 steps gave no usable gradient"):
+        job.stage("gaussians", lambda: tv3dg.optimise(job, broken, tv3dg.settings_of(job), None))
+
+
+def test_views_stand_evenly_and_carry_their_words() -> None:
+    settings = replace(tv3dg.PRESETS["bench"], views=4, low_elevation=0.0, high_elevation=10.0)
+    cameras = tv3dg.draw_cameras(settings, 32, torch.Generator().manual_seed(1))
+    angles = torch.atan2(cameras.position[:, 0], -cameras.position[:, 1]).rad2deg() % 360
+    gaps = (angles.roll(-1) - angles) % 360
+    torch.testing.assert_close(gaps, torch.full((4,), 90.0), atol=1e-2, rtol=0)
+    words = tv3dg.view_words(orbit([0, 90, 180, 0], [0, 0, 0, 75.0]))
+    assert words == ["front", "side", "back", "overhead"]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL")
+def test_a_killed_job_ends_in_the_same_bytes(tmp_path: Path) -> None:
+    steps: dict[str, Any] = {"steps": 30, "checkpoint_steps": 3}
+    whole = new_job(tmp_path / "whole", image=True, **steps)
+    assert Process(tmp_path, "run", whole, run_system=run_system).wait(300).returncode == 0
+    killed = new_job(tmp_path / "killed", image=True, **steps)
+    moments = random.Random(3)
+    reached = []
+    for wanted in sorted(moments.randrange(1, 28) for _ in range(5)):
+        offset = (killed / "events.jsonl").stat().st_size if (killed / "events.jsonl").exists() else 0
+        process = Process(tmp_path, "run", killed, run_system=run_system)
+        while True:
+            assert process.is_alive
+            fresh = jobs.read_events(killed, offset)[0]
+            seen = [event.step for event in fresh if isinstance(event, protocol.Progress)]
+            if seen and seen[-1] >= wanted:
+                break
+            time.sleep(0.005)
+        time.sleep(moments.uniform(0.0, 0.1))
+        os.kill(process.pid, signal.SIGKILL)
+        assert process.wait().returncode == -signal.SIGKILL
+        reached.append(seen[-1])
+    assert Process(tmp_path, "run", killed, run_system=run_system).wait(300).returncode == 0
+    assert reached[-1] > reached[0]
+    for name in ("points.ply", "model.glb"):
+        assert (killed / "result" / name).read_bytes() == (whole / "result" / name).read_bytes(), name
