@@ -17,9 +17,6 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-# Before torch is imported: threads that wait by spinning starve the others on a machine that has more to do.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-
 import torch
 
 from backend.cameras import Cameras, orbit

@@ -12,7 +12,8 @@ import math
 import numpy as np
 from numba import prange
 
-from backend.rendering.splats_projection import ALPHA_THRESHOLD, CHANNELS, ONLY_PRANGE, compiled
+from backend.rendering.compiled import ONLY_PRANGE, compiled
+from backend.rendering.splats_projection import ALPHA_THRESHOLD, CHANNELS
 from backend.rendering.splats_sort import TILE
 
 MAX_ALPHA = np.float32(0.999)

@@ -7,13 +7,12 @@ Mathematical supplement for the gsplat library, 2023.
 
 from __future__ import annotations
 
-import logging
 import math
-from collections.abc import Callable
-from typing import Any
 
 import numpy as np
-from numba import njit, prange
+from numba import prange
+
+from backend.rendering.compiled import ONLY_PRANGE, compiled
 
 # Typed, because a Python float in a numba kernel would turn float32 arithmetic into float64.
 ALPHA_THRESHOLD = np.float32(1.0 / 255.0)
@@ -25,28 +24,6 @@ CLIP_MARGIN = 0.3  # of the field of view: farther out, the affine approximation
 _ONE, _TWO, _HALF = np.float32(1.0), np.float32(2.0), np.float32(0.5)
 # Columns of a splat: mean x, y; conic a, b, c; opacity; then the channels r, g, b [, z, normal x, y, z].
 CHANNELS = 6
-# NaN keeps its meaning, so that a bad Gaussian is culled and never indexes outside of an array.
-FASTMATH = {"reassoc", "nsz", "arcp", "contract"}
-# Only explicit prange loops: array expressions inside them are small, and looking for parallelism there costs seconds.
-ONLY_PRANGE = {"prange": True} | dict.fromkeys(
-    ("comprehension", "reduction", "inplace_binop", "setitem", "numpy", "stencil", "fusion"), False
-)
-
-
-def compiled(**options: Any) -> Callable[[Callable], Callable]:
-    """Compile with numba on first use, cached on disk.
-
-    Without any folder that can be written (neither beside the source nor the user's cache) compile in every process.
-    """
-
-    def decorate(function: Callable) -> Callable:
-        try:
-            return njit(function, cache=True, error_model="numpy", fastmath=FASTMATH, **options)
-        except RuntimeError as error:
-            logging.getLogger(__name__).warning("The compiled rasteriser cannot be cached: %s", error)
-            return njit(function, error_model="numpy", fastmath=FASTMATH, **options)
-
-    return decorate
 
 
 def camera_table(world_to_camera: np.ndarray, intrinsics: np.ndarray, width: int, height: int) -> np.ndarray:
@@ -156,23 +133,24 @@ def project(means, quaternions, scales, opacities, colours, cameras, splats, dep
     """
     count = len(means)
     for g in prange(count):
+        rotation, _, _ = _rotation(quaternions, g)
         for view in range(len(cameras)):
             i = view * count + g
             reach[i, 0] = reach[i, 1] = 0
             depths[i] = 0
-            shared = min(view, len(colours) - 1)
-            _project_one(
-                means, quaternions, scales, opacities[g], colours[shared, g], cameras[view], g,
-                splats[i], depths[i : i + 1], reach[i],
-            )  # fmt: skip
+            if _project_one(means, rotation, scales, opacities[g], cameras, view, g, splats, depths, reach, i):
+                shared = min(view, len(colours) - 1)
+                for channel in range(3):
+                    splats[i, CHANNELS + channel] = colours[shared, g, channel]
 
 
 @compiled()
-def _project_one(means, quaternions, scales, opacity, colour, camera, g, splat, depth, reach):
+def _project_one(means, rotation, scales, opacity, cameras, view, g, splats, depths, reach, i):
+    """Fill row i but for its colours; return whether the camera sees it."""
+    camera = cameras[view]
     point = _to_camera(camera, means, g)
     if not (opacity >= ALPHA_THRESHOLD and point[2] >= NEAR_PLANE and point[2] <= FAR_PLANE):
-        return
-    rotation, _, _ = _rotation(quaternions, g)
+        return False
     first, second, _, _ = _affine(camera, point)
     first = _times_columns(first, rotation, scales, g)
     second = _times_columns(second, rotation, scales, g)
@@ -192,19 +170,18 @@ def _project_one(means, quaternions, scales, opacity, colour, camera, g, splat, 
     inside = x + reach_x > 0 and x - reach_x < camera[20] and y + reach_y > 0 and y - reach_y < camera[21]
     inverse = _ONE / determinant
     if not (inside and inverse > 0 and reach_x > 0 and reach_y > 0):  # false for NaN and infinity as well
-        return
-    splat[0], splat[1] = x, y
-    splat[2], splat[3], splat[4] = yy * inverse, -xy * inverse, xx * inverse
-    splat[5] = opacity
-    for channel in range(3):
-        splat[CHANNELS + channel] = colour[channel]
-    if len(splat) > CHANNELS + 3:
+        return False
+    splats[i, 0], splats[i, 1] = x, y
+    splats[i, 2], splats[i, 3], splats[i, 4] = yy * inverse, -xy * inverse, xx * inverse
+    splats[i, 5] = opacity
+    if splats.shape[1] > CHANNELS + 3:
         axis, sign = _shortest_axis(rotation, scales, means, camera, g)
-        splat[CHANNELS + 3] = point[2]
+        splats[i, CHANNELS + 3] = point[2]
         for row in range(3):
-            splat[CHANNELS + 4 + row] = sign * rotation[row][axis]
-    depth[0] = point[2]
-    reach[0], reach[1] = reach_x, reach_y
+            splats[i, CHANNELS + 4 + row] = sign * rotation[row][axis]
+    depths[i] = point[2]
+    reach[i, 0], reach[i, 1] = reach_x, reach_y
+    return True
 
 
 @compiled(parallel=ONLY_PRANGE)
@@ -220,6 +197,7 @@ def project_backward(
     """
     count = len(means)
     for g in prange(count):
+        rotation, _, _ = _rotation(quaternions, g)
         total = np.empty(partial.shape[1], means.dtype)
         matrix = np.zeros((3, 3), means.dtype)  # d(loss) / d(rotation * scales)
         turned = np.zeros((3, 3), means.dtype)  # d(loss) / d(rotation)
@@ -235,14 +213,14 @@ def project_backward(
                 shared = min(view, len(grad_colours) - 1)
                 for channel in range(3):
                     grad_colours[shared, g, channel] += total[CHANNELS + channel]
-                _view_backward(means, quaternions, scales, cameras[view], g, total, grad_means, matrix, turned)
+                _view_backward(means, rotation, scales, cameras, view, g, total, grad_means, matrix, turned)
         _shape_backward(quaternions, scales, g, matrix, turned, grad_quaternions, grad_scales)
 
 
 @compiled()
-def _view_backward(means, quaternions, scales, camera, g, total, grad_means, matrix, turned):
+def _view_backward(means, rotation, scales, cameras, view, g, total, grad_means, matrix, turned):
     """Carry one view's d(loss) / d(splat) to the mean, to rotation * scales (matrix) and to the rotation (turned)."""
-    rotation, _, _ = _rotation(quaternions, g)
+    camera = cameras[view]
     x, y, z = _to_camera(camera, means, g)
     inverse_z = _ONE / z
     # Covariance = A @ A.T with A = affine @ rotation * scales, its rows u and v.

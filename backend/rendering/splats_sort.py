@@ -12,7 +12,8 @@ import math
 import numpy as np
 from numba import prange
 
-from backend.rendering.splats_projection import ALPHA_THRESHOLD, ONLY_PRANGE, compiled
+from backend.rendering.compiled import ONLY_PRANGE, compiled
+from backend.rendering.splats_projection import ALPHA_THRESHOLD
 
 TILE = 8  # pixels: a row of a tile is one vector of eight float32
 

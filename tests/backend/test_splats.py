@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from backend.cameras import Cameras, orbit
-from backend.rendering import splats_projection
+from backend.rendering import compiled
 from backend.rendering.splats import (
     Rendering,
     facing_normals,
@@ -248,14 +248,14 @@ def test_bad_input_is_answered_with_a_sentence() -> None:
 
 
 def test_without_a_folder_for_its_cache_it_compiles_all_the_same(monkeypatch, caplog) -> None:
-    original = splats_projection.njit
+    original = compiled.njit
 
     def njit(function, **options):
         if options.get("cache"):
             raise RuntimeError("cannot cache function: no locator available")
         return original(function, **options)
 
-    monkeypatch.setattr(splats_projection, "njit", njit)
+    monkeypatch.setattr(compiled, "njit", njit)
     with caplog.at_level(logging.WARNING):
-        double = splats_projection.compiled()(lambda x: 2 * x)
+        double = compiled.compiled()(lambda x: 2 * x)
     assert double(21) == 42 and "no locator" in caplog.text
