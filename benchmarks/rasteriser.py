@@ -78,7 +78,7 @@ def compare_with_naive(count: int, size: int) -> dict:
     """Time ours and the dense all-pairs version in turn, and compare both results with the dense one in float64."""
     gaussians, cameras = cloud(count), orbit([30.0], 15.0, size=size)
     ours, naive = _alternate(
-        lambda: _pass(render_with_numba, gaussians, cameras), lambda: _pass(render_densely, gaussians, cameras), 7
+        lambda: _pass(render_with_numba, gaussians, cameras), lambda: _pass(render_densely, gaussians, cameras), 4
     )
     exact = _results(render_densely, cloud(count, torch.float64), cameras)
     found = _results(render_with_numba, gaussians, cameras)
