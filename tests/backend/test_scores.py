@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 
@@ -49,7 +51,7 @@ def points(count: int, seed: int = 0) -> torch.Tensor:
     return (centre + DEVIATION * noise)[:, :, None, None]
 
 
-def contexts(count: int) -> dict[str, torch.Tensor]:
+def contexts(count: int) -> dict[str, Any]:
     return {"conditional": CLASS.repeat(count, 1, 1), "unconditional": ANY.repeat(count, 1, 1)}
 
 
@@ -66,7 +68,7 @@ def fixed_noise(x: torch.Tensor, t: int, context: torch.Tensor) -> torch.Tensor:
 
 def test_sds_and_csm_are_the_printed_formulas():
     x, noise = torch.randn(2, 3, 4, 8, 8, dtype=torch.float64).unbind()
-    common = {"alphas": ALPHAS, **contexts(3)}
+    common: dict[str, Any] = {"alphas": ALPHAS, **contexts(3)}
     got = sds(fixed_noise, x, 400, noise, scale=7.5, weight="sds", **common)
     torch.testing.assert_close(got, (1 - ALPHAS[400]) * (0.25 + 7.5 * 0.5 - noise))
     got = csm(fixed_noise, x, 400, scale=7.5, delta_t=50, weight="ism", **common)
@@ -88,7 +90,7 @@ def test_the_surrogate_loss_hands_the_gradient_through():
 
 def test_csm_has_no_randomness_and_sds_has():
     x = points(16)
-    common = {"alphas": ALPHAS, "scale": 7.5, **contexts(16)}
+    common: dict[str, Any] = {"alphas": ALPHAS, "scale": 7.5, **contexts(16)}
     torch.manual_seed(1)
     first = csm(mixture_noise, x, 500, delta_t=50, **common)
     torch.manual_seed(2)
@@ -174,7 +176,13 @@ def test_sds_without_guidance_finds_the_mode():
 def test_csm_reaches_the_class_and_drifts_unless_anchored():
     def csm_with(difference: float):
         def gradient(x, t, step, generator):
-            options = {"alphas": ALPHAS, "scale": 7.5, "delta_t": 100, "weight": "uniform", "difference": difference}
+            options: dict[str, Any] = {
+                "alphas": ALPHAS,
+                "scale": 7.5,
+                "delta_t": 100,
+                "weight": "uniform",
+                "difference": difference,
+            }
             return csm(mixture_noise, x, t, **options, **contexts(64))
 
         return gradient

@@ -56,13 +56,16 @@ def test_distances_are_distances_to_the_surface(primitive: Primitive):
 
 
 def test_cutting_takes_away():
-    ball, hole = Primitive("ellipsoid", (0, 0, 0), (0.5,) * 3), Primitive("ellipsoid", (0, 0, 0), (0.3,) * 3, cut=True)
+    ball, hole = (
+        Primitive("ellipsoid", (0, 0, 0), (0.5, 0.5, 0.5)),
+        Primitive("ellipsoid", (0, 0, 0), (0.3, 0.3, 0.3), cut=True),
+    )
     at = torch.tensor([[0.0, 0, 0], [0.4, 0, 0], [0.7, 0, 0]])
     assert signed_distance(Solid((ball, hole), GREY), at).tolist() == pytest.approx([0.3, -0.1, 0.2], abs=1e-6)
 
 
 def test_the_tracer_sees_a_sphere_as_geometry_says():
-    solid = Solid((Primitive("ellipsoid", (0, 0, 0), (0.6,) * 3),), GREY)
+    solid = Solid((Primitive("ellipsoid", (0, 0, 0), (0.6, 0.6, 0.6)),), GREY)
     camera = orbit([30.0], 20.0, size=64)
     picture = photograph(solid, camera, torch.ones(3))
     distance = float(camera.position.norm())
@@ -125,7 +128,7 @@ def test_the_same_seed_renders_the_same_bytes():
 
 
 def test_modality_pictures_have_their_colours():
-    solid = Solid((Primitive("ellipsoid", (0, 0, 0), (0.6,) * 3),), GREY)
+    solid = Solid((Primitive("ellipsoid", (0, 0, 0), (0.6, 0.6, 0.6)),), GREY)
     camera = orbit([70.0], 30.0, size=32)
     picture = photograph(solid, camera, torch.ones(3))
     normal = modality_image("normal", picture, camera.camera_to_world, 0)
