@@ -34,3 +34,8 @@ def opacity_entropy(alpha: torch.Tensor, epsilon: float = 1e-3) -> torch.Tensor:
     """Return the mean binary entropy in nats: 0 where alpha is 0 or 1, so it makes surfaces decide."""
     alpha = alpha.clamp(epsilon, 1 - epsilon)
     return -(alpha * alpha.log() + (1 - alpha) * (1 - alpha).log()).mean()
+
+
+def out_of_range(values: torch.Tensor) -> torch.Tensor:
+    """Return the mean squared excess over [0, 1]: colours that no screen shows have no other way back."""
+    return (values - values.clamp(0, 1)).square().mean()

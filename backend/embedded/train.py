@@ -1,7 +1,8 @@
 """Trains the embedded prior and writes it in diffusers' format: `python -m backend.embedded.train --minutes N`.
 
 Stages run in order: renders (cached), autoencoder, denoiser with text encoder and cameras, export. Every stage resumes
-from its checkpoint, so the command can be given again whenever the machine is idle.
+from its checkpoint, so the command can be given again whenever the machine is idle. Where there is no checkpoint, the
+denoiser goes on from the exported weights; to train it from nothing, give an empty folder as --weights.
 """
 
 # pyright: reportArgumentType=false, reportAttributeAccessIssue=false
@@ -14,6 +15,7 @@ import shutil
 from pathlib import Path
 
 import torch
+from diffusers import AutoencoderKL, StableDiffusionPipeline
 
 from backend.diffusion.camera_tokens import save_camera_encoder
 from backend.embedded.data import render_dataset
@@ -24,21 +26,19 @@ from backend.embedded.training import Averaged, load_training
 WEIGHTS = Path(__file__).parent / "weights"
 
 
-def trained_autoencoder(folder: Path):
-    """Return the autoencoder with its averaged weights from the checkpoint in `folder`."""
+def trained_autoencoder(folder: Path, weights: Path) -> AutoencoderKL:
+    """Return the autoencoder with its averaged weights from the checkpoint in `folder`, else the one in `weights`."""
     autoencoder = new_autoencoder()
     averaged = Averaged(autoencoder, 0.999)
     optimiser = torch.optim.Adam(autoencoder.parameters())
-    if not load_training(folder / "autoencoder.safetensors", autoencoder, averaged, optimiser):
-        raise FileNotFoundError(f"no autoencoder has been trained in {folder}")
-    return averaged_copy(averaged)
+    if load_training(folder / "autoencoder.safetensors", autoencoder, averaged, optimiser):
+        return averaged_copy(averaged)
+    return AutoencoderKL.from_pretrained(weights, subfolder="vae", torch_dtype=torch.float32).eval()
 
 
 def export_prior(folder: Path, renders: Path, weights: Path) -> None:
     """Write the averaged networks as a folder that StableDiffusionPipeline.from_pretrained loads, in fp16."""
-    from diffusers import StableDiffusionPipeline
-
-    autoencoder = trained_autoencoder(folder)
+    autoencoder = trained_autoencoder(folder, weights)
     denoiser, tokenizer = averaged_denoiser(folder)
     _, scale = cached_latents(folder, renders, autoencoder)
     autoencoder.register_to_config(scaling_factor=scale)
@@ -75,6 +75,7 @@ if __name__ == "__main__":
         train_autoencoder(folder, renders, options.minutes * (0.35 if options.stage == "all" else 1))
     if "denoiser" in chosen:
         minutes = options.minutes * (0.65 if options.stage == "all" else 1)
-        train_denoiser(folder, renders, minutes, trained_autoencoder(folder))
+        autoencoder = trained_autoencoder(folder, options.weights)
+        train_denoiser(folder, renders, minutes, autoencoder, options.weights)
     if "export" in chosen:
         export_prior(folder, renders, options.weights)

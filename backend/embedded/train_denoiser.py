@@ -10,8 +10,10 @@ from pathlib import Path
 import numpy as np
 import torch
 from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
+from safetensors.torch import load_file
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
+from backend.diffusion.camera_tokens import FOLDER as CAMERA_FOLDER
 from backend.diffusion.camera_tokens import CameraEncoder, angle_features
 from backend.embedded.captions import caption, vocabulary
 from backend.embedded.data import load_dataset
@@ -77,8 +79,10 @@ def cached_latents(folder: Path, renders: Path, autoencoder: AutoencoderKL) -> t
     return latents, scale
 
 
-def train_denoiser(folder: Path, renders: Path, minutes: float, autoencoder: AutoencoderKL, seed: int = 1) -> None:
-    """Train for `minutes` more, from the checkpoint in `folder` if there is one."""
+def train_denoiser(
+    folder: Path, renders: Path, minutes: float, autoencoder: AutoencoderKL, weights: Path, seed: int = 1
+) -> None:
+    """Train for `minutes` more: from the checkpoint in `folder`, else from exported `weights`, else from nothing."""
     torch.manual_seed(seed)
     latents, scale = cached_latents(folder, renders, autoencoder)
     _, facts = load_dataset(renders)
@@ -87,6 +91,8 @@ def train_denoiser(folder: Path, renders: Path, minutes: float, autoencoder: Aut
     assert not any(HELD_OUT.pair(f["category"], f["colour"]) for f in facts)
     tokenizer = build_tokenizer(vocabulary())
     model = Denoiser(tokenizer)
+    if (weights / "unet").is_dir():
+        load_exported(model, weights)
     averaged = Averaged(model, 0.9993)
     optimiser = torch.optim.AdamW(model.parameters(), lr=PEAK_RATE, betas=(0.9, 0.99), weight_decay=0.01)
     checkpoint = folder / "denoiser.safetensors"
@@ -121,6 +127,16 @@ def train_denoiser(folder: Path, renders: Path, minutes: float, autoencoder: Aut
             save_training(checkpoint, model, averaged, optimiser, counts)
     save_training(checkpoint, model, averaged, optimiser, counts)
     log(folder, stage="denoiser", **counts, share=1.0, loss=smoothed)
+
+
+def load_exported(model: Denoiser, weights: Path) -> None:
+    """Fill the networks from an exported prior."""
+    for module, path in (
+        (model.unet, weights / "unet" / "diffusion_pytorch_model.safetensors"),
+        (model.text_encoder, weights / "text_encoder" / "model.safetensors"),
+        (model.camera_encoder, weights / CAMERA_FOLDER / "model.safetensors"),
+    ):
+        module.load_state_dict({name: value.float() for name, value in load_file(path).items()})
 
 
 def condition(model: Denoiser, tokenizer: CLIPTokenizer, facts: list[dict], rng: random.Random) -> torch.Tensor:

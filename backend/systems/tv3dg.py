@@ -19,13 +19,21 @@ from backend.diffusion.scores import csm, distillation_loss
 from backend.errors import BackendError, BadInput
 from backend.images import load_image, save_image, square_crop, subject_mask
 from backend.job import Job
-from backend.losses import masked_total_variation, opacity_entropy, photometric, silhouette, total_variation
+from backend.losses import (
+    masked_total_variation,
+    opacity_entropy,
+    out_of_range,
+    photometric,
+    silhouette,
+    total_variation,
+)
 from backend.rendering.splats import Renderer, renderer_for, screen_gradients
 from backend.representations.densify import DensityControl, DensitySettings, GaussianAdam
 from backend.representations.gaussians import Gaussians, ball_of_points, gaussians_from_points
 from backend.schedules import draw_timestep, log_linear, timestep_window
 
 MOST_BAD_STEPS = 20
+SH_CONSTANT = 0.28209479  # the harmonic of degree 0
 
 
 @dataclass(frozen=True)
@@ -51,6 +59,7 @@ class Settings:
     smoothness: float = 1.0  # total variation of depth and normal inside the object
     size_penalty: float = 1.0  # mean scale of the Gaussians
     entropy: float = 0.1  # of alpha
+    colour_range: float = 10.0  # squared excess of the base colours over [0, 1]
     reference: float = 20.0  # colour of the reference view
     reference_mask: float = 20.0
     mean_rate: float = 8e-3
@@ -201,6 +210,7 @@ def optimise(job: Job, prior: Prior, settings: Settings, target: Target | None) 
             + settings.smoothness * masked_total_variation(seen.depth, seen.alpha)
             + settings.size_penalty * gaussians.scales.mean()
             + settings.entropy * opacity_entropy(seen.alpha)
+            + settings.colour_range * out_of_range(0.5 + SH_CONSTANT * gaussians.sh[:, 0])  # before the clamp at 0
         )
         if target is not None:
             known = render(gaussians, target.camera, background)

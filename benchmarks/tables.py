@@ -1,0 +1,130 @@
+"""Writes the documents' tables from the committed results: `python -m benchmarks.tables [--check]`.
+
+A table stands between the lines `<!-- table NAME -->` and `<!-- end -->`; what lies between is replaced.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parent.parent
+RESULTS = ROOT / "benchmarks" / "results"
+DOCUMENTS = ("README.md", "docs/embedded-prior.md", "docs/performance.md")
+_BLOCK = re.compile(r"(<!-- table (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def prior(figures: dict[str, Any]) -> list[list[str]]:
+    """Return the rows of the prior's figures: what, measured, aim."""
+    judge, pairs, cameras = figures["judge_on_renders"], figures["held_out_pairs"], figures["cameras"]
+    recital, diversity = figures["recital"], figures["diversity"]
+    rows = [
+        ["", "measured", "aim"],
+        ["right category", f"{pairs['category_accuracy']:.0%} of {pairs['samples']} samples", "80 %"],
+        ["right main colour", f"{pairs['colour_accuracy']:.0%}", "85 %"],
+        ["the judge itself, on true renders", f"{judge['category']:.0%}, {judge['colour']:.0%}", ""],
+        ["categories with a front whose camera is met", f"{cameras['categories_met']:.0%}", "80 %"],
+        ["views within 45 degrees of what was asked", f"{cameras['views_within_45_degrees']:.0%}", ""],
+        ["autoencoder, held-out renders", f"{figures['autoencoder_psnr']:.1f} dB", "28 dB"],
+        ["distance of samples of one prompt (of different prompts)",
+         f"{diversity['within_a_prompt']:.3f} ({diversity['between_prompts']:.3f})", ""],
+    ]  # fmt: skip
+    if recital:
+        rows.append(
+            [
+                "distance to the nearest training render (of new true renders)",
+                f"{recital['nearest_training_render']:.3f} "
+                f"({recital['nearest_training_render_of_new_true_renders']:.3f})",
+                "",
+            ]
+        )
+    return rows
+
+
+def sizes(figures: dict[str, Any]) -> list[list[str]]:
+    """Return the rows of the prior's parts on disk."""
+    parts = [[f"`{name}`", f"{count / 1e6:.2f} MB"] for name, count in figures["bytes"].items()]
+    return [["part", "on disk"], *parts, ["all", f"{sum(figures['bytes'].values()) / 1e6:.1f} MB"]]
+
+
+def demo(figures: dict[str, Any]) -> list[list[str]]:
+    """Return the rows of the demo's figures beside what a ball and a flat picture would score."""
+    return [
+        ["", "measured", "aim"],
+        ["mask IoU at the given view", f"{figures['reference_mask_iou']:.2f}", "0.85"],
+        ["PSNR inside the mask", f"{figures['reference_psnr']:.1f} dB", "18 dB"],
+        ["silhouette IoU, eight other views", f"{figures['other_views_iou']:.2f}", "0.70"],
+        ["Chamfer distance", f"{figures['chamfer']:.3f}",
+         f"below a ball ({figures['chamfer_ball']:.3f}) and a flat picture ({figures['chamfer_billboard']:.3f})"],
+    ]  # fmt: skip
+
+
+def distillation(figures: dict[str, Any]) -> list[list[str]]:
+    """Return the rows of a step against its floor."""
+    rows = [["delta_t", "Gaussians", "UNet images", "step", "UNet", "encoder", "step / floor"]]
+    for row in figures["rows"]:
+        rows.append(
+            [
+                str(row["delta_t"]), str(row["gaussians"]), f"{row['unet_images_per_step']:.1f}",
+                f"{row['step_ms']:.0f} ms", f"{row['unet_ms']:.0f} ms", f"{row['encoder_ms']:.0f} ms",
+                f"{row['step_over_floor']:.2f}",
+            ]
+        )  # fmt: skip
+    return rows
+
+
+def rasteriser(figures: dict[str, Any]) -> list[list[str]]:
+    """Return the rows of the rasteriser: forward and backward, and against the dense version."""
+    rows = [["Gaussians", "pixels", "views", "Gaussian-pixel pairs", "forward + backward"]]
+    for row in figures["sizes"]:
+        size = f"{row['pixels']} x {row['pixels']}"
+        rows.append([str(row["gaussians"]), size, str(row["views"]), f"{row['pairs']:,}", f"{row['best_ms']:.1f} ms"])
+    return rows
+
+
+# Table -> its results file and what makes rows of it.
+TABLES = {
+    "prior": ("prior.json", prior),
+    "sizes": ("prior.json", sizes),
+    "demo": ("demo.json", demo),
+    "distillation": ("distillation.json", distillation),
+    "rasteriser": ("rasteriser.json", rasteriser),
+}
+
+
+def fill(text: str, results: Path = RESULTS) -> str:
+    """Return a document with every table made anew from the results."""
+
+    def table(match: re.Match[str]) -> str:
+        file, make = TABLES[match[2]]
+        rows = make(json.loads((results / file).read_text()))
+        lines = ["| " + " | ".join(row) + " |" for row in rows]
+        lines.insert(1, "|" + "---|" * len(rows[0]))
+        return match[1] + "\n".join(lines) + "\n" + match[3]
+
+    return _BLOCK.sub(table, text)
+
+
+def main() -> int:
+    """Rewrite the documents, or with --check only say which differ."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--check", action="store_true")
+    options = parser.parse_args()
+    stale = []
+    for name in DOCUMENTS:
+        before = (ROOT / name).read_text(encoding="utf-8")
+        after = fill(before)
+        if after != before:
+            stale.append(name)
+            if not options.check:
+                (ROOT / name).write_text(after, encoding="utf-8")
+    print(f"{'stale' if options.check else 'rewritten'}: {', '.join(stale) or 'nothing'}")
+    return 1 if options.check and stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

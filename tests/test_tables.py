@@ -1,0 +1,28 @@
+"""The tables in the documents are those that the committed results give."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from benchmarks.tables import DOCUMENTS, ROOT, TABLES, fill
+
+
+def test_the_documents_hold_what_the_results_say() -> None:
+    found = set()
+    for name in DOCUMENTS:
+        text = (ROOT / name).read_text(encoding="utf-8")
+        assert fill(text) == text, f"{name} is stale: run `python -m benchmarks.tables`"
+        found |= {table for table in TABLES if f"<!-- table {table} -->" in text}
+    assert found == set(TABLES)
+
+
+def test_a_changed_result_makes_a_document_stale(tmp_path: Path) -> None:
+    text = (ROOT / "docs/performance.md").read_text(encoding="utf-8")
+    for file, _ in TABLES.values():
+        (tmp_path / file).write_bytes((ROOT / "benchmarks/results" / file).read_bytes())
+    assert fill(text, tmp_path) == text
+    changed = json.loads((tmp_path / "distillation.json").read_text())
+    changed["rows"][0]["step_ms"] += 100
+    (tmp_path / "distillation.json").write_text(json.dumps(changed))
+    assert fill(text, tmp_path) != text
