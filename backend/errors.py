@@ -3,6 +3,7 @@
 BackendError             exit code 1
   BadInput               exit code 2: the request, a picture or the folder is wrong
     EmptyMask
+  NoSurface
   UnfitEnvironment       exit code 3: the machine lacks something
     OutOfMemory, MissingModel
 JobLeft                  not an error: how a job leaves early, through every `except Exception` on its way
@@ -33,6 +34,10 @@ class BadInput(BackendError):
 
 class EmptyMask(BadInput):
     """No subject can be told from the background."""
+
+
+class NoSurface(BackendError):
+    """No surface lies at a threshold: the field stays below it."""
 
 
 class UnfitEnvironment(BackendError):

@@ -12,7 +12,7 @@ import struct
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import cast
+from typing import Literal, cast
 
 import numpy as np
 import torch
@@ -97,25 +97,45 @@ def subject_mask(rgb: torch.Tensor, alpha: torch.Tensor | None) -> torch.Tensor:
 
 
 def square_crop(
-    rgb: torch.Tensor, mask: torch.Tensor, size: int, margin: float = 0.1, background: float = 1.0
+    rgb: torch.Tensor,
+    mask: torch.Tensor,
+    size: int,
+    margin: float = 0.1,
+    background: float = 1.0,
+    enclose: Literal["box", "circle"] = "box",
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Return the subject centred in a square: rgb [size, size, 3] and mask [size, size, 1].
 
-    rgb [H, W, 3], mask [H, W, 1]; the longer side of the mask's box (mask > 0.5) fills 1 - 2 `margin` of the square.
-    What lies outside the picture is `background` with mask 0. Raises ValueError if no pixel of the mask is above 0.5.
+    rgb [H, W, 3], mask [H, W, 1]; the square is that of `crop_box`. What lies outside the picture is `background` with
+    mask 0. Raises ValueError if no pixel of the mask is above 0.5.
+    """
+    left, top, side = crop_box(mask, margin, enclose)
+    box = [left, top, left + side, top + side]
+    # The last channel becomes the share of a cell that the picture covers.
+    cropped = _resample(torch.cat([rgb, mask, torch.ones_like(mask)], dim=-1), box, size)  # [S, S, 5]
+    covered = cropped[..., 4:]
+    return cropped[..., :3] + (1 - covered) * background, cropped[..., 3:4]
+
+
+def crop_box(
+    mask: torch.Tensor, margin: float, enclose: Literal["box", "circle"] = "box"
+) -> tuple[float, float, float]:
+    """Return left, top and side, in pixels, of the square around a mask [H, W, 1].
+
+    The longer side of the mask's box (mask > 0.5), or the circle about that box's centre that holds the mask, fills
+    1 - 2 `margin` of the square. Raises ValueError if no pixel of the mask is above 0.5.
     """
     rows, columns = torch.nonzero(mask[..., 0] > 0.5, as_tuple=True)
     if len(rows) == 0:
         raise ValueError(f"no pixel of the mask {tuple(mask.shape)} is above 0.5")
     top, bottom = rows.min().item(), rows.max().item() + 1
     left, right = columns.min().item(), columns.max().item() + 1
-    side = max(bottom - top, right - left) / (1.0 - 2.0 * margin)
-    centre = ((left + right) / 2, (top + bottom) / 2)
-    box = [centre[0] - side / 2, centre[1] - side / 2, centre[0] + side / 2, centre[1] + side / 2]
-    # The last channel becomes the share of a cell that the picture covers.
-    cropped = _resample(torch.cat([rgb, mask, torch.ones_like(mask)], dim=-1), box, size)  # [S, S, 5]
-    covered = cropped[..., 4:]
-    return cropped[..., :3] + (1 - covered) * background, cropped[..., 3:4]
+    x, y = (left + right) / 2, (top + bottom) / 2
+    extent = float(max(bottom - top, right - left))
+    if enclose == "circle":
+        extent = 2 * float(torch.hypot(columns + 0.5 - x, rows + 0.5 - y).max()) + 1  # to the pixels' far borders
+    side = extent / (1.0 - 2.0 * margin)
+    return x - side / 2, y - side / 2, side
 
 
 def _background_distance(lab: np.ndarray) -> np.ndarray:

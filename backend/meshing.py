@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from backend.cameras import Cameras
-from backend.errors import BackendError
+from backend.errors import BackendError, NoSurface
 from backend.rendering.meshes import silhouette_iou, silhouettes
 from backend.representations.fields import opacity_field
 from backend.representations.mesh import Mesh, is_watertight, mesh_from_arrays
@@ -35,7 +35,7 @@ def mesh_from_field(
 ) -> Mesh:
     """Return the surface on which a field [M, 3] -> [M] falls below a threshold, closed at the bounds.
 
-    `bounds` are two corners, `resolution` the points along the longest side. Raises BackendError when nothing in the
+    `bounds` are two corners, `resolution` the points along the longest side. Raises NoSurface when nothing in the
     bounds is above the threshold.
     """
     volume, origin, spacing = sample_field(field, bounds, resolution)
@@ -57,7 +57,7 @@ def mesh_from_gaussians(
 
     The opacity field is sampled twice, coarsely to find the box that the object fills and then inside it; it is blurred
     by `blur` grid steps, hollows whose walls have holes of up to `2 * gap` steps are filled, crumbs are dropped and the
-    surface gets `smoothing` Taubin steps. Raises BackendError when no opacity reaches the threshold.
+    surface gets `smoothing` Taubin steps. Raises NoSurface when no opacity reaches the threshold.
     Source: DreamGaussian (Tang et al. 2023), section 3.2; what is added to it is named above.
     """
     volume, origin, spacing = _opacity_volume(gaussians, resolution, threshold)
@@ -77,14 +77,14 @@ def fit_threshold(
 
     `alpha` [B, H, W, 1] is what the Gaussians cover as seen by the cameras. The sum of opacities at the surface depends
     on how many Gaussians overlap there; what the artist saw does not.
-    Raises BackendError when no candidate gives a mesh.
+    Raises NoSurface when no candidate gives a mesh.
     """
     volume, origin, spacing = _opacity_volume(gaussians, resolution, min(candidates))
     best = (0.0, -1.0)
     for threshold in candidates:
         try:
             mesh = _mesh_from_opacity(volume, origin, spacing, threshold)
-        except BackendError:  # so little was as opaque as this that blurring left nothing
+        except NoSurface:  # so little was as opaque as this that blurring left nothing
             continue
         iou = float(silhouette_iou(silhouettes(mesh, cameras), alpha).mean())
         if iou > best[1]:
@@ -182,7 +182,7 @@ def _fill_holes(inside: np.ndarray) -> np.ndarray:
 def mesh_from_volume(volume: np.ndarray, origin: np.ndarray, spacing: float, threshold: float) -> Mesh:
     """Return the surface where a volume [X, Y, Z] falls below a threshold, wound outwards, closed at the border.
 
-    Raises BackendError when no value is above the threshold.
+    Raises NoSurface when no value is above the threshold.
     """
     from skimage.measure import marching_cubes
 
@@ -267,8 +267,8 @@ def _select_faces(mesh: Mesh, kept: np.ndarray) -> Mesh:
     return mesh_from_arrays(mesh.vertices.numpy()[used], faces.reshape(-1, 3))
 
 
-def _nothing_above(threshold: float, highest: float) -> BackendError:
-    return BackendError(
+def _nothing_above(threshold: float, highest: float) -> NoSurface:
+    return NoSurface(
         f"There is no surface: the field reaches {highest:.3g}, and the threshold is {threshold:.3g}.",
         "Lower the threshold, or let the optimisation run longer.",
     )

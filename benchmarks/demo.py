@@ -58,7 +58,8 @@ def measure(job: Path) -> dict[str, float]:
     mesh = read_glb(job / "result" / "model.glb")
     stage = job / "stages" / "1-perceive"
     rgb, mask = load_image(stage / "rgb.png")[0], load_image(stage / "mask.png")[0][..., :1]
-    camera = orbit([0.0], ELEVATION, fov_degrees=FOV, size=rgb.shape[0])
+    fov = json.loads((stage / "values.json").read_text())["fov_degrees"]
+    camera = orbit([0.0], ELEVATION, fov_degrees=fov, size=rgb.shape[0])
     seen = render_mesh(mesh, camera)
     inside = mask > 0.5
     error = ((seen.rgb[0] - rgb) ** 2 * inside).sum() / (3 * inside.sum())

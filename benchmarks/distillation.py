@@ -36,7 +36,7 @@ def run_steps(prior: Prior, steps: int, delta_t: int, count: int) -> float:
         def make() -> dict[str, torch.Tensor]:
             nonlocal started
             started = time.perf_counter()
-            return optimise(job, prior, settings, None)
+            return optimise(job, prior, request.prompt, settings, None)
 
         job.stage("gaussians", make)
         return (time.perf_counter() - started) / steps
@@ -68,7 +68,7 @@ def replay(
         contexts = torch.cat([contexts, prior.camera_encoder.null[None]], dim=1)
     started = time.perf_counter()
     for shape in unet_calls:
-        prior.predict_noise(torch.randn(shape), 500, contexts.expand(shape[0], -1, -1))
+        prior.predict_noise(torch.randn(shape, device=prior.device), 500, contexts.expand(shape[0], -1, -1))
     unet = time.perf_counter() - started
     started = time.perf_counter()
     for batch, channels, height, width in encoder_calls:

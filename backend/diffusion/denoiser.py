@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +31,7 @@ class Prior:
     camera_encoder: CameraEncoder | None
     device: torch.device
     dtype: torch.dtype
+    fingerprint: str  # SHA-256 over the files that it was loaded from
 
     @property
     def takes_cameras(self) -> bool:
@@ -77,6 +79,18 @@ class Prior:
         alpha = self.alphas[t]
         return alpha.sqrt() * out + (1 - alpha).sqrt() * latents
 
+    @property
+    def most_tokens(self) -> int:
+        """Return how many tokens of a prompt are read, start and end included."""
+        return self.tokenizer.model_max_length
+
+    def shorten(self, prompt: str, suffix: str) -> str:
+        """Return the prompt without the last words that would push `suffix` out of what is read."""
+        words = prompt.split(" ")
+        while len(words) > 1 and len(self.tokenizer(" ".join(words) + suffix).input_ids) > self.most_tokens:
+            words.pop()
+        return " ".join(words)
+
     def unknown_words(self, prompt: str) -> list[str]:
         """Return the words that the tokenizer has to cut into pieces, in their order; a big vocabulary has few."""
         words = dict.fromkeys("".join(c if c.isalnum() else " " for c in prompt.lower()).split())
@@ -95,12 +109,12 @@ def load_prior(name: str, device: torch.device | str = "cpu", dtype: torch.dtype
     if not (folder / "model_index.json").is_file():
         raise MissingModel(
             f"There is no diffusion model in {folder}: model_index.json is missing.",
-            "Give `embedded`, or a local folder in diffusers' format with safetensors files.",
+            "Use the prior `embedded`, or a local folder in diffusers' format with safetensors files.",
         )
-    options = {"local_files_only": True, "use_safetensors": True}
+    options: dict[str, Any] = {"local_files_only": True, "use_safetensors": True}
     autoencoder: Any = AutoencoderKL.from_pretrained(folder, subfolder="vae", torch_dtype=dtype, **options)
     unet: Any = UNet2DConditionModel.from_pretrained(folder, subfolder="unet", torch_dtype=dtype, **options)
-    text_encoder = CLIPTextModel.from_pretrained(folder, subfolder="text_encoder", dtype=dtype, local_files_only=True)
+    text_encoder = CLIPTextModel.from_pretrained(folder, subfolder="text_encoder", dtype=dtype, **options)
     tokenizer = CLIPTokenizer.from_pretrained(folder, subfolder="tokenizer", local_files_only=True)
     scheduler: Any = DDIMScheduler.from_pretrained(folder, subfolder="scheduler", local_files_only=True)
     camera_encoder = load_camera_encoder(folder)
@@ -122,4 +136,12 @@ def load_prior(name: str, device: torch.device | str = "cpu", dtype: torch.dtype
         camera_encoder=camera_encoder,
         device=torch.device(device),
         dtype=dtype,
+        fingerprint=_fingerprint(folder),
     )
+
+
+def _fingerprint(folder: Path) -> str:
+    digest = hashlib.sha256()
+    for path in sorted(p for p in folder.rglob("*") if p.suffix in (".safetensors", ".json")):
+        digest.update(f"{path.relative_to(folder).as_posix()}\n".encode() + path.read_bytes())
+    return digest.hexdigest()

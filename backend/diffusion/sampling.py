@@ -26,7 +26,7 @@ def sample(
     Source: Song et al., Denoising Diffusion Implicit Models, 2020, eq. 12 with sigma 0.
     """
     conditional = prior.embed(prompts, cameras)
-    unconditional = prior.embed([negative_prompt] * len(prompts), cameras, camera_known=False)
+    unconditional = prior.embed([negative_prompt] * len(prompts))
     side = prior.unet.config.sample_size
     latents = torch.randn(len(prompts), prior.unet.config.in_channels, side, side, generator=generator).to(prior.device)
     times = torch.linspace(len(prior.alphas) - 1, 0, steps + 1).round().int().tolist()

@@ -114,7 +114,9 @@ def ddim_step(
 def predict_pair(
     predict_noise: PredictNoise, noisy: torch.Tensor, t: int, conditional: torch.Tensor, unconditional: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return the conditional and the unconditional prediction, made in one batch."""
+    """Return the conditional and the unconditional prediction, in one batch where the contexts are equally long."""
+    if conditional.shape != unconditional.shape:
+        return predict_noise(noisy, t, conditional), predict_noise(noisy, t, unconditional)
     both = predict_noise(torch.cat([noisy, noisy]), t, torch.cat([conditional, unconditional]))
     cond, uncond = both.chunk(2)
     return cond, uncond

@@ -23,6 +23,7 @@ from backend.embedded.train_autoencoder import averaged_copy, new_autoencoder, t
 from backend.embedded.train_denoiser import averaged_denoiser, cached_latents, new_scheduler, train_denoiser
 from backend.embedded.training import Averaged, load_training
 
+LOG = "training_log.jsonl"
 WEIGHTS = Path(__file__).parent / "weights"
 
 
@@ -50,7 +51,7 @@ def export_prior(folder: Path, renders: Path, weights: Path) -> None:
         module.half()
     pipeline.save_pretrained(weights)
     save_camera_encoder(weights, denoiser.camera_encoder)
-    shutil.copyfile(folder / "training_log.jsonl", weights / "training_log.jsonl")
+    shutil.copyfile(folder / LOG, weights / LOG)
     (weights / "prior.json").write_text(
         json.dumps({"name": "embedded", "image_size": 128, "camera_tokens": True, "words": "see tokenizer"}, indent=2)
         + "\n"
@@ -68,6 +69,9 @@ if __name__ == "__main__":
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     renders, folder = options.cache / "renders", options.cache / "training"
+    if not (folder / LOG).exists() and (options.weights / LOG).exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(options.weights / LOG, folder / LOG)  # the log goes on where the exported one ends
     chosen = ("renders", "autoencoder", "denoiser", "export") if options.stage == "all" else (options.stage,)
     if "renders" in chosen:
         render_dataset(renders, options.objects, options.threads)

@@ -28,6 +28,7 @@ TEXT_WIDTH = 160
 DROP_TEXT = 0.12  # for classifier-free guidance
 DROP_CAMERA = 0.15
 CAMERA_SHARE = 0.6  # of the batches carry camera tokens; the others teach the plain pipeline
+UNSCALED = 0.18215  # what diffusers gives an autoencoder whose latents nobody has measured
 SNR_CAP = 5.0  # Source: Hang et al. 2023, Efficient Diffusion Training via Min-SNR Weighting Strategy
 
 
@@ -75,7 +76,8 @@ def cached_latents(folder: Path, renders: Path, autoencoder: AutoencoderKL) -> t
                 parts.append(autoencoder.encode(to_network(shard[i : i + 50])).latent_dist.mode().half().numpy())
         np.save(path, np.concatenate(parts))
     latents = torch.from_numpy(np.load(path))
-    scale = 1.0 / float(latents[::7].float().std())
+    stored = float(autoencoder.config.scaling_factor)
+    scale = stored if stored != UNSCALED else 1.0 / float(latents[::7].float().std())
     return latents, scale
 
 
@@ -153,7 +155,7 @@ def condition(model: Denoiser, tokenizer: CLIPTokenizer, facts: list[dict], rng:
         torch.tan(torch.deg2rad(column["fov"]) / 2),
         column["zoom"],
     )
-    known = torch.tensor([rng.random() > DROP_CAMERA for _ in facts])
+    known = torch.tensor([rng.random() > (DROP_CAMERA if word else 0.5) for word in words])
     return torch.cat([context, model.camera_encoder(features, known)], dim=1)
 
 

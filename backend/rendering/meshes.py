@@ -12,7 +12,7 @@ import numba
 import numpy as np
 import torch
 
-from backend.cameras import Cameras, orbit
+from backend.cameras import Cameras
 from backend.representations.mesh import Mesh, vertex_normals
 
 BANDS = 16
@@ -107,20 +107,6 @@ def render_mesh(
         depth=_shrink(depth * alpha, samples) / shown,
         normal=torch.nn.functional.normalize(_shrink(normal * alpha, samples), dim=-1),
     )
-
-
-def turntable(
-    mesh: Mesh, *, frames: int = 36, size: int = 256, elevation_degrees: float = 15.0, shading: float = 0.35
-) -> torch.Tensor:
-    """Draw a turn around the object that starts at its front: [frames, size, size, 3]."""
-    azimuths = [360.0 * frame / frames for frame in range(frames)]
-    return render_mesh(mesh, orbit(azimuths, elevation_degrees, size=size), shading=shading).rgb
-
-
-def silhouettes(mesh: Mesh, cameras: Cameras) -> torch.Tensor:
-    """Draw which pixel centres a mesh covers, [B, H, W, 1] of zeros and ones."""
-    covered = np.stack([rasterise(mesh, camera).face >= 0 for camera in cameras])
-    return torch.from_numpy(covered[..., None].astype(np.float32))
 
 
 def silhouette_iou(alpha: torch.Tensor, reference: torch.Tensor) -> torch.Tensor:

@@ -12,12 +12,13 @@ from typing import Any
 
 import torch
 
+from addon.protocol import InputImage
 from backend.cameras import Cameras, azimuth_elevation, orbit, view_word
 from backend.delivery import deliver
 from backend.diffusion.denoiser import Prior, load_prior
 from backend.diffusion.scores import csm, distillation_loss
 from backend.errors import BackendError, BadInput
-from backend.images import load_image, save_image, square_crop, subject_mask
+from backend.images import load_image
 from backend.job import Job
 from backend.losses import (
     masked_total_variation,
@@ -31,8 +32,9 @@ from backend.rendering.splats import Renderer, renderer_for, screen_gradients
 from backend.representations.densify import DensityControl, DensitySettings, GaussianAdam
 from backend.representations.gaussians import Gaussians, ball_of_points, gaussians_from_points
 from backend.schedules import draw_timestep, log_linear, timestep_window
+from backend.vision.reference import Target, cut_out, read_target
 
-MOST_BAD_STEPS = 20
+MOST_BAD_STEPS = 20  # in a row
 SH_CONSTANT = 0.28209479  # the harmonic of degree 0
 
 
@@ -49,7 +51,7 @@ class Settings:
     radius: float = 0.5  # of that ball
     scale: float = 7.5  # the paper's lambda
     delta_t: int = 100  # the paper's 50 costs twice as much; its table II finds 100 as good
-    difference: float = 0.0  # weight of the pull towards what the prior finds likely, beside the class direction
+    difference: float = 1.0  # weight of the pull to what the prior finds likely; the paper has none and saturates
     warmup: float = 1 / 3  # share of the steps over which the window of timesteps slides
     camera_tokens: bool = True  # where the prior takes them; Stable Diffusion does not
     low_elevation: float = -10.0
@@ -69,29 +71,52 @@ class Settings:
     texture_size: int = 1024
 
 
+# The least value of settings for which 0 would not do.
+LEAST = {
+    "steps": 1, "views": 1, "count": 8, "max_count": 8, "densify_every": 1, "radius": 0.01, "delta_t": 1,
+    "low_elevation": -90, "high_elevation": -90, "mean_rate": 1e-9, "colour_rate": 1e-9, "mesh_resolution": 16,
+    "max_faces": 100, "texture_size": 32,
+}  # fmt: skip
 PRESETS = {
     "bench": Settings(steps=40, count=1_000, max_count=2_000, mesh_resolution=64, max_faces=4_000, texture_size=512),
     "draft": Settings(),
     "standard": Settings(steps=800, max_count=14_000, mesh_resolution=144, max_faces=20_000),
-    "paper": Settings(steps=4_000, delta_t=50, max_count=20_000, mesh_resolution=144, max_faces=20_000),
+    "paper": Settings(
+        steps=4_000,
+        delta_t=50,
+        difference=0.0,
+        camera_tokens=False,
+        max_count=20_000,
+        mesh_resolution=144,
+        max_faces=20_000,
+    ),
 }
 
 
 def run(job: Job) -> None:
     """Run the whole system in a job folder; the results lie in its `result`."""
-    settings = settings_of(job)
-    reference = next((image for image in job.request.images if image.role == "reconstruct"), None)
-    prior = load_prior(job.request.prior)
-    if unknown := prior.unknown_words(job.request.prompt):
+    request, settings = job.request, settings_of(job)
+    reference = next((image for image in request.images if image.role == "reconstruct"), None)
+    if ignored := [image.path for image in request.images if image is not reference]:
+        job.warn(
+            f"{len(ignored)} of {len(request.images)} images are not used: {', '.join(ignored)}.",
+            "This version takes one image of what the object looks like; visual prompts are not there yet.",
+        )
+    prior = load_prior(request.prior, "cuda" if torch.cuda.is_available() else "cpu")
+    if unknown := prior.unknown_words(request.prompt):
         job.warn(
             f"The prior does not know {', '.join(repr(word) for word in unknown)}.",
-            "It draws what it can of the other words; the README lists what the embedded prior knows.",
+            "It draws what it can of the other words; docs/embedded-prior.md lists what the embedded prior knows.",
         )
+    prompt = prior.shorten(request.prompt, ", overhead view")
+    if prompt != request.prompt:
+        job.warn(f"The prior reads {prior.most_tokens} tokens, so the prompt ends after {prompt!r}.", "Say it shorter.")
     target = None
     if reference is not None:
-        job.stage("perceive", lambda: perceive(job, prior.image_size))
-        target = perceived(job, reference.elevation_degrees, reference.azimuth_degrees, reference.fov_degrees)
-    made = job.stage("gaussians", lambda: optimise(job, prior, settings, target))
+        seen = job.stage("perceive", lambda: perceive(job, reference, prior.image_size))
+        folder = job.stage_path("perceive")
+        target = read_target(folder, reference.azimuth_degrees, reference.elevation_degrees, seen["fov_degrees"])
+    made = job.stage("gaussians", lambda: optimise(job, prior, prompt, settings, target))
     deliver(
         job,
         Gaussians(**made),
@@ -102,7 +127,7 @@ def run(job: Job) -> None:
 
 
 def settings_of(job: Job) -> Settings:
-    """Return the preset's settings with the request's overrides. Raises BadInput for a name or type that is wrong."""
+    """Return the preset's settings with the request's overrides. Raises BadInput for a name, type or value."""
     settings = PRESETS[job.request.preset]
     kinds = {field.name: type(getattr(settings, field.name)) for field in fields(settings)}
     for name, value in job.settings.items():
@@ -112,45 +137,17 @@ def settings_of(job: Job) -> Settings:
             value = float(value)
         if type(value) is not kinds[name]:
             raise BadInput(f"The setting {name} is {value!r}.", f"Give a {kinds[name].__name__}.")
+        if kinds[name] is not bool and value < LEAST.get(name, 0):
+            raise BadInput(f"The setting {name} is {value}.", f"Give at least {LEAST.get(name, 0)}.")
         settings = replace(settings, **{name: value})
     return settings
 
 
-# ---- the reference image ---------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Target:
-    """The reference view: what one known camera sees."""
-
-    camera: Cameras
-    rgb: torch.Tensor  # [1, S, S, 3]
-    mask: torch.Tensor  # [1, S, S, 1]
-
-
-def perceive(job: Job, size: int) -> dict[str, Any]:
+def perceive(job: Job, reference: InputImage, size: int) -> dict[str, Any]:
     """Cut the subject out of the reference image; leave rgb.png and mask.png, which the artist may replace."""
-    image = next(image for image in job.request.images if image.role == "reconstruct")
-    rgb, alpha = load_image(job.input_path(image))
-    mask = subject_mask(rgb, alpha)
-    rgb, mask = square_crop(rgb, mask, size, margin=0.08)
-    save_image(job.stage_folder / "rgb.png", rgb)
-    save_image(job.stage_folder / "mask.png", mask.expand(-1, -1, 3))
-    job.preview(rgb * mask + 1 - mask)
-    return {"foreground": float((mask > 0.5).float().mean())}
-
-
-def perceived(job: Job, elevation: float, azimuth: float, fov: float) -> Target:
-    """Read the perceive stage's pictures back, with the camera that saw them."""
-    folder = job.stage_path("perceive")
-    rgb, mask = load_image(folder / "rgb.png")[0], load_image(folder / "mask.png")[0][..., :1]
-    if rgb.shape[:2] != mask.shape[:2] or rgb.shape[0] != rgb.shape[1]:
-        raise BadInput(
-            f"In {folder.name}, rgb.png has {rgb.shape[1]} x {rgb.shape[0]} pixels "
-            f"and mask.png {mask.shape[1]} x {mask.shape[0]}.",
-            "Replace them by square pictures of one size.",
-        )
-    return Target(orbit([azimuth], elevation, fov_degrees=fov, size=rgb.shape[0]), rgb[None], mask[None])
+    values = cut_out(job.input_path(reference), job.stage_folder, size, reference.fov_degrees)
+    job.preview(load_image(job.stage_folder / "rgb.png")[0])
+    return values
 
 
 # ---- the optimisation ------------------------------------------------------------------------------------------------
@@ -173,13 +170,13 @@ class _State:
         self.bad_steps = state["bad_steps"]
 
 
-def optimise(job: Job, prior: Prior, settings: Settings, target: Target | None) -> dict[str, torch.Tensor]:
+def optimise(job: Job, prior: Prior, prompt: str, settings: Settings, target: Target | None) -> dict[str, torch.Tensor]:
     """Optimise Gaussians from a ball until they look like the prompt from everywhere; return their parameters."""
     render = renderer_for(prior.device)
     generator = job.generator
     points = ball_of_points(settings.count, settings.radius, generator)
-    gaussians = gaussians_from_points(points, 0.5 + 0.1 * torch.randn(points.shape, generator=generator).clamp(-2, 2))
-    gaussians.requires_grad_()
+    colours = 0.5 + 0.1 * torch.randn(points.shape, generator=generator).clamp(-2, 2)
+    gaussians = gaussians_from_points(points, colours).to(prior.device).requires_grad_()
     optimiser = GaussianAdam(gaussians, betas=(0.9, 0.99))
     control = DensityControl(
         gaussians, DensitySettings(grow_gradient=settings.grow_gradient, max_count=settings.max_count)
@@ -188,8 +185,8 @@ def optimise(job: Job, prior: Prior, settings: Settings, target: Target | None) 
     total = settings.steps
     for step in job.steps(total, state):
         cameras = draw_cameras(settings, prior.image_size, generator)
-        background = draw_background(generator)
-        conditional, unconditional = contexts(prior, job.request.prompt, job.request.negative_prompt, cameras, settings)
+        background = draw_background(generator).to(prior.device)
+        conditional, unconditional = contexts(prior, prompt, job.request.negative_prompt, cameras, settings)
         t = draw_timestep(timestep_window(step, total, warmup=settings.warmup), len(prior.alphas), generator)
 
         seen = render(gaussians, cameras, background, geometry=True)
@@ -202,7 +199,7 @@ def optimise(job: Job, prior: Prior, settings: Settings, target: Target | None) 
             skip_bad_step(job, state, step, "the guidance is not a number")
             continue
         (settings.guidance * distillation_loss(latents, gradient) / latents[0].numel()).backward(retain_graph=True)
-        control.observe(screen_gradients(seen, cameras), seen.visible)  # of the guidance alone
+        movement = screen_gradients(seen, cameras)  # of the guidance alone
 
         loss = (
             settings.variation * total_variation(seen.rgb)
@@ -214,14 +211,17 @@ def optimise(job: Job, prior: Prior, settings: Settings, target: Target | None) 
         )
         if target is not None:
             known = render(gaussians, target.camera, background)
-            wanted = target.rgb * target.mask + background * (1 - target.mask)
-            loss = loss + settings.reference * photometric(known.rgb, wanted, torch.ones_like(target.mask))
-            loss = loss + settings.reference_mask * silhouette(known.alpha, target.mask)
+            mask = target.mask.to(prior.device)
+            wanted = target.rgb.to(prior.device) * mask + background * (1 - mask)
+            loss = loss + settings.reference * photometric(known.rgb, wanted, torch.ones_like(mask))
+            loss = loss + settings.reference_mask * silhouette(known.alpha, mask)
         loss.backward()
         if not all(torch.isfinite(p.grad).all() for p in gaussians.parameters().values() if p.grad is not None):
             gaussians.requires_grad_()
             skip_bad_step(job, state, step, "a gradient is not a number")
             continue
+        state.bad_steps = 0
+        control.observe(movement, seen.visible)
         optimiser.step(learning_rates(settings, step, total))
         if settings.densify_every <= step < 0.8 * total and step % settings.densify_every == 0:
             control.adapt(gaussians, optimiser, generator)
@@ -254,8 +254,8 @@ def contexts(
     """Return the prompt's context for each view, and the empty (or negative) one."""
     words = [f"{prompt}, {view} view" for view in view_words(cameras)]
     told = cameras if settings.camera_tokens and prior.takes_cameras else None
-    conditional = prior.embed(words, told)
-    return conditional, prior.embed([negative_prompt] * len(cameras), told, camera_known=False)
+    # Without camera tokens: that is how the prior saw most of its empty prompts, and it lets guidance turn the view.
+    return prior.embed(words, told), prior.embed([negative_prompt] * len(cameras))
 
 
 def view_words(cameras: Cameras) -> list[str]:
@@ -281,7 +281,7 @@ def skip_bad_step(job: Job, state: _State, step: int, reason: str) -> None:
     job.warn(f"Step {step} was left out: {reason}.")
     if state.bad_steps >= MOST_BAD_STEPS:
         raise BackendError(
-            f"{state.bad_steps} steps gave no usable gradient, the last one {step}.",
+            f"{state.bad_steps} steps in a row gave no usable gradient, the last one {step}.",
             "Try another seed, or lower the settings `guidance` and `mean_rate`.",
         )
 

@@ -12,7 +12,7 @@ from scipy.spatial import KDTree
 from backend import meshing
 from backend.cameras import orbit
 from backend.errors import BackendError
-from backend.rendering.meshes import rasterise, render_mesh, silhouette_iou, turntable
+from backend.rendering.meshes import rasterise, render_mesh, silhouette_iou
 from backend.representations.fields import colour_field, opacity_field
 from backend.representations.mesh import (
     Mesh,
@@ -344,12 +344,3 @@ def test_silhouette_iou_counts_pixels() -> None:
     one, other = torch.zeros(2, 4, 4, 1), torch.zeros(2, 4, 4, 1)
     one[0, :, :2], other[0, :, 1:3] = 1, 1
     assert silhouette_iou(one, other).tolist() == pytest.approx([4 / 12, 1.0])
-
-
-def test_turntable_turns_once() -> None:
-    frames = turntable(meshing.mesh_from_field(ball(0.4, (0.5, 0, 0)), resolution=24, threshold=0.0), frames=4, size=32)
-    darkness = 1 - frames.mean(dim=-1)  # [4, 32, 32]
-    centre = (darkness * (torch.arange(32) + 0.5)).sum(dim=(1, 2)) / darkness.sum(dim=(1, 2))
-    # The ball stands on +X: right seen from the front, left seen from the back.
-    assert float(centre[0]) > 18 and float(centre[2]) < 14
-    assert float(centre[1]) == pytest.approx(16, abs=0.5) and float(centre[3]) == pytest.approx(16, abs=0.5)

@@ -1,0 +1,59 @@
+"""The reference image: cuts the subject out, frames it as the world frames objects, and says which camera saw it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from backend.cameras import Cameras, orbit
+from backend.errors import BadInput, EmptyMask
+from backend.images import crop_box, load_image, save_image, square_crop, subject_mask
+
+MARGIN = 0.04  # the circle around the subject has 0.92 of the frame: objects fit a sphere of radius 0.92
+
+
+@dataclass(frozen=True)
+class Target:
+    """The reference view: what one known camera sees."""
+
+    camera: Cameras
+    rgb: torch.Tensor  # [1, S, S, 3]
+    mask: torch.Tensor  # [1, S, S, 1]
+
+
+def cut_out(path: Path, folder: Path, size: int, fov_degrees: float) -> dict[str, float]:
+    """Write the subject's rgb.png and mask.png, [size, size], and return the crop's field of view and coverage.
+
+    `fov_degrees` is that of the image's longer side; a crop of half the side sees half the tangent. Raises EmptyMask.
+    """
+    rgb, alpha = load_image(path)
+    mask = subject_mask(rgb, alpha)
+    side = crop_box(mask, MARGIN, enclose="circle")[2]
+    tangent = math.tan(math.radians(fov_degrees) / 2) * side / max(rgb.shape[:2])
+    rgb, mask = square_crop(rgb, mask, size, MARGIN, enclose="circle")
+    save_image(folder / "rgb.png", rgb)
+    save_image(folder / "mask.png", mask.expand(-1, -1, 3))
+    return {"fov_degrees": math.degrees(2 * math.atan(tangent)), "foreground": float((mask > 0.5).float().mean())}
+
+
+def read_target(folder: Path, azimuth_degrees: float, elevation_degrees: float, fov_degrees: float) -> Target:
+    """Read rgb.png and mask.png back, which the artist may have replaced, with the camera that saw them.
+
+    Raises BadInput where their sizes do not fit, EmptyMask where the mask is black.
+    """
+    rgb, mask = load_image(folder / "rgb.png")[0], load_image(folder / "mask.png")[0][..., :1]
+    if rgb.shape[:2] != mask.shape[:2] or rgb.shape[0] != rgb.shape[1]:
+        raise BadInput(
+            f"In {folder.name}, rgb.png has {rgb.shape[1]} x {rgb.shape[0]} pixels "
+            f"and mask.png {mask.shape[1]} x {mask.shape[0]}.",
+            "Replace them by square pictures of one size.",
+        )
+    if not bool((mask > 0.5).any()):
+        raise EmptyMask(
+            f"The mask is empty: 0 of {mask.numel()} pixels of mask.png are white.", "Paint the subject white."
+        )
+    camera = orbit([azimuth_degrees], elevation_degrees, fov_degrees=fov_degrees, size=rgb.shape[0])
+    return Target(camera, rgb[None], mask[None])
