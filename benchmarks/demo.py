@@ -12,6 +12,7 @@ import math
 import shutil
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -92,14 +93,50 @@ def read_glb(path: Path) -> Mesh:
     return Mesh(vertices, torch.tensor(read.faces), uv, texture)
 
 
+def contact_sheet(out: Path, mesh: Mesh) -> torch.Tensor:
+    """Return the picture for the README: the image, the mesh from eight sides, and below the true object."""
+    cameras = orbit(range(0, 360, 45), ELEVATION, fov_degrees=FOV, size=160)
+    made = render_mesh(mesh, cameras).rgb
+    true = photograph(sample_subject().solid, cameras, torch.ones(3)).rgb
+    image = torch.nn.functional.interpolate(
+        load_image(out / "sample.png")[0].permute(2, 0, 1)[None], (320, 320), mode="area"
+    )
+    return torch.cat([image[0].permute(1, 2, 0), torch.cat([torch.cat(list(row), 1) for row in (made, true)], 0)], 1)
+
+
+def verdict(figures: dict[str, float]) -> str:
+    """Return the figures as lines, each with its aim and whether that was met."""
+    lines = [
+        ("mask IoU at the given view", figures["reference_mask_iou"], 0.85, ""),
+        ("PSNR inside the mask, dB", figures["reference_psnr"], 18.0, ""),
+        ("silhouette IoU from eight other views, after alignment", figures["other_views_iou"], 0.7, ""),
+        ("Chamfer distance, below that of a ball", -figures["chamfer"], -figures["chamfer_ball"], "below "),
+        (
+            "Chamfer distance, below that of a flat picture",
+            -figures["chamfer"],
+            -figures["chamfer_billboard"],
+            "below ",
+        ),
+    ]
+    return "\n".join(
+        f"  {what}: {abs(value):.3g} (aim: {word}{abs(aim):.3g}{'' if value >= aim else ', MISSED'})"
+        for what, value, aim, word in lines
+    )
+
+
 def main() -> int:
     """Run the demo and return the backend's exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=Path("out/demo"))
     parser.add_argument("--preset", default="draft")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--results", type=Path, help="write the measured figures to this file too")
+    parser.add_argument("--sheet", type=Path, help="write a picture of image, result and true object to this file")
     options = parser.parse_args()
     out, job = options.out, options.out / "job"
+    if out.is_dir() and any(out.iterdir()) and not (out / "sample.png").is_file():
+        print(f"{out} holds other things than a demo: give an empty folder with --out.", file=sys.stderr)
+        return 2
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True)
     make_sample(out / "sample.png")
@@ -107,19 +144,19 @@ def main() -> int:
     command = [sys.executable, "-m", "backend", "generate", "--system", "tv3dg", "--prompt", PROMPT]
     command += ["--image", out / "sample.png", "--elevation", ELEVATION, "--fov", FOV]
     command += ["--preset", options.preset, "--seed", options.seed, "--out", job]
+    started = time.monotonic()
     code = subprocess.run([str(part) for part in command], stdout=subprocess.DEVNULL).returncode
     if code:
         return code
+    seconds = time.monotonic() - started
     for name in RESULTS:
         shutil.copyfile(job / "result" / name, out / name)
-    figures = measure(job)
-    (out / "measured.json").write_text(json.dumps(figures, indent=2) + "\n")
-    print(
-        f"\nAgainst the true object: at the given view mask IoU {figures['reference_mask_iou']:.2f}, PSNR inside "
-        f"{figures['reference_psnr']:.1f} dB; from eight other views silhouette IoU {figures['other_views_iou']:.2f}; "
-        f"Chamfer {figures['chamfer']:.3f} (a ball {figures['chamfer_ball']:.3f}, "
-        f"a flat picture {figures['chamfer_billboard']:.3f})."
-    )
+    figures = {"seconds": round(seconds, 1), **measure(job)}
+    for path in filter(None, (out / "measured.json", options.results)):
+        path.write_text(json.dumps(figures, indent=2) + "\n")
+    if options.sheet:
+        save_image(options.sheet, contact_sheet(out, read_glb(out / "model.glb")))
+    print(f"\nMade in {seconds:.0f} seconds. Against the true object:\n{verdict(figures)}")
     return 0
 
 

@@ -67,7 +67,7 @@ def judge_cameras(prior: Prior, generator: torch.Generator) -> tuple[dict[str, o
         error = (read(load_reader(), shown)["azimuth"] - torch.tensor(AZIMUTHS) + 180) % 360 - 180
         hits[category] = float((error.abs() <= 45).float().mean())
         images.append(shown)
-    met = [category for category, share in hits.items() if share >= 0.5]
+    met = [category for category, share in hits.items() if share >= 0.5]  # chance is a quarter
     figures = {
         "views_within_45_degrees": sum(hits.values()) / len(hits),
         "categories_met": len(met) / len(hits),
@@ -140,6 +140,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path)
     parser.add_argument("--sheet", type=Path)
     parser.add_argument("--seeds", type=int, default=SEEDS)
+    parser.add_argument("--gpu", action="store_true", help="accepted for symmetry: this benchmark runs on the CPU")
     parser.add_argument("--cache", type=Path, default=Path(".cache/embedded"))
     options = parser.parse_args()
     prior = load_prior("embedded")
