@@ -5,6 +5,7 @@ The folder is the truth: nothing here is remembered anywhere else, so that every
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import shutil
@@ -61,7 +62,8 @@ def list_jobs(folder: Path) -> list[Path]:
 def read_events(job: Path, offset: int = 0) -> tuple[list[protocol.Event], int]:
     """Return the events from a byte of events.jsonl on, and the byte to go on from: so a running job is watched again.
 
-    A line that is not complete yet is left for the next call; one that cannot be read raises ProtocolError.
+    A line that is not complete yet is left for the next call; one that was torn by a power failure is passed over, and
+    any other that is no event raises ProtocolError.
     """
     path = job / protocol.EVENTS_FILE
     if not path.is_file():
@@ -70,8 +72,11 @@ def read_events(job: Path, offset: int = 0) -> tuple[list[protocol.Event], int]:
         file.seek(offset)
         content = file.read()
     end = content.rfind(b"\n") + 1
-    events = [protocol.decode(line) for line in content[:end].splitlines()]
-    return [event for event in events if not isinstance(event, protocol.Cancel | protocol.Finish)], offset + end
+    messages = []
+    for line in content[:end].splitlines():
+        with contextlib.suppress(protocol.NotJson):  # torn: whoever wrote it was gone in the same moment
+            messages.append(protocol.decode(line))
+    return [message for message in messages if isinstance(message, protocol.Event)], offset + end
 
 
 def last_message(job: Path) -> protocol.Last | None:

@@ -41,6 +41,10 @@ class ProtocolError(ValueError):
     """Say what is wrong with a line, a message or a request, in one sentence."""
 
 
+class NotJson(ProtocolError):
+    """The text is no JSON: nonsense, or a line that a power failure has torn."""
+
+
 class VersionError(ProtocolError):
     """The other side speaks another version."""
 
@@ -70,7 +74,8 @@ class InputImage:
 class Request:
     """Say completely what is to be made; frozen when the job folder is written.
 
-    `prior` is "embedded", "sd15" or a folder; `threads` 0 means every core; `settings` override values of the preset.
+    `prior` is "embedded" or a folder ("sd15" is kept for later); `threads` 0 means every core; `settings` override
+    values of the preset.
     Every refusal is a ProtocolError whose sentence the artist reads before a process starts.
     """
 
@@ -105,12 +110,14 @@ class Request:
         _check_range("seed", self.seed, 0, 2**63 - 1)
         _check_range("number of threads", self.threads, 0, 1024)
         if not self.prior:
-            raise ProtocolError("The prior has no name: use 'embedded', 'sd15' or a folder in diffusers' format.")
+            raise ProtocolError("The prior has no name: use 'embedded' or a local folder in diffusers' format.")
         for name, value in self.settings.items():
             if not name.isidentifier():
                 raise ProtocolError(f"{name!r} is not the name of a setting: use name=value, for example steps=400.")
             if isinstance(value, float) and not math.isfinite(value):
                 raise ProtocolError(f"The setting {name} is {value}; give a finite number.")
+            if isinstance(value, int):
+                _check_range(f"setting {name}", value, -(2**63), 2**63 - 1)
 
 
 # ---- what happens (backend -> add-on) --------------------------------------------------------------------------------
@@ -210,7 +217,7 @@ class Interrupted:
 
 @dataclass(frozen=True, kw_only=True)
 class Cancel:
-    """Stop at the next step. `job` names one folder of several; empty means the running one."""
+    """Stop at the next step. `job` names one folder of several; empty means the running, or else the next one."""
 
     job: str = ""
 
@@ -303,7 +310,7 @@ def _parse(text: str | bytes, what: str) -> dict[str, Any]:
     try:
         content = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise ProtocolError(f"{what} is not JSON ({error}): {text[:80]!r}") from error
+        raise NotJson(f"{what} is not JSON ({error}): {text[:80]!r}") from error
     if not isinstance(content, dict):
         raise ProtocolError(f"{what} is a JSON {type(content).__name__}, not an object: {text[:80]!r}")
     return content
@@ -343,7 +350,12 @@ def _convert(value: Any, hint: Any, where: str) -> Any:
     if origin in (typing.Union, UnionType) and type(value) in arguments:
         return value
     if hint is float and type(value) in (int, float):
-        return float(value)
+        try:
+            return float(value)
+        except OverflowError as error:
+            raise ProtocolError(
+                f"{where} is a number of {len(str(abs(value)))} digits; the largest has 309."
+            ) from error
     if isinstance(hint, type) and origin is None and type(value) is hint:  # type(), since True is an int for isinstance
         return value
     raise ProtocolError(f"{where} is {str(value)[:80]!r} of type {type(value).__name__}; expected {hint}.")

@@ -81,6 +81,20 @@ def test_events_are_read_on_from_where_they_were(tmp_path: Path) -> None:
     assert jobs.read_events(job, offset)[0] == [protocol.Stage(number=1, name="ümlaut")]
 
 
+def test_a_line_that_a_power_failure_has_torn_is_passed_over(tmp_path: Path) -> None:
+    job = make(tmp_path / "jobs", tmp_path)
+    say(job, HELLO)
+    with (job / "events.jsonl").open("ab") as file:
+        file.write(protocol.encode(protocol.Preview()).encode()[:-9] + b"\n" + b"\0" * 20 + b"\n")
+    say(job, HELLO, protocol.Cancelled(seconds=1))
+    assert jobs.state(job) == jobs.CANCELLED
+    assert jobs.read_events(job)[0] == [HELLO, HELLO, protocol.Cancelled(seconds=1)]
+    with (job / "events.jsonl").open("a") as file:
+        file.write('{"type": "Unheard"}\n')
+    with pytest.raises(protocol.ProtocolError, match="'Unheard' is not a type"):  # whole, and wrong
+        jobs.read_events(job)
+
+
 def test_only_the_newest_jobs_are_kept(tmp_path: Path) -> None:
     for name in ("20260101-000000-a", "20260102-000000-b", "20260103-000000-c"):
         (tmp_path / name).mkdir()

@@ -136,6 +136,7 @@ def test_another_version_is_refused_whatever_else_the_message_has(version: objec
         ({"outputs": ("video",)}, "output 'video' is unknown"),
         ({"settings": {"a b": 1}}, "'a b' is not the name"),
         ({"settings": {"a": float("nan")}}, "a is nan"),
+        ({"settings": {"a": 10**400}}, "setting a is 1000"),
         ({"images": tuple(InputImage(path=f"{i}.png") for i in range(17))}, "17 images; at most 16"),
     ],
 )
@@ -143,6 +144,15 @@ def test_a_wrong_request_is_refused_with_a_sentence(fields: dict[str, Any], word
     with pytest.raises(ProtocolError, match=words) as caught:
         Request(**{"system": "tv3dg", "prompt": "a mug", **fields})
     assert str(caught.value).endswith(".")
+
+
+def test_a_number_beyond_all_floats_is_refused() -> None:
+    line = '{"type": "Cancelled", "seconds": 1' + "0" * 400 + "}"
+    with pytest.raises(ProtocolError, match="Cancelled.seconds is a number of 401 digits"):
+        protocol.decode(line)
+    with pytest.raises(ProtocolError, match=r"elevation_degrees is a number of 401 digits"):
+        image = '{"path": "a.png", "elevation_degrees": -1' + "0" * 400 + "}"
+        protocol.decode_request('{"system": "tv3dg", "prompt": "a mug", "images": [' + image + "]}")
 
 
 def test_one_image_needs_no_prompt() -> None:
