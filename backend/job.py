@@ -10,9 +10,10 @@ import hashlib
 import json
 import os
 import re
+import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -30,7 +31,7 @@ RECORD_FILE = "stage.json"
 RANDOMNESS_FILE = "randomness.safetensors"
 PROGRESS_SECONDS = 0.25
 PREVIEW_SECONDS = 1.0
-# Fields of the request without influence on what a stage makes.
+# Fields of the request without influence on what a stage makes; the one that writes `outputs` says so (`depends_on`).
 NEUTRAL = ("stop_after", "outputs", "threads")
 
 
@@ -45,14 +46,15 @@ class Job:
     """Run one job folder. `settings` are the request's, less `checkpoint_seconds` (30) and `checkpoint_steps` (0: off).
 
     `generator` (CPU) is the randomness of the job, seeded from the request. torch's own is kept in the same way.
+    Raises BadInput where these two settings are no numbers from 0.
     """
 
     def __init__(self, folder: Path, request: Request, emit: Callable[[Event], None], control: Control) -> None:
         self.folder = folder
         self.request = request
         self.settings: dict[str, Setting] = dict(request.settings)
-        self._checkpoint_seconds = float(self.settings.pop("checkpoint_seconds", 30.0))
-        self._checkpoint_steps = int(self.settings.pop("checkpoint_steps", 0))
+        self._checkpoint_seconds = self._take_number("checkpoint_seconds", 30.0)
+        self._checkpoint_steps = self._take_number("checkpoint_steps", 0)
         self._emit = emit
         self._control = control
         torch.manual_seed(request.seed)
@@ -66,20 +68,32 @@ class Job:
         self._stage_started = 0.0
         self._next_preview = 0.0
 
+    def _take_number(self, name: str, default: float) -> float:
+        value = self.settings.pop(name, default)
+        if isinstance(value, bool | str) or not 0 <= value <= sys.maxsize or (name.endswith("steps") and value % 1):
+            kind = "a whole number" if name.endswith("steps") else "a number"
+            raise BadInput(
+                f"The setting {name} is {str(value)[:80]!r}; it must be {kind} from 0.", "Correct or omit it."
+            )
+        return value
+
     # ---- stages ------------------------------------------------------------------------------------------------------
 
-    def stage(self, name: str, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    def stage(
+        self, name: str, make: Callable[[], dict[str, Any]], depends_on: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
         """Return what `make` returns: tensors (on the CPU) and JSON values, nested as you like.
 
         Finished stages come from disk. Either way the values are those read back, so that a resumed run computes with
         the same ones. Files that `make` writes into `stage_folder` stay there; `stage_path` finds them later. A stage
-        is made again if the request, an input or a file of an earlier stage has changed since.
+        is made again if the request, an input or a file of an earlier stage has changed since, or one of `depends_on`:
+        JSON values or dataclasses of them, whatever else this stage is made from, such as the hashes of weights.
         """
         self._leave_if_told()
         number = len(self.stages) + 1
-        slug = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
+        slug = _slug(name)
         self.stage_folder = self.folder / "stages" / f"{number}-{slug}"
-        self._made_from = self._digest()
+        self._made_from = self._digest(depends_on or {})
         record = self._finished_record()
         self._emit(Stage(number=number, name=name, loaded=record is not None))
         is_new = record is None
@@ -89,7 +103,7 @@ class Job:
         self.stages.append(record)
         values = load_values(self.stage_folder)
         self._restore_randomness(load_checkpoint(self.stage_folder / RANDOMNESS_FILE))
-        if is_new and self.request.stop_after in (name, slug):
+        if is_new and _slug(self.request.stop_after) == slug:
             raise JobStopped(name)
         return values
 
@@ -97,6 +111,15 @@ class Job:
         """Return the folder of a stage that is done."""
         number = next(record["number"] for record in self.stages if record["name"] == name)
         return next((self.folder / "stages").glob(f"{number}-*"))
+
+    def check_stop_after(self) -> None:
+        """Warn if the request wanted to stop after a stage that the job, which has come to its end, does not have."""
+        names = [_slug(record["name"]) for record in self.stages]
+        if self.request.stop_after and _slug(self.request.stop_after) not in names:
+            self.warn(
+                f"The job did not stop, because it has no stage {self.request.stop_after[:80]!r}.",
+                f"Its stages are {', '.join(names)}.",
+            )
 
     def _make(self, number: int, name: str, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         self.stage_folder.mkdir(parents=True, exist_ok=True)
@@ -147,11 +170,11 @@ class Job:
     def _stage_hashes(self) -> dict[str, str]:
         return {path: sha256(self.stage_folder / path) for path in _files(self.stage_folder, self.stage_folder)}
 
-    def _digest(self) -> str:
-        """Return the SHA-256 of all that the next stage depends on: request, inputs and files of the stages before."""
+    def _digest(self, more: Mapping[str, Any]) -> str:
+        """Return the SHA-256 of what the next stage depends on: request, inputs, files of the stages before, more."""
         request = {k: v for k, v in vars(self.request).items() if k not in NEUTRAL} | {"settings": self.settings}
         before = [[record["name"], record["files"]] for record in self.stages]
-        parts = json.dumps([request, self._inputs, before], default=vars, sort_keys=True)
+        parts = json.dumps([request, self._inputs, before, dict(more)], default=vars, sort_keys=True)
         return hashlib.sha256(parts.encode()).hexdigest()
 
     # ---- steps -------------------------------------------------------------------------------------------------------
@@ -224,6 +247,7 @@ class Job:
             return 0, False
         content = load_checkpoint(path)
         if content["made_from"] != self._made_from or content["total"] != total:
+            self.warn(f"{content['step']} steps are made again, because what they were made from has changed.")
             path.unlink()
             return 0, False
         state.load_state_dict(content["state"])
@@ -292,6 +316,11 @@ class Job:
             "inputs": self._inputs,
             "stages": [{k: r[k] for k in ("number", "name", "seconds", "files", "replaced")} for r in self.stages],
         }
+
+
+def _slug(name: str) -> str:
+    """Return the name of a stage as its folder has it."""
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
 
 
 def _files(folder: Path, base: Path) -> list[str]:

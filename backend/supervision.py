@@ -73,18 +73,37 @@ class Control:
     """What the outside wants of the running job: written by the stdin thread and by signals, read between steps."""
 
     def __init__(self, job: str = "") -> None:
-        self.job = job  # the folder's name, which a command without a name means
+        self.job = job  # the running folder's name, which a wish without a name means; empty while none runs
         self.interrupted = ""  # why the process should leave; empty while it should not
-        self._cancelled: set[str] = set()
+        self._cancelled: set[str] = set()  # names of folders; "" is a wish about the next job, whichever that is
         self._finished: set[str] = set()
+        self._lock = threading.Lock()
+
+    def begin(self, job: str) -> None:
+        """Let a job run: it takes over the wishes without a name that came while none ran."""
+        with self._lock:
+            self.job = job
+            for wishes in (self._cancelled, self._finished):
+                if "" in wishes:
+                    wishes.remove("")
+                    wishes.add(job)
+
+    def end(self) -> None:
+        """Let the running job be done, with its wishes; call it before the others are told."""
+        with self._lock:
+            self._cancelled.discard(self.job)
+            self._finished.discard(self.job)
+            self.job = ""
 
     def cancel(self, job: str = "") -> None:
-        """Give up a job: the named one, even before its turn, or the running one."""
-        self._cancelled.add(job or self.job)
+        """Give up a job: the named one, even before its turn, or the running one, or the next if none runs."""
+        with self._lock:
+            self._cancelled.add(job or self.job)
 
     def finish(self, job: str = "") -> None:
-        """Make the steps of a job end early."""
-        self._finished.add(job or self.job)
+        """Make the steps of a job end early; without a name, of the running or the next one."""
+        with self._lock:
+            self._finished.add(job or self.job)
 
     def interrupt(self, reason: str) -> None:
         """Make the process leave; the first reason counts."""
@@ -137,6 +156,7 @@ class Outbox:
         self._stream = stream
         self._control = control
         self._lock = threading.Lock()
+        self._is_torn = _ends_torn(file)  # then the first line must not go on in what a power failure has left
 
     def send(self, line: str, *, last: bool = False) -> None:
         """Write one line at once; do nothing after the last one."""
@@ -152,7 +172,8 @@ class Outbox:
             return
         try:
             with self._path.open("ab") as file:
-                file.write(line.encode())
+                file.write(b"\n" * self._is_torn + line.encode())
+            self._is_torn = False
         except OSError:  # a full disk must not keep the news from whoever reads the stream
             _log.exception("No more events can be written to %s.", self._path)
             self._path = None
@@ -166,6 +187,15 @@ class Outbox:
         except OSError:  # nobody reads any more
             self._stream = None
             self._control.interrupt("the program that reads the events is gone")
+
+
+def _ends_torn(path: Path) -> bool:
+    """Say whether the last line of a file is not complete."""
+    if not path.is_file() or path.stat().st_size == 0:
+        return False
+    with path.open("rb") as file:
+        file.seek(-1, os.SEEK_END)
+        return file.read() != b"\n"
 
 
 @contextlib.contextmanager
