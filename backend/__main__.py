@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import secrets
 import shutil
 import sys
 import threading
@@ -132,7 +133,7 @@ class _Run:
 
     def to_its_end(self, run_system: Callable[[Job], None]) -> protocol.Last:
         """Run the job and return its last message, which was sent."""
-        self._control.job = self.folder.name
+        self._control.begin(self.folder.name)
         nowhere = Path(os.devnull)
         try:
             if not (self.folder / protocol.REQUEST_FILE).is_file():
@@ -150,6 +151,7 @@ class _Run:
         self._outbox = supervision.Outbox(events, self._stream, self._control)
         self.emit(protocol.Hello(job=self.folder.name, backend=maquette_version(), pid=os.getpid()))
         last = execute()
+        self._control.end()  # a wish that answers the last message is about the next job
         self.emit(last)
         return last
 
@@ -160,7 +162,9 @@ class _Run:
             from backend.machine import prepare_torch
 
             prepare_torch(request.threads)
-            run_system(Job(self.folder, request, self.emit, self._control))
+            job = Job(self.folder, request, self.emit, self._control)
+            run_system(job)
+            job.check_stop_after()
             return self._finished("")
         except JobStopped as stop:
             return self._finished(str(stop))
@@ -294,16 +298,27 @@ def _make_folder(arguments: argparse.Namespace) -> Path:
         settings=dict(arguments.set),
     )
     folder: Path = arguments.out
+    place = folder.resolve()
     if folder.exists() and any(folder.iterdir()):
         same = protocol.read_request(folder) == request
         same = same and all((folder / n).is_file() and (folder / n).read_bytes() == p.read_bytes() for p, n in copies)
         if not same:
             raise BadInput(f"{folder} holds another job.", f"Choose another --out, or `run {folder}` to go on with it.")
         return folder
-    (folder / protocol.INPUT_FOLDER).mkdir(parents=True, exist_ok=True)
-    for path, name in copies:
-        shutil.copyfile(path, folder / name)
-    protocol.write_request(folder, request)
+    if place == Path.cwd():
+        raise BadInput("The current folder cannot become a job folder.", "Choose another --out.")
+    unfinished = place.with_name(f"{place.name}-{secrets.token_hex(3)}.tmp")  # a kill leaves this, and --out free
+    try:
+        (unfinished / protocol.INPUT_FOLDER).mkdir(parents=True)
+        for path, name in copies:
+            shutil.copyfile(path, unfinished / name)
+        protocol.write_request(unfinished, request)
+        if place.exists():  # and is empty; Windows renames nothing onto it
+            place.rmdir()
+        os.replace(unfinished, place)
+    except BaseException:
+        shutil.rmtree(unfinished, ignore_errors=True)
+        raise
     return folder
 
 

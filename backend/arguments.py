@@ -26,7 +26,7 @@ def parser() -> argparse.ArgumentParser:
     generate.add_argument("--fov", type=float, default=40.0, help="degrees, vertical field of view of --image")
     generate.add_argument("--preset", default="standard", help="draft, standard, bench or paper")
     generate.add_argument("--seed", type=int, default=0)
-    generate.add_argument("--prior", default="embedded", help="embedded, sd15 or a folder in diffusers' format")
+    generate.add_argument("--prior", default="embedded", help="embedded, or a local folder in diffusers' format")
     generate.add_argument("--threads", type=int, default=0, help="0 means every core")
     generate.add_argument("--stop-after", default="", metavar="STAGE", help="end after this stage; `run` goes on")
     generate.add_argument("--set", type=_setting, action="append", default=[], metavar="NAME=VALUE")
