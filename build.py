@@ -39,25 +39,19 @@ check_python(*sys.argv[1:2])
 
 ROOT = Path(__file__).resolve().parent
 LOCKS = ("backend/requirements.lock", "requirements-dev.lock")
-NEEDED_GIB = 6.0  # the CPU packages take 2.6 GiB, and 1 GiB more while they are unpacked; CUDA's libraries double that
+NEEDED_GIB = 6.0  # the CPU packages take 2.6 GiB, and 1 GiB more while they are unpacked
+NEEDED_WITH_CUDA_GIB = 12.0  # where torch brings CUDA's libraries
 STAMP = "maquette.stamp"
 DEMO_FILES = ("model.glb", "points.ply", "preview.png", "turntable.webp", "scene.blend", "result.json")
-NOT_BENCHMARKS = {"demo", "scene"}  # modules of benchmarks/ with a command line that measure nothing
+NOT_BENCHMARKS = {"demo", "scene", "tables"}  # modules of benchmarks/ with a command line, but not --out and --gpu
 HOURS_LONG = ("quality", "train")  # benchmarks with such names run for hours and are started by hand
 
 # What the bpy package links and Debian's smallest installation lacks, and the Debian package of each.
 SYSTEM_LIBRARIES = {
-    "libX11.so.6": "libx11-6",
-    "libXext.so.6": "libxext6",
-    "libXfixes.so.3": "libxfixes3",
-    "libXi.so.6": "libxi6",
-    "libXrender.so.1": "libxrender1",
-    "libxkbcommon.so.0": "libxkbcommon0",
-    "libSM.so.6": "libsm6",
-    "libICE.so.6": "libice6",
-    "libGL.so.1": "libgl1",
-    "libEGL.so.1": "libegl1",
-}
+    "libX11.so.6": "libx11-6", "libXext.so.6": "libxext6", "libXfixes.so.3": "libxfixes3", "libXi.so.6": "libxi6",
+    "libXrender.so.1": "libxrender1", "libxkbcommon.so.0": "libxkbcommon0", "libSM.so.6": "libsm6",
+    "libICE.so.6": "libice6", "libGL.so.1": "libgl1", "libEGL.so.1": "libegl1",
+}  # fmt: skip
 
 
 def main(arguments: "list[str] | None" = None) -> int:
@@ -225,9 +219,18 @@ def check_venv_modules() -> None:
 
 def check_free_space(root: Path) -> None:
     """Exit with one sentence where the packages would not fit."""
-    free = shutil.disk_usage(root).free / 2**30
-    if free < NEEDED_GIB:
-        sys.exit(f"{root} has {free:.1f} GiB of free disk, and the packages need {NEEDED_GIB} GiB. Make room first.")
+    free, needed = shutil.disk_usage(root).free / 2**30, NEEDED_WITH_CUDA_GIB if brings_cuda() else NEEDED_GIB
+    if free < needed:
+        sys.exit(f"{root} has {free:.1f} GiB of free disk, and the packages need {needed} GiB. Make room first.")
+
+
+def brings_cuda() -> bool:
+    """Whether pip's torch is the one with CUDA: on Linux on x86-64, unless pip's own folders hold one for the CPU."""
+    if not sys.platform.startswith("linux") or platform.machine() != "x86_64":
+        return False
+    settings = subprocess.run([sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True).stdout
+    folders = " ".join(re.findall(r"find-links='(.*)'", settings)).replace("\\n", " ").split()
+    return not any(list(Path(folder).glob("torch-*cpu*.whl")) for folder in folders if Path(folder).is_dir())
 
 
 def install_packages(root: Path, python: Path) -> None:

@@ -56,6 +56,7 @@ def root(tmp_path, monkeypatch):
     fake.chmod(0o755)
     monkeypatch.setattr(sys, "_base_executable", str(fake))
     monkeypatch.setattr(build, "NEEDED_GIB", 0.0)
+    monkeypatch.setattr(build, "brings_cuda", lambda: False)
     monkeypatch.setenv("CALLS", str(root / "calls"))
     monkeypatch.setenv("FAILING", "nothing fails")
     return root
@@ -343,7 +344,7 @@ def test_bench_runs_what_measures_within_minutes_and_names_the_failed(root, comm
     folder = root / "benchmarks"
     folder.mkdir()
     runnable = 'if __name__ == "__main__":\n    main()\n'
-    for name in ("splats", "steps", "demo", "scene", "quality_tv3dg", "train_evaluators"):
+    for name in ("splats", "steps", "demo", "scene", "tables", "quality_tv3dg", "train_evaluators"):
         (folder / f"{name}.py").write_text(runnable)
     (folder / "shapes.py").write_text("TABLE = 1\n")
     monkeypatch.setenv("FAILING", "benchmarks.splats")

@@ -1,0 +1,91 @@
+"""What build.py knows of the repository and of pip: which benchmarks it runs, and how much disk torch takes."""
+
+from __future__ import annotations
+
+import ast
+import platform
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import build
+
+REPOSITORY = Path(build.__file__).parent
+PASSED_ON = {"--out", "--gpu"}  # what bench gives to each benchmark
+
+
+def options(path: Path) -> set[str]:
+    """Return the options that a module's parser has, read from its source."""
+    calls = [node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Call)]
+    added = [call for call in calls if isinstance(call.func, ast.Attribute) and call.func.attr == "add_argument"]
+    return {word.value for call in added for word in call.args if isinstance(word, ast.Constant)}
+
+
+def test_every_benchmark_takes_what_bench_passes_on() -> None:
+    names = build.benchmarks(REPOSITORY)
+    assert {"rasteriser", "distillation", "prior"} <= set(names)
+    assert {name: PASSED_ON - options(REPOSITORY / "benchmarks" / f"{name}.py") for name in names} == {
+        name: set() for name in names
+    }
+
+
+@pytest.mark.parametrize("name", sorted(build.NOT_BENCHMARKS))
+def test_what_bench_leaves_out_does_not_take_it(name: str) -> None:
+    assert not options(REPOSITORY / "benchmarks" / f"{name}.py") >= PASSED_ON
+
+
+def pip_says(settings: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let `pip config list` print this, on Linux on x86-64."""
+    done = subprocess.CompletedProcess([], 0, stdout=settings)
+    monkeypatch.setattr(subprocess, "run", lambda command, **_: done if command[1:] == PIP else None)
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setattr(platform, "machine", lambda: "x86_64")
+
+
+PIP = ["-m", "pip", "config", "list"]
+
+
+@pytest.mark.parametrize(
+    ("wheel", "brings_cuda"),
+    [("torch-2.13.0+cpu-cp311-cp311-manylinux_2_28_x86_64.whl", False), ("torch-2.13.0-cp311-cp311-linux.whl", True)],
+)
+@pytest.mark.parametrize("line", [":env:.find-links='{}'", "global.find-links='/nowhere\\n{}'"])
+def test_a_torch_for_the_cpu_in_a_folder_of_pips_needs_less_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wheel: str, brings_cuda: bool, line: str
+) -> None:
+    (tmp_path / wheel).touch()
+    pip_says(f"global.timeout='60'\n{line.format(tmp_path)}\n", monkeypatch)
+    assert build.brings_cuda() is brings_cuda
+
+
+def test_only_linux_on_x86_64_brings_cuda(monkeypatch: pytest.MonkeyPatch) -> None:
+    pip_says("", monkeypatch)
+    assert build.brings_cuda()
+    monkeypatch.setattr(platform, "machine", lambda: "aarch64")
+    assert not build.brings_cuda()
+    monkeypatch.setattr(platform, "machine", lambda: "x86_64")
+    monkeypatch.setattr(sys, "platform", "darwin")
+    assert not build.brings_cuda()
+
+
+@pytest.mark.parametrize(("brings_cuda", "needed"), [(True, "12.0"), (False, "6.0")])
+def test_the_free_disk_asked_for_depends_on_torch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, brings_cuda: bool, needed: str
+) -> None:
+    monkeypatch.setattr(build, "brings_cuda", lambda: brings_cuda)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(0, 0, 2 * 2**30))  # type: ignore
+    with pytest.raises(SystemExit, match=f"has 2.0 GiB of free disk, and the packages need {needed} GiB"):
+        build.check_free_space(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(0, 0, 8 * 2**30))  # type: ignore
+    if brings_cuda:
+        with pytest.raises(SystemExit, match="has 8.0 GiB"):
+            build.check_free_space(tmp_path)
+    else:
+        build.check_free_space(tmp_path)
+
+
+def test_job_folders_in_the_repository_are_not_tracked() -> None:
+    assert "jobs/" in (REPOSITORY / ".gitignore").read_text(encoding="utf-8").splitlines()
