@@ -11,6 +11,8 @@ Nothing here touches the interface; an operator around it makes the undo step.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -50,6 +52,28 @@ class Imported:
     points: bpy.types.Object | None
 
 
+def _everything() -> list[bpy.types.ID]:
+    """Return all that the open file holds, in Blender's order."""
+    import bpy
+
+    kinds = [kind.identifier for kind in bpy.data.bl_rna.properties if kind.type == "COLLECTION"]
+    return [item for kind in kinds for item in getattr(bpy.data, kind)]
+
+
+@contextmanager
+def _whole_or_nothing() -> Iterator[None]:
+    """Take everything out of the file again that was made in it, if not all could be made."""
+    import bpy
+
+    before = set(_everything())
+    try:
+        yield
+    except BaseException:
+        bpy.data.batch_remove([item for item in _everything() if item not in before])
+        raise
+
+
+@_whole_or_nothing()
 def import_result(
     job_folder: Path,
     *,
@@ -65,6 +89,7 @@ def import_result(
     mesh in the same place. Raises ImportFailed when the folder holds no result or a damaged one, and leaves nothing.
     """
     import bpy
+    from mathutils import Matrix, Vector
 
     scene = bpy.context.scene
     metadata = read_metadata(job_folder)
@@ -74,22 +99,17 @@ def import_result(
     if mesh_path is None and points_path is None:
         raise ImportFailed(f"{result} holds neither {MESH_FILE} nor {POINTS_FILE}: run the job to its end first.")
     name = shortened(name or subject_name(metadata) or job_folder.name)
-    columns = read_ply(points_path) if points_path else {}  # before anything is made, because it may fail
+    columns = read_ply(points_path) if points_path else {}
     at = tuple(scene.cursor.location) if location is None else location
 
     collection = bpy.data.collections.new(name)
     (parent or scene.collection).children.link(collection)
-    try:
-        mesh = import_mesh(mesh_path, collection, name) if mesh_path else None
-        base = _base_of(mesh, columns)
-        if mesh is not None:
-            _shift_mesh(mesh.data, -base)
-        points = make_points(columns, collection, f"{name} points", base=base) if columns else None
-    except Exception:
-        for item in list(collection.objects):
-            bpy.data.objects.remove(item)
-        bpy.data.collections.remove(collection)
-        raise
+    mesh = import_mesh(mesh_path, collection, name) if mesh_path else None
+    base = _base_of(mesh, columns)
+    if mesh is not None:
+        mesh.data.transform(Matrix.Translation(Vector(-base)))
+        mesh.data.update()
+    points = make_points(columns, collection, f"{name} points", base=base) if columns else None
     for item in (collection, mesh, points):
         for key, value in metadata.items() if item is not None else ():
             item[key] = value
@@ -103,45 +123,38 @@ def import_result(
     return Imported(collection, mesh, points)
 
 
+@_whole_or_nothing()
 def import_mesh(path: Path, collection: bpy.types.Collection, name: str) -> bpy.types.Object:
     """Import a GLB of one mesh, seams merged and textures packed, as an object of the collection.
 
-    Raises ImportFailed when Blender's glTF importer refuses the file or it does not hold one mesh.
+    Raises ImportFailed when Blender's glTF importer refuses the file or it does not hold one mesh, and leaves nothing.
     """
     import bpy
 
-    before = {owner: set(getattr(bpy.data, owner)) for owner in ("objects", "materials", "images", "collections")}
+    before = set(_everything())
     options = {"import_pack_images": True, "merge_vertices": True, "import_select_created_objects": False}
     known = bpy.ops.import_scene.gltf.get_rna_type().properties
     try:
         bpy.ops.import_scene.gltf(filepath=str(path), **{key: value for key, value in options.items() if key in known})
     except RuntimeError as error:  # how an operator reports what went wrong
         raise ImportFailed(f"Blender cannot read {path}: {str(error).strip()}") from error
-    created: dict[str, list[Any]] = {
-        owner: [item for item in getattr(bpy.data, owner) if item not in old] for owner, old in before.items()
-    }
-    meshes = [item for item in created["objects"] if item.type == "MESH"]
+    created: list[Any] = [item for item in _everything() if item not in before]
+    meshes = [item for item in created if item.id_type == "OBJECT" and item.type == "MESH"]
     if len(meshes) != 1:
-        for item in created["objects"]:
-            bpy.data.objects.remove(item)
         raise ImportFailed(f"{path} holds {len(meshes)} meshes; a result holds one.")
-    mesh = meshes[0]
-    world = mesh.matrix_world.copy()
-    for item in created["objects"]:
-        if item is not mesh:
-            bpy.data.objects.remove(item)
+    mesh, world = meshes[0], meshes[0].matrix_world.copy()
     for user in list(mesh.users_collection):
         user.objects.unlink(mesh)
-    for item in created["collections"]:
-        bpy.data.collections.remove(item)
+    images, materials = ([item for item in created if item.id_type == kind] for kind in ("IMAGE", "MATERIAL"))
+    bpy.data.batch_remove([item for item in created if item.id_type in ("OBJECT", "COLLECTION") and item != mesh])
     collection.objects.link(mesh)
     mesh.name = mesh.data.name = name
     mesh.matrix_world = world
-    for image in created["images"]:
+    for image in images:
         image.name = f"{name} base colour"
         if image.packed_file is None:
             image.pack()
-    for material in created["materials"]:
+    for material in materials:
         material.name = name
     return mesh
 
@@ -195,14 +208,12 @@ def point_attributes(columns: dict[str, np.ndarray]) -> dict[str, tuple[str, np.
     `radiance:sh_0`... , `scale` (activated) and `rotation` (w x y z, unit length). All points get a linear colour, a
     radius and an opacity for the eye.
     """
-    count = len(columns["x"])
     if "f_dc_0" not in columns:
-        rgb = np.full((count, 3), 0.8)
+        rgb = np.full((len(columns["x"]), 3), 0.8)
         if {"red", "green", "blue"} <= columns.keys():
             rgb = np.stack([columns[channel] for channel in ("red", "green", "blue")], axis=1)
             rgb = rgb / 255.0 if rgb.dtype == np.uint8 else rgb
-        opaque = np.ones(count)
-        return _look_attributes(rgb, opaque, np.full(count, POINT_RADIUS))
+        return _look_attributes(rgb, np.ones(len(rgb)), np.full(len(rgb), POINT_RADIUS))
     dc = np.stack([columns[f"f_dc_{k}"] for k in range(3)], axis=1).astype(np.float64)
     opacity = 1.0 / (1.0 + np.exp(-np.clip(columns["opacity"].astype(np.float64), -80, 80)))
     log_scale = np.stack([columns[f"scale_{k}"] for k in range(3)], axis=1).astype(np.float64)
@@ -323,9 +334,8 @@ def _read_json(path: Path) -> dict[str, Any]:
 
 def _property(value: Any) -> str | int | float | bool:
     """Turn a JSON value into one that a custom property can hold; whole numbers there have 32 bits."""
-    if isinstance(value, bool | float | str) or (isinstance(value, int) and abs(value) < 2**31):
-        return value
-    return str(value)
+    fits = isinstance(value, bool | float | str) or (isinstance(value, int) and abs(value) < 2**31)
+    return value if fits else str(value)
 
 
 def _base_of(mesh: bpy.types.Object | None, columns: dict[str, np.ndarray]) -> np.ndarray:
@@ -337,19 +347,11 @@ def _base_of(mesh: bpy.types.Object | None, columns: dict[str, np.ndarray]) -> n
     return np.array([0.0, 0.0, np.quantile(columns["z"], 0.005)])  # not where a stray point lies
 
 
-def _shift_mesh(data: bpy.types.Mesh, offset: np.ndarray) -> None:
-    from mathutils import Matrix, Vector
-
-    data.transform(Matrix.Translation(Vector(offset)))
-    data.update()
-
-
 def _point_material() -> bpy.types.Material:
     """Return the material of all imported points: it shines in their colour, which has its light in it already."""
     import bpy
 
-    material = bpy.data.materials.get(LOOK_NAME)
-    if material is not None:
+    if material := bpy.data.materials.get(LOOK_NAME):
         return material
     material = bpy.data.materials.new(LOOK_NAME)
     if material.node_tree is None:  # before Blender 5.0
@@ -371,8 +373,7 @@ def _point_look(material: bpy.types.Material) -> bpy.types.GeometryNodeTree:
     """Return the geometry nodes that show loose vertices as points of their radius, the faint ones left out."""
     import bpy
 
-    tree = bpy.data.node_groups.get(LOOK_NAME)
-    if tree is not None:
+    if tree := bpy.data.node_groups.get(LOOK_NAME):
         return tree
     tree = bpy.data.node_groups.new(LOOK_NAME, "GeometryNodeTree")
     tree.is_modifier = True

@@ -16,6 +16,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import trimesh
+from PIL import Image
 
 bpy: Any = pytest.importorskip("bpy", reason="bpy is not in this environment; install requirements.lock")
 
@@ -270,6 +272,12 @@ def break_job(job: Path, change: str) -> None:
             (result / "points.ply").unlink()
         case "no glb":
             (result / "model.glb").write_bytes(b"glTF nonsense")
+        case "two meshes":
+            boxes = [trimesh.creation.box(), trimesh.creation.icosphere()]
+            for box in boxes:
+                material = trimesh.visual.material.PBRMaterial(baseColorTexture=Image.new("RGB", (2, 2), "red"))
+                box.visual = trimesh.visual.TextureVisuals(uv=box.vertices[:, :2], material=material)
+            trimesh.Scene(boxes).export(result / "model.glb")
         case "cut points":
             (result / "points.ply").write_bytes((result / "points.ply").read_bytes()[:-1])
         case "text points":
@@ -288,11 +296,18 @@ def break_job(job: Path, change: str) -> None:
             (job / "request.json").write_text(" " * (importer.JSON_BYTES + 1))
 
 
+def everything() -> set[tuple[str, str]]:
+    """Name all that the open file holds."""
+    kinds = [kind.identifier for kind in bpy.data.bl_rna.properties if kind.type == "COLLECTION"]
+    return {(kind, item.name) for kind in kinds for item in getattr(bpy.data, kind)}
+
+
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
         ("no files", "holds neither model.glb nor points.ply"),
         ("no glb", "Blender cannot read .*model.glb"),
+        ("two meshes", "model.glb holds 2 meshes; a result holds one"),
         ("cut points", "bytes of points; its header promises"),
         ("text points", "is not a binary little endian PLY"),
         ("fields", "without the fields rot_3"),
@@ -304,6 +319,35 @@ def break_job(job: Path, change: str) -> None:
 )
 def test_a_broken_result_is_a_sentence_and_leaves_nothing(job: Path, change: str, sentence: str) -> None:
     break_job(job, change)
+    before = everything()
     with pytest.raises(importer.ImportFailed, match=sentence):
         importer.import_result(job)
-    assert list(bpy.data.objects) == [] and list(bpy.data.collections) == []
+    assert everything() == before
+
+
+@pytest.mark.parametrize("failing", ["make_points", "read_metadata"])
+def test_an_import_that_fails_late_leaves_nothing(job: Path, failing: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_points, reached = importer.make_points, []
+
+    def fail(*arguments: Any, **options: Any) -> None:
+        reached.append(len(bpy.data.meshes) + len(bpy.data.materials) + len(bpy.data.images))
+        make_points(*arguments, **options)
+        raise MemoryError
+
+    if failing == "make_points":
+        monkeypatch.setattr(importer, "make_points", fail)
+    else:  # no property can hold this, which is noticed when all is made
+        monkeypatch.setattr(importer, "read_metadata", lambda folder: {"maquette_x": object()})
+    before = everything()
+    with pytest.raises((MemoryError, TypeError)):
+        importer.import_result(job)
+    assert everything() == before
+    assert failing != "make_points" or reached == [3]
+
+
+def test_points_that_cannot_be_hidden_leave_nothing(job: Path) -> None:
+    loose = bpy.data.collections.new("in no scene")  # where objects are in no view layer
+    before = everything()
+    with pytest.raises(RuntimeError, match="View Layer"):
+        importer.import_result(job, parent=loose)
+    assert everything() == before and list(loose.children) == []
