@@ -21,7 +21,7 @@ def options(path: Path) -> set[str]:
     """Return the options that a module's parser has, read from its source."""
     calls = [node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Call)]
     added = [call for call in calls if isinstance(call.func, ast.Attribute) and call.func.attr == "add_argument"]
-    return {word.value for call in added for word in call.args if isinstance(word, ast.Constant)}
+    return {str(word.value) for call in added for word in call.args if isinstance(word, ast.Constant)}
 
 
 def test_every_benchmark_takes_what_bench_passes_on() -> None:

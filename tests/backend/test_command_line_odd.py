@@ -64,6 +64,13 @@ def test_a_run_after_a_power_failure_writes_readable_events(tmp_path: Path) -> N
     assert jobs.state(job) == jobs.FINISHED
 
 
+def test_the_help_offers_the_priors_that_there_are(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        command_line.main(["generate", "--help"])
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "embedded, or a local folder in diffusers' format" in printed and "sd15" not in printed
+
+
 def test_the_control_knows_no_job_when_the_last_message_comes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     control, seen = Control(), []
     run = command_line._Run(tmp_path / "missing", control, None, None)

@@ -18,6 +18,8 @@ import pytest
 import torch
 import trimesh
 from PIL import Image
+from trimesh.visual.material import PBRMaterial
+from trimesh.visual.texture import TextureVisuals
 
 bpy: Any = pytest.importorskip("bpy", reason="bpy is not in this environment; install requirements.lock")
 
@@ -275,8 +277,8 @@ def break_job(job: Path, change: str) -> None:
         case "two meshes":
             boxes = [trimesh.creation.box(), trimesh.creation.icosphere()]
             for box in boxes:
-                material = trimesh.visual.material.PBRMaterial(baseColorTexture=Image.new("RGB", (2, 2), "red"))
-                box.visual = trimesh.visual.TextureVisuals(uv=box.vertices[:, :2], material=material)
+                material = PBRMaterial(baseColorTexture=Image.new("RGB", (2, 2), "red"))
+                box.visual = TextureVisuals(uv=box.vertices[:, :2], material=material)
             trimesh.Scene(boxes).export(result / "model.glb")
         case "cut points":
             (result / "points.ply").write_bytes((result / "points.ply").read_bytes()[:-1])
