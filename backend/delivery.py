@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -25,8 +25,19 @@ BAKE_AZIMUTHS = [*range(0, 360, 60), *range(30, 360, 60), 0, 0]
 BAKE_ELEVATIONS = [5.0] * 6 + [45.0, -35.0] * 3 + [90.0, -90.0]
 
 
-def deliver(job: Job, gaussians: Gaussians, *, mesh_resolution: int, max_faces: int, texture_size: int) -> None:
-    """Leave result/: points.ply first, then model.glb, and preview.png, turntable.webp and result.json of either."""
+def deliver(
+    job: Job,
+    gaussians: Gaussians,
+    *,
+    mesh_resolution: int,
+    max_faces: int,
+    texture_size: int,
+    made_with: Mapping[str, Any],
+) -> None:
+    """Leave result/: points.ply first, then model.glb, and preview.png, turntable.webp and result.json of either.
+
+    `made_with` goes into result.json: the prior's fingerprint and all settings.
+    """
     request, result = job.request, job.folder / "result"
     result.mkdir(exist_ok=True)
     for name in FILES:  # of a run that was asked for something else
@@ -50,7 +61,7 @@ def deliver(job: Job, gaussians: Gaussians, *, mesh_resolution: int, max_faces: 
         seconds={stage["name"]: stage["seconds"] for stage in record["stages"]},
         details={
             "system": request.system, "prompt": request.prompt, "negative_prompt": request.negative_prompt,
-            "preset": request.preset, "prior": request.prior, "settings": dict(request.settings),
+            "preset": request.preset, "prior": request.prior, "made_with": dict(made_with),
             "threads": record["threads"], "inputs": record["inputs"], "gaussians": len(gaussians),
             "faces": 0 if mesh is None else len(mesh.faces), "mesh": values,
         },

@@ -36,7 +36,7 @@ from benchmarks.geometry import (
     surface_points,
 )
 
-PROMPT = "a red robot"
+PROMPT = "a red and gray robot"
 ELEVATION, FOV = 15.0, 40.0
 RESULTS = ("model.glb", "points.ply", "preview.png", "turntable.webp", "result.json")
 

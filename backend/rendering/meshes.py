@@ -109,6 +109,12 @@ def render_mesh(
     )
 
 
+def silhouettes(mesh: Mesh, cameras: Cameras) -> torch.Tensor:
+    """Draw which pixel centres a mesh covers, [B, H, W, 1] of zeros and ones."""
+    covered = np.stack([rasterise(mesh, camera).face >= 0 for camera in cameras])
+    return torch.from_numpy(covered[..., None].astype(np.float32))
+
+
 def silhouette_iou(alpha: torch.Tensor, reference: torch.Tensor) -> torch.Tensor:
     """Return the intersection over union [B] of two stacks of masks [B, H, W, 1], cut at one half; 1 if empty."""
     one, other = (alpha > 0.5).flatten(1), (reference > 0.5).flatten(1)

@@ -7,7 +7,7 @@ addition of ours: the paper knows a visual prompt only.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 import torch
@@ -116,13 +116,15 @@ def run(job: Job) -> None:
         seen = job.stage("perceive", lambda: perceive(job, reference, prior.image_size))
         folder = job.stage_path("perceive")
         target = read_target(folder, reference.azimuth_degrees, reference.elevation_degrees, seen["fov_degrees"])
-    made = job.stage("gaussians", lambda: optimise(job, prior, prompt, settings, target))
+    made_with = {"prior": prior.fingerprint, "settings": asdict(settings)}
+    made = job.stage("gaussians", lambda: optimise(job, prior, prompt, settings, target), depends_on=made_with)
     deliver(
         job,
         Gaussians(**made),
         mesh_resolution=settings.mesh_resolution,
         max_faces=settings.max_faces,
         texture_size=settings.texture_size,
+        made_with=made_with,
     )
 
 
