@@ -60,7 +60,7 @@ class Settings:
     variation: float = 1.0  # total variation of colour
     smoothness: float = 1.0  # total variation of depth and normal inside the object
     size_penalty: float = 1.0  # mean scale of the Gaussians
-    entropy: float = 0.1  # of alpha
+    entropy: float = 0.4  # of alpha: less leaves fog
     colour_range: float = 10.0  # squared excess of the base colours over [0, 1]
     reference: float = 20.0  # colour of the reference view
     reference_mask: float = 20.0
