@@ -9,7 +9,7 @@ import torch
 
 from backend.baking import bake_from_views, bake_texture, unwrap
 from backend.cameras import Cameras, orbit
-from backend.errors import NoSurface
+from backend.errors import BackendError, NoSurface
 from backend.export import write_glb, write_points_ply, write_result_json
 from backend.images import save_image, save_turntable
 from backend.job import Job
@@ -99,10 +99,19 @@ def textured_mesh(gaussians: Gaussians, resolution: int, max_faces: int, texture
 
 
 def surface(gaussians: Gaussians, resolution: int, max_faces: int, threshold: float, tries: int = 4) -> Mesh:
-    """Return the mesh at a threshold; a finer grid than the one it was fitted on may want a lower one."""
+    """Return the mesh at a threshold.
+
+    A finer grid than the one the threshold was fitted on may want a lower one, and a ragged shape more faces to stay
+    closed: either is tried a few times.
+    """
     try:
         return mesh_from_gaussians(gaussians, resolution=resolution, threshold=threshold, max_faces=max_faces)
     except NoSurface:
         if tries == 1:
             raise
-    return surface(gaussians, resolution, max_faces, threshold / 2, tries - 1)
+        threshold /= 2
+    except BackendError:  # could not be simplified so far without a hole
+        if tries == 1:
+            raise
+        max_faces *= 2
+    return surface(gaussians, resolution, max_faces, threshold, tries - 1)
