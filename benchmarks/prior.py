@@ -163,7 +163,7 @@ def main() -> None:
         options.sheet.parent.mkdir(parents=True, exist_ok=True)
         save_image(options.sheet, _sheet(images[:: options.seeds], 12))
         save_image(
-            options.sheet.with_stem(f"{options.sheet.stem}-views"), _sheet(views.flatten(0, 1), len(AZIMUTHS) * 2)
+            options.sheet.with_stem(f"{options.sheet.stem}-views"), _sheet(views.flatten(0, 1), len(AZIMUTHS))
         )
 
 
