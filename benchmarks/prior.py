@@ -162,9 +162,7 @@ def main() -> None:
     if options.sheet:
         options.sheet.parent.mkdir(parents=True, exist_ok=True)
         save_image(options.sheet, _sheet(images[:: options.seeds], 12))
-        save_image(
-            options.sheet.with_stem(f"{options.sheet.stem}-views"), _sheet(views.flatten(0, 1), len(AZIMUTHS))
-        )
+        save_image(options.sheet.with_stem(f"{options.sheet.stem}-views"), _sheet(views.flatten(0, 1), len(AZIMUTHS)))
 
 
 if __name__ == "__main__":
