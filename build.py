@@ -270,7 +270,8 @@ def follow(pip: "subprocess.Popen[bytes]", log: Path, root: Path) -> None:
         chosen = re.search(r"^Installing collected packages: (.*)$", text, re.MULTILINE)
         if chosen:
             what, total = "installing", chosen[1].count(",") + 1
-            done = sum(1 for _ in (root / ".venv").glob("[Ll]ib/**/site-packages/*.dist-info"))
+            places = ("lib/python*", "Lib")  # not searched deeper, because pip moves folders about in there
+            done = sum(len(list((root / ".venv").glob(f"{place}/site-packages/*.dist-info"))) for place in places)
         else:
             fetched = re.findall(r"^Collecting (\S+)", text, re.MULTILINE)
             what, total, done = f"fetching {fetched[-1] if fetched else ''}", pins, len(fetched)

@@ -36,7 +36,15 @@ pip)
     unknown) echo "ERROR: No matching distribution found for one==1.0"; exit 1;;
     hang) exec sleep 60;;
     esac
-    echo "Installing collected packages: one, two" ;;
+    echo "Installing collected packages: one, two"
+    case "$PIP" in
+    moves) packages=$(dirname "$TMPDIR")/lib/python3.11/site-packages
+           for round in 1 2 3 4 5 6 7 8 9; do
+               for name in a b c d e f g h i j k l; do mkdir -p "$packages/$name/x/y/z"; done
+               rm -rf "$packages"/?
+           done
+           mkdir -p "$packages/one.dist-info" "$packages/two.dist-info";;
+    esac ;;
 *)
     echo "$@" >> "$CALLS"
     case "$*" in *$FAILING*) exit 3;; esac ;;
@@ -217,6 +225,13 @@ def test_progress_is_shown(root, monkeypatch, capsys):
     build.provide_environment(root)
     output = capsys.readouterr().out
     assert "Making" in output and "/2 " in output  # of two pins, or of two packages
+
+
+def test_progress_does_not_mind_folders_that_pip_moves_away(root, monkeypatch, capsys):
+    monkeypatch.setenv("PIP", "moves")
+    monkeypatch.setattr(build.time, "sleep", lambda seconds: None)  # looks as often as it can
+    build.provide_environment(root)
+    assert "2/2" in capsys.readouterr().out
 
 
 def test_commands_run_without_the_callers_python_settings(root, monkeypatch):
