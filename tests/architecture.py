@@ -25,7 +25,7 @@ TOUCHES_BLENDER = {
 # Who imports whom inside addon/: a module imports only modules of lower rank.
 ADDON_RANKS = {
     "protocol": 0,
-    "paths": 1,
+    **dict.fromkeys(("paths", "settings"), 1),
     **dict.fromkeys(("client", "jobs", "environment", "importer", "preferences", "properties"), 2),
     "operators": 3,
     **dict.fromkeys(("panels", "commands"), 4),

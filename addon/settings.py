@@ -1,0 +1,174 @@
+"""What the add-on knows of each system: presets, stages to stop after, and the settings behind a preset. No bpy.
+
+The backend has the same values beside the code that reads them, which Blender's Python cannot import; a test holds the
+two together.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from . import protocol
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One number or switch: its value in the preset `draft`, what other presets make of it, and the least it may be.
+
+    The type of `value` is the type of the setting. `most` bounds the slider, not what can be typed.
+    """
+
+    name: str
+    label: str
+    description: str
+    value: protocol.Setting
+    least: float = 0.0
+    most: float | None = None
+    presets: dict[str, protocol.Setting] = field(default_factory=dict)
+
+    def preset(self, name: str) -> protocol.Setting:
+        """Return the value in a preset."""
+        return self.presets.get(name, self.value)
+
+
+@dataclass(frozen=True)
+class Group:
+    """Settings that belong together, under a heading."""
+
+    name: str
+    label: str
+    settings: tuple[Setting, ...]
+
+
+@dataclass(frozen=True)
+class System:
+    """One way of making an object, as the artist knows it. `stops`: stage of the backend -> what it leaves."""
+
+    name: str
+    label: str
+    description: str
+    groups: tuple[Group, ...]
+    stops: dict[str, str]
+
+    @property
+    def settings(self) -> dict[str, Setting]:
+        """Return all settings by name."""
+        return {setting.name: setting for group in self.groups for setting in group.settings}
+
+
+PRESETS = {
+    "draft": ("Draft", "A first look: few steps and a coarse mesh, minutes on two processor cores"),
+    "standard": ("Standard", "More steps and a finer mesh; about three times as long as a draft"),
+    "paper": ("Paper", "The numbers of the paper that the system follows: hours without a graphics card"),
+    "bench": ("Quick Test", "The shortest run there is, to see whether everything works; not for keeps"),
+}
+
+TV3DG = System(
+    "tv3dg",
+    "Prompt and Style",
+    "A description, and if you like an image of the object, become a point cloud and a textured mesh",
+    (
+        Group(
+            "optimisation",
+            "Optimisation",
+            (
+                Setting(
+                    "steps", "Steps", "How often the object is changed; the time of a job grows with it",
+                    300, 1, 4_000, {"bench": 40, "standard": 800, "paper": 4_000},
+                ),
+                Setting("views", "Views per Step", "How many sides are looked at in each step", 4, 1, 8),
+                Setting(
+                    "scale", "Prompt Strength",
+                    "How strongly the prompt pulls; too much over-saturates, too little leaves fog", 7.5, 0, 30,
+                ),
+                Setting("guidance", "Guidance", "Weight of what the prior says, against everything else", 1.0, 0, 10),
+                Setting(
+                    "difference", "Likelihood",
+                    "Weight of the pull to what the prior finds likely; none over-saturates", 1.0, 0, 4, {"paper": 0.0},
+                ),
+                Setting(
+                    "delta_t", "Noise Stride",
+                    "Distance between the two noise levels that are compared; shorter takes longer",
+                    100, 1, 200, {"paper": 50},
+                ),
+                Setting(
+                    "warmup", "Warm-Up", "Share of the steps in which the noise goes from coarse to fine", 1 / 3, 0, 1
+                ),
+                Setting(
+                    "camera_tokens", "Tell Camera",
+                    "Tell the prior where the camera is, if it can take that; otherwise it is told in words",
+                    True, presets={"paper": False},
+                ),
+                Setting(
+                    "low_elevation", "Lowest View", "Least height of the views around the object, in degrees",
+                    -10.0, -90, 90,
+                ),
+                Setting(
+                    "high_elevation", "Highest View", "Greatest height of the views around the object, in degrees",
+                    45.0, -90, 90,
+                ),
+                Setting("mean_rate", "Position Rate", "How fast points move at first", 8e-3, 1e-9, 0.1),
+                Setting("colour_rate", "Colour Rate", "How fast points change colour at first", 2e-2, 1e-9, 0.2),
+            ),
+        ),
+        Group(
+            "gaussians",
+            "Points",
+            (
+                Setting(
+                    "count", "At First", "How many points the job begins with", 2_000, 8, 20_000, {"bench": 1_000}
+                ),
+                Setting(
+                    "max_count", "At Most", "How many points there may be in the end", 8_000, 8, 100_000,
+                    {"bench": 2_000, "standard": 14_000, "paper": 20_000},
+                ),
+                Setting("radius", "First Radius", "Radius of the ball of points at the start", 0.5, 0.01, 1),
+                Setting(
+                    "grow_gradient", "Growth Threshold",
+                    "A point that is pulled harder than this is split; less gives more points", 2e-3, 0, 0.02,
+                ),
+                Setting("densify_every", "Grow Every", "Number of steps between two rounds of splitting", 40, 1, 500),
+            ),
+        ),
+        Group(
+            "terms",
+            "Smoothness",
+            (
+                Setting("variation", "Colour Evenness", "Weight against noise in the colours", 1.0, 0, 10),
+                Setting("smoothness", "Surface Evenness", "Weight against noise in depth and direction", 1.0, 0, 10),
+                Setting("size_penalty", "Fine Points", "Weight against large points", 1.0, 0, 10),
+                Setting("entropy", "Solidity", "Weight against half-transparent parts; less leaves fog", 0.4, 0, 4),
+                Setting("colour_range", "Colour Range", "Weight against colours that cannot be shown", 10.0, 0, 50),
+            ),
+        ),
+        Group(
+            "reference",
+            "Likeness",
+            (
+                Setting("reference", "Colour", "Weight of the colours of the reference image", 20.0, 0, 100),
+                Setting("reference_mask", "Outline", "Weight of the outline of the reference image", 20.0, 0, 100),
+            ),
+        ),
+        Group(
+            "mesh",
+            "Mesh",
+            (
+                Setting(
+                    "mesh_resolution", "Resolution", "Cells along one side of the grid that the mesh is made from",
+                    112, 16, 256, {"bench": 64, "standard": 144, "paper": 144},
+                ),
+                Setting(
+                    "max_faces", "Faces at Most", "The mesh is simplified to this many triangles", 12_000, 100, 100_000,
+                    {"bench": 4_000, "standard": 20_000, "paper": 20_000},
+                ),
+                Setting(
+                    "texture_size", "Texture Size", "Pixels along one side of the texture", 1024, 32, 4096,
+                    {"bench": 512},
+                ),
+            ),
+        ),
+    ),
+    {"perceive": "Cut-Out"},
+)  # fmt: skip
+
+SYSTEMS = {system.name: system for system in (TV3DG,)}  # only what this version can do
