@@ -1,21 +1,22 @@
 """The language of the add-on and the backend: requests, events and commands as frozen dataclasses, one JSON line each.
 
-Both sides import this one module; it needs nothing but the standard library. A job's events open with `Hello` and close
-with exactly one of `Finished | Cancelled | Failed | Interrupted`. Paths in messages are relative to the job folder.
+Both sides import this one module; it needs nothing but the standard library and `typed_json`. A job's events open with
+`Hello` and close with exactly one of `Finished | Cancelled | Failed | Interrupted`. Paths in messages are relative to
+the job folder.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import functools
 import json
 import math
 import os
 import typing
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from types import UnionType
-from typing import Any
+
+from .typed_json import NotJson as NotJson
+from .typed_json import ProtocolError, build, parse
 
 VERSION = 1  # of this module: Hello and Request carry it, and a newer one is refused
 LINE_BYTES = 1 << 20  # no message is longer; whoever reads a pipe may stop there
@@ -33,16 +34,10 @@ LOG_FILE = "log.txt"
 INPUT_FOLDER = "inputs"
 RESULT_FOLDER = "result"
 PREVIEW_FILE = "preview/latest.png"
+QUEUE_FILE = "queue.jsonl"
+TAKEN_FILE = "taken.jsonl"
 
 Setting = int | float | str | bool
-
-
-class ProtocolError(ValueError):
-    """Say what is wrong with a line, a message or a request, in one sentence."""
-
-
-class NotJson(ProtocolError):
-    """The text is no JSON: nonsense, or a line that a power failure has torn."""
 
 
 class VersionError(ProtocolError):
@@ -138,11 +133,12 @@ class Hello:
 
 @dataclass(frozen=True, kw_only=True)
 class Stage:
-    """Announce the `number`-th stage (from 1). `loaded`: it was finished in an earlier run and came from disk."""
+    """Announce the `number`-th of so many stages (from 1; 0: unknown). `loaded`: done in an earlier run, from disk."""
 
     number: int
     name: str
     loaded: bool = False
+    stages: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -212,6 +208,13 @@ class Interrupted:
     seconds: float
 
 
+@dataclass(frozen=True, kw_only=True)
+class Idle:
+    """Say, between two jobs of a queue, that none waits: the process leaves after so many seconds unless one comes."""
+
+    seconds: float
+
+
 # ---- commands (add-on -> backend's stdin) ----------------------------------------------------------------------------
 
 
@@ -229,10 +232,34 @@ class Finish:
     job: str = ""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Detach:
+    """Go on, or not, with a queue when stdin closes and nobody reads the events any more."""
+
+    detached: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Turn:
+    """Stand for a job in a queue: its folder's name there. The ticket is new each time, so that a job may come again.
+
+    A queue is a folder of job folders with two files of such lines: QUEUE_FILE in order, written by the add-on, and
+    TAKEN_FILE with what has had its turn, written by the backend.
+    """
+
+    job: str
+    ticket: str
+
+    def __post_init__(self) -> None:
+        check_relative_path(self.job)
+        if "/" in self.job or self.job == ".":
+            raise ProtocolError(f"{self.job[:80]!r} is not the name of a folder in the queue's own folder.")
+
+
 Last = Finished | Cancelled | Failed | Interrupted
-Event = Hello | Stage | Progress | Preview | Warning | Last
-Command = Cancel | Finish
-Message = Event | Command
+Event = Hello | Stage | Progress | Preview | Warning | Idle | Last
+Command = Cancel | Finish | Detach
+Message = Event | Command | Turn
 LAST = typing.get_args(Last)
 _MESSAGES = {cls.__name__: cls for cls in typing.get_args(Message)}
 
@@ -256,11 +283,13 @@ def decode(line: str | bytes) -> Message:
     """Return the message of one line; raise ProtocolError for anything else, VersionError for a newer one."""
     if len(line) > LINE_BYTES:
         raise ProtocolError(f"A line of {len(line)} bytes is longer than a message may be ({LINE_BYTES}).")
-    content = _parse(line, "The line")
+    content = parse(line, "The line")
     name = content.pop("type", None)
     if not isinstance(name, str) or name not in _MESSAGES:
         raise ProtocolError(f"{name!r} is not a type of message; known are {', '.join(_MESSAGES)}.")
-    return _build(_MESSAGES[name], content)
+    if "version" in content:  # first, because a newer version may well have other fields
+        _check_version(name.lower(), content["version"])
+    return build(_MESSAGES[name], content)
 
 
 def encode_request(request: Request) -> str:
@@ -270,7 +299,10 @@ def encode_request(request: Request) -> str:
 
 def decode_request(text: str | bytes) -> Request:
     """Return the request; raise ProtocolError with a sentence for one that is wrong, VersionError for a newer one."""
-    return _build(Request, _parse(text, "The request"))
+    content = parse(text, "The request")
+    if "version" in content:
+        _check_version("request", content["version"])
+    return build(Request, content)
 
 
 def write_request(folder: Path, request: Request) -> None:
@@ -304,61 +336,6 @@ def check_relative_path(path: str) -> None:
         raise ProtocolError(
             f"The path {path[:80]!r} leads out of the job folder; use a relative one with '/', without '..'."
         )
-
-
-def _parse(text: str | bytes, what: str) -> dict[str, Any]:
-    try:
-        content = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise NotJson(f"{what} is not JSON ({error}): {text[:80]!r}") from error
-    if not isinstance(content, dict):
-        raise ProtocolError(f"{what} is a JSON {type(content).__name__}, not an object: {text[:80]!r}")
-    return content
-
-
-@functools.cache
-def _fields(cls: type) -> dict[str, tuple[Any, bool]]:
-    """Return name -> (type, must be given) of a dataclass."""
-    hints = typing.get_type_hints(cls)
-    missing = dataclasses.MISSING
-    return {
-        f.name: (hints[f.name], f.default is missing and f.default_factory is missing) for f in dataclasses.fields(cls)
-    }
-
-
-def _build(cls: type, content: dict[str, Any]) -> Any:
-    """Make the dataclass from parsed JSON; every field known, every type right."""
-    if "version" in content:  # first, because a newer version may well have other fields
-        _check_version(cls.__name__.lower(), content["version"])
-    fields = _fields(cls)
-    if unknown := sorted(content.keys() - fields.keys()):
-        raise ProtocolError(f"{cls.__name__} has no {', '.join(map(repr, unknown))}; it has {', '.join(fields)}.")
-    if lacking := [name for name, (_, needed) in fields.items() if needed and name not in content]:
-        raise ProtocolError(f"{cls.__name__} lacks {', '.join(map(repr, lacking))}.")
-    return cls(**{name: _convert(value, fields[name][0], f"{cls.__name__}.{name}") for name, value in content.items()})
-
-
-def _convert(value: Any, hint: Any, where: str) -> Any:
-    """Return the parsed JSON value as the annotated type. Raises ProtocolError when it is of another one."""
-    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
-    if dataclasses.is_dataclass(hint) and isinstance(value, dict):
-        return _build(typing.cast(type, hint), value)
-    if origin is tuple and isinstance(value, list):
-        return tuple(_convert(item, arguments[0], f"{where}[{i}]") for i, item in enumerate(value))
-    if origin is dict and isinstance(value, dict):
-        return {key: _convert(item, arguments[1], f"{where}[{key!r}]") for key, item in value.items()}
-    if origin in (typing.Union, UnionType) and type(value) in arguments:
-        return value
-    if hint is float and type(value) in (int, float):
-        try:
-            return float(value)
-        except OverflowError as error:
-            raise ProtocolError(
-                f"{where} is a number of {len(str(abs(value)))} digits; the largest has 309."
-            ) from error
-    if isinstance(hint, type) and origin is None and type(value) is hint:  # type(), since True is an int for isinstance
-        return value
-    raise ProtocolError(f"{where} is {str(value)[:80]!r} of type {type(value).__name__}; expected {hint}.")
 
 
 def _check_version(what: str, version: Any) -> None:

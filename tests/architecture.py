@@ -24,9 +24,12 @@ TOUCHES_BLENDER = {
 
 # Who imports whom inside addon/: a module imports only modules of lower rank.
 ADDON_RANKS = {
+    "typed_json": -1,
     "protocol": 0,
+    "course": 1,
     **dict.fromkeys(("paths", "settings"), 1),
     **dict.fromkeys(("client", "jobs", "environment", "importer", "preferences", "properties"), 2),
+    **dict.fromkeys(("queue", "batch", "catalogue"), 3),
     "operators": 3,
     **dict.fromkeys(("panels", "commands"), 4),
     "__init__": 5,

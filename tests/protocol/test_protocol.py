@@ -19,6 +19,7 @@ EVENTS = [
     protocol.Stage(number=2, name="fit", loaded=True),
     protocol.Progress(step=1, steps=9, seconds_left=1.5, steps_per_second=2.0, memory_bytes=1 << 40),
     protocol.Preview(),
+    protocol.Idle(seconds=300.0),
     protocol.Warning(message="ümlaut \u2028 and\nnew line", hint=""),
     protocol.Finished(results=("result/model.glb", "result/points.ply"), seconds=1.0, stopped_after="perception"),
     protocol.Cancelled(seconds=1.0),
@@ -26,6 +27,8 @@ EVENTS = [
     protocol.Interrupted(reason="SIGTERM", seconds=0.0),
     protocol.Cancel(),
     protocol.Finish(job="a"),
+    protocol.Detach(detached=False),
+    protocol.Turn(job="20260101-000000-a ü", ticket="0af3"),
 ]
 FULL = Request(
     system="dreambooth3d",
