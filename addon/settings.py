@@ -172,3 +172,9 @@ TV3DG = System(
 )  # fmt: skip
 
 SYSTEMS = {system.name: system for system in (TV3DG,)}  # only what this version can do
+
+STAGES = {  # of the backend -> what the artist reads while it runs
+    "perceive": "Cutting Out",
+    "gaussians": "Optimising",
+    "mesh": "Making the Mesh",
+}

@@ -69,3 +69,9 @@ def test_every_setting_has_a_label_and_a_tooltip_in_blenders_style() -> None:
             assert len(setting.description) > 15 and not setting.description.endswith(".")
             inside = setting.least <= float(setting.value)
             assert inside and (isinstance(setting.value, bool) or float(setting.value) <= (setting.most or 0))
+
+
+def test_every_stage_of_the_backend_has_a_name_for_the_artist() -> None:
+    sources = [ROOT / "backend/systems/tv3dg.py", ROOT / "backend/delivery.py"]
+    stages = {name for path in sources for name in re.findall(r"job\.stage\(\s*\"(\w+)\"", path.read_text("utf-8"))}
+    assert stages == set(settings.STAGES)
