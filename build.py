@@ -11,10 +11,7 @@ python build.py install --blender PATH
 
 # No `from __future__ import annotations` here: Python 3.6 must be able to read this far to say that it is too old.
 import argparse
-import hashlib
-import importlib.util
 import os
-import platform
 import re
 import shutil
 import subprocess
@@ -37,11 +34,10 @@ def check_python(command="demo"):
 
 check_python(*sys.argv[1:2])
 
+from addon import environment, processes  # noqa: E402
+
 ROOT = Path(__file__).resolve().parent
 LOCKS = ("backend/requirements.lock", "requirements-dev.lock")
-NEEDED_GIB = 6.0  # the CPU packages take 2.6 GiB, and 1 GiB more while they are unpacked
-NEEDED_WITH_CUDA_GIB = 12.0  # where torch brings CUDA's libraries
-STAMP = "maquette.stamp"
 DEMO_FILES = ("model.glb", "points.ply", "preview.png", "turntable.webp", "scene.blend", "result.json")
 NOT_BENCHMARKS = {"demo", "scene", "tables"}  # modules of benchmarks/ with a command line, but not --out and --gpu
 HOURS_LONG = ("quality", "train")  # benchmarks with such names run for hours and are started by hand
@@ -170,132 +166,32 @@ def install(root: Path, blender: "str | None") -> int:
 
 
 def provide_environment(root: Path) -> Path:
-    """Return the Python of root/.venv, after making .venv if it is missing or was made from other locks.
-
-    While a new one is made the older one lies beside it and comes back if that fails, so that nothing half-made stays.
-    """
-    venv, aside = root / ".venv", root / ".venv-previous"
-    python = venv / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-    wanted, stamp = fingerprint(root), venv / STAMP
-    if stamp.exists() and stamp.read_text(encoding="utf-8") == wanted and python.exists():
-        return python
-    check_venv_modules()
-    check_free_space(root)
-    if aside.exists() and not stamp.exists():
-        remove(venv)  # an earlier attempt was killed half-way, and what it had set aside is whole
-    elif venv.exists():
-        remove(aside)
-        venv.rename(aside)
-    print(f"Making {venv} with Python {platform.python_version()}; it takes a few minutes, once.", flush=True)
+    """Return the Python of root/.venv, after making .venv if it is missing or was made from other locks."""
+    folder, locks = root / ".venv", [root / name for name in LOCKS]
+    if not environment.is_whole(folder, locks):
+        print(f"Making {folder} with {sys.executable}; it takes a few minutes, once.", flush=True)
     try:
-        # The base interpreter, because this one may itself live in what was just set aside.
-        base = getattr(sys, "_base_executable", None) or sys.executable
-        made = subprocess.run([base, "-m", "venv", str(venv)], capture_output=True, text=True)
-        if made.returncode:
-            sys.exit(f"Python could not make {venv}: {explain(made.stdout + made.stderr)}")
-        install_packages(root, python)
-        stamp.write_text(wanted, encoding="utf-8")
-    except BaseException:
-        remove(venv)
-        if aside.exists():
-            aside.rename(venv)
-        raise
-    remove(aside)
-    return python
+        return environment.provide(folder, locks, Display())
+    except environment.EnvironmentProblem as problem:
+        sys.exit(problem.message)
 
 
-def fingerprint(root: Path) -> str:
-    """Describe what .venv is made from: the locks, this Python and this kind of machine."""
-    digest = hashlib.sha256(b"".join((root / name).read_bytes() for name in LOCKS)).hexdigest()
-    return f"{digest} {sys.version_info[0]}.{sys.version_info[1]} {platform.system()} {platform.machine()}\n"
+class Display:
+    """A line on the terminal that says how far the installation is; in a file, a new line every ten seconds."""
 
+    def __init__(self) -> None:
+        self.started = time.monotonic()
+        self.shown = -10.0
 
-def check_venv_modules() -> None:
-    """Exit with one sentence where Python came without what makes virtual environments (Debian splits it off)."""
-    if not all(importlib.util.find_spec(name) for name in ("venv", "ensurepip")):
-        package = f"python{sys.version_info[0]}.{sys.version_info[1]}-venv"
-        sys.exit(f"{sys.executable} cannot make virtual environments. On Debian and Ubuntu: apt-get install {package}")
-
-
-def check_free_space(root: Path) -> None:
-    """Exit with one sentence where the packages would not fit."""
-    free, needed = shutil.disk_usage(root).free / 2**30, NEEDED_WITH_CUDA_GIB if brings_cuda() else NEEDED_GIB
-    if free < needed:
-        sys.exit(f"{root} has {free:.1f} GiB of free disk, and the packages need {needed} GiB. Make room first.")
-
-
-def brings_cuda() -> bool:
-    """Whether pip's torch is the one with CUDA: on Linux on x86-64, unless pip's own folders hold one for the CPU."""
-    if not sys.platform.startswith("linux") or platform.machine() != "x86_64":
-        return False
-    settings = subprocess.run([sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True).stdout
-    folders = " ".join(re.findall(r"find-links='(.*)'", settings)).replace("\\n", " ").split()
-    return not any(list(Path(folder).glob("torch-*cpu*.whl")) for folder in folders if Path(folder).is_dir())
-
-
-def install_packages(root: Path, python: Path) -> None:
-    """Install the locked packages with pip, showing how far it is; exit with one sentence where pip fails."""
-    log = root / ".venv" / "pip.log"
-    temporary = root / ".venv" / "tmp"  # pip unpacks gigabytes there, and /tmp is often a small memory disk
-    temporary.mkdir()
-    options = ["--no-input", "--disable-pip-version-check", "--progress-bar=off", "--retries=2"]
-    with open(log, "wb") as output:
-        pip = subprocess.Popen(
-            [str(python), "-m", "pip", "install", *options, "-r", str(root / LOCKS[-1])],
-            cwd=root,
-            env=environment() | {"TMPDIR": str(temporary), "TEMP": str(temporary)},
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-        )
-    try:
-        follow(pip, log, root)
-    finally:
-        if pip.poll() is None:  # stopped by the user
-            pip.kill()
-            pip.wait()
-    if pip.returncode:
-        sys.exit(f"The packages could not be installed: {explain(log.read_text(encoding='utf-8', errors='replace'))}")
-    remove(temporary)
-
-
-def follow(pip: "subprocess.Popen[bytes]", log: Path, root: Path) -> None:
-    """Show what pip is at until it ends: first packages found and fetched, then packages installed."""
-    pins = sum("==" in line for name in LOCKS for line in (root / name).read_text(encoding="utf-8").splitlines())
-    started, shown, terminal = time.monotonic(), -10.0, sys.stdout.isatty()
-    running = True
-    while running:
-        running = pip.poll() is None  # asked before reading, so that the last look sees all of the log
-        text = log.read_text(encoding="utf-8", errors="replace")
-        chosen = re.search(r"^Installing collected packages: (.*)$", text, re.MULTILINE)
-        if chosen:
-            what, total = "installing", chosen[1].count(",") + 1
-            places = ("lib/python*", "Lib")  # not searched deeper, because pip moves folders about in there
-            done = sum(len(list((root / ".venv").glob(f"{place}/site-packages/*.dist-info"))) for place in places)
-        else:
-            fetched = re.findall(r"^Collecting (\S+)", text, re.MULTILINE)
-            what, total, done = f"fetching {fetched[-1] if fetched else ''}", pins, len(fetched)
-        done, seconds = min(done, total), time.monotonic() - started
-        line = f"[{'#' * (20 * done // total):<20}] {done}/{total}  {seconds:.0f} s  {what}"
-        if terminal or seconds - shown >= 10 or not running:
-            print(f"\r{line[:78]:<78}" if terminal else line, end="" if terminal else "\n", flush=True)
-            shown = seconds
-        if running:
-            time.sleep(0.2)
-    if terminal:
-        print()
-
-
-def explain(output: str) -> str:
-    """Say in one sentence why pip or venv failed, from what it printed."""
-    if re.search(r"No space left on device|Errno 28|not enough space", output):
-        return "the disk is full. Make room and run this again."
-    unreached = r"Connect(ion|Timeout)Error|ReadTimeoutError|NameResolutionError|name resolution|ProxyError|SSLError"
-    if re.search(unreached + r"|Network is unreachable|connection (broken|refused|reset)", output, re.IGNORECASE):
-        return "the package index could not be reached. Check the network or the proxy and run this again."
-    lines = [line.strip() for line in output.splitlines() if line.strip()]
-    errors = [line[len("ERROR: ") :] for line in lines if line.startswith("ERROR: ")]
-    return (errors or lines or ["no reason was given."])[-1]
+    def __call__(self, progress: environment.Progress) -> None:
+        done, total, seconds = progress.done, progress.total, time.monotonic() - self.started
+        line = f"[{'#' * (20 * done // max(total, 1)):<20}] {done}/{total}  {seconds:.0f} s  {progress.text}"
+        is_last = progress.share == 1.0
+        if sys.stdout.isatty():
+            print(f"\r{line[:78]:<78}", end="\n" if is_last else "", flush=True)
+        elif is_last or seconds - self.shown >= 10:
+            print(line, flush=True)
+            self.shown = seconds
 
 
 def provide_system_libraries(root: Path) -> list[str]:
@@ -309,10 +205,10 @@ def provide_system_libraries(root: Path) -> list[str]:
     if packages and os.geteuid() == 0 and shutil.which("apt-get"):
         print(f"Installing the system libraries that Blender's module links: {' '.join(packages)}", flush=True)
         for command in (["apt-get", "update"], install):
-            variables = environment() | {"DEBIAN_FRONTEND": "noninteractive"}
+            variables = processes.child_environment({"DEBIAN_FRONTEND": "noninteractive"})
             done = subprocess.run(command, env=variables, stdin=subprocess.DEVNULL, capture_output=True, text=True)
             if done.returncode:
-                print(f"{' '.join(command[:2])} failed: {explain(done.stderr)}")
+                print(f"{' '.join(command[:2])} failed: {environment.explain(done.stderr)}")
         lacking = missing_libraries(root)
     if lacking:
         print(f"Blender's module links system libraries that are not here: {', '.join(lacking)}. Install them with")
@@ -326,9 +222,8 @@ def missing_libraries(root: Path) -> list[str]:
     modules = list((root / ".venv").glob("lib/python*/site-packages/bpy/__init__*.so"))
     if not modules or not sys.platform.startswith("linux") or not shutil.which("ldd"):
         return []
-    answer = subprocess.run(
-        ["ldd", str(modules[0])], capture_output=True, text=True, env=environment() | {"LC_ALL": "C"}
-    )
+    variables = processes.child_environment({"LC_ALL": "C"})
+    answer = subprocess.run(["ldd", str(modules[0])], capture_output=True, text=True, env=variables)
     return sorted(set(re.findall(r"^\s*(\S+) => not found", answer.stdout, re.MULTILINE)))
 
 
@@ -378,19 +273,7 @@ def is_shipped(path: Path, root: Path) -> bool:
 def run(root: Path, *command: "str | Path") -> int:
     """Run a command in the repository's root and return its exit status; it shares this terminal."""
     sys.stdout.flush()
-    return subprocess.run([str(part) for part in command], cwd=root, env=environment()).returncode
-
-
-def environment() -> dict[str, str]:
-    """Copy this process's environment without what would lead another Python to the wrong packages."""
-    dropped = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "__PYVENV_LAUNCHER__")
-    return {name: value for name, value in os.environ.items() if name not in dropped} | {"PYTHONUTF8": "1"}
-
-
-def remove(folder: Path) -> None:
-    """Remove a folder with all it holds, if it is there."""
-    if folder.exists():
-        shutil.rmtree(folder)
+    return subprocess.run([str(part) for part in command], cwd=root, env=processes.child_environment()).returncode
 
 
 if __name__ == "__main__":

@@ -184,7 +184,7 @@ def part_of(path: str) -> str:
 
 
 def addon_is_light(files: Files, standard_library: frozenset[str]) -> list[str]:
-    """addon/ imports the standard library and itself, bpy only where it draws or imports, numpy only where it imports."""
+    """addon/ imports the standard library and itself, bpy where it draws or imports, numpy only where it imports."""
     problems = []
     for path, text in python(files, "addon"):
         name = part_of(path)

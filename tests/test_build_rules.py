@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import build
+from addon import environment
 
 REPOSITORY = Path(build.__file__).parent
 PASSED_ON = {"--out", "--gpu"}  # what bench gives to each benchmark
@@ -58,33 +59,33 @@ def test_a_torch_for_the_cpu_in_a_folder_of_pips_needs_less_disk(
 ) -> None:
     (tmp_path / wheel).touch()
     pip_says(f"global.timeout='60'\n{line.format(tmp_path)}\n", monkeypatch)
-    assert build.brings_cuda() is brings_cuda
+    assert environment.brings_cuda() is brings_cuda
 
 
 def test_only_linux_on_x86_64_brings_cuda(monkeypatch: pytest.MonkeyPatch) -> None:
     pip_says("", monkeypatch)
-    assert build.brings_cuda()
+    assert environment.brings_cuda()
     monkeypatch.setattr(platform, "machine", lambda: "aarch64")
-    assert not build.brings_cuda()
+    assert not environment.brings_cuda()
     monkeypatch.setattr(platform, "machine", lambda: "x86_64")
     monkeypatch.setattr(sys, "platform", "darwin")
-    assert not build.brings_cuda()
+    assert not environment.brings_cuda()
 
 
 @pytest.mark.parametrize(("brings_cuda", "needed"), [(True, "12.0"), (False, "6.0")])
 def test_the_free_disk_asked_for_depends_on_torch(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, brings_cuda: bool, needed: str
 ) -> None:
-    monkeypatch.setattr(build, "brings_cuda", lambda: brings_cuda)
+    monkeypatch.setattr(environment, "brings_cuda", lambda wheels: brings_cuda)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(0, 0, 2 * 2**30))  # type: ignore
-    with pytest.raises(SystemExit, match=f"has 2.0 GiB of free disk, and the packages need {needed} GiB"):
-        build.check_free_space(tmp_path)
+    with pytest.raises(environment.DiskTooSmall, match=f"has 2.0 GiB of free disk, and the packages need {needed} GiB"):
+        environment.check_folder(tmp_path / "venv")
     monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(0, 0, 8 * 2**30))  # type: ignore
     if brings_cuda:
-        with pytest.raises(SystemExit, match="has 8.0 GiB"):
-            build.check_free_space(tmp_path)
+        with pytest.raises(environment.DiskTooSmall, match="has 8.0 GiB"):
+            environment.check_folder(tmp_path / "venv")
     else:
-        build.check_free_space(tmp_path)
+        environment.check_folder(tmp_path / "venv")
 
 
 def test_job_folders_in_the_repository_are_not_tracked() -> None:

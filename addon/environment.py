@@ -1,0 +1,371 @@
+"""The backend's environment: a folder with a Python of its own and what the lock files pin, made whole or not at all.
+
+`build.py` makes the one of a checkout with this, and `python -m addon` the one that an artist installs from Blender.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import importlib.util
+import json
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from . import processes
+from .paths import backend_python
+
+SUPPORTED = ((3, 11), (3, 13))  # what the locks were installed and tested on
+NEEDED_GIB = 6.0  # the CPU packages take 2.6 GiB, and 1 GiB more while they are unpacked
+NEEDED_WITH_CUDA_GIB = 12.0  # where torch brings CUDA's libraries
+LONGEST_FOLDER = 120  # characters on Windows: torch's longest file adds some 130, and programs stop at 260
+STAMP = "maquette.stamp"  # says what an environment was made from; written last, so what has none is not whole
+RECORD = "maquette.json"  # which Python that was, and how many bytes it takes
+PIP_LOG = "pip.log"
+
+
+class EnvironmentProblem(Exception):
+    """Say in one sentence what is in the way of the environment; `kind` is one of diagnosis.KINDS."""
+
+    kind = "broken"
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class EnvironmentMissing(EnvironmentProblem):
+    """There is no environment, or what is there is not whole."""
+
+    kind = "missing"
+
+
+class UnfitPython(EnvironmentProblem):
+    """This Python cannot make the environment."""
+
+    kind = "python"
+
+
+class DiskTooSmall(EnvironmentProblem):
+    """The packages do not fit."""
+
+    kind = "disk"
+
+
+class Unreachable(EnvironmentProblem):
+    """The package index did not answer."""
+
+    kind = "offline"
+
+
+class Busy(EnvironmentProblem):
+    """Another process is at it."""
+
+    kind = "busy"
+
+
+class Stopped(Exception):
+    """Whoever watches the progress raises this to stop the installation."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far the installation is: `done` of `total` packages, and the share from 0 to 1 of the whole."""
+
+    done: int
+    total: int
+    share: float
+    text: str
+
+
+def provide(
+    folder: Path,
+    locks: Sequence[Path],
+    on_progress: Callable[[Progress], None] | None = None,
+    *,
+    wheels: Path | None = None,
+    log: Path | None = None,
+    anew: bool = False,
+) -> Path:
+    """Return the Python of an environment, after making it from the Python that runs this, if it is not whole.
+
+    `locks` are requirement files; the last one names the others. With `wheels` everything comes from that folder and
+    nothing from the network. `log` is where pip's output is kept, by default inside the folder. `anew`: make it also if
+    it is whole. `on_progress` is called several times a second and may raise to stop.
+    While a new one is made the older one lies beside it, and comes back if that fails or is stopped, so that nothing
+    half-made stays; what a killed process leaves has no stamp, and the next call clears it away.
+    Raises EnvironmentProblem.
+    """
+    if is_whole(folder, locks) and not anew:
+        return backend_python(folder)
+    check_python()
+    check_folder(folder, wheels)
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with processes.hold(folder.with_name(folder.name + "-lock")) as lock:
+            _make(folder, locks, on_progress or _unseen, wheels, log, lock)
+    except BlockingIOError as error:
+        raise Busy(
+            f"Another process is installing into {folder}.", "Wait until it is done, then look again."
+        ) from error
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            raise DiskTooSmall(
+                f"{folder} could not be made: the disk is full. Make room and run this again."
+            ) from error
+        raise EnvironmentProblem(f"{folder} could not be made: {error}.", "Choose another folder.") from error
+    return backend_python(folder)
+
+
+def is_whole(folder: Path, locks: Sequence[Path]) -> bool:
+    """Say whether an environment is there that this Python made from these locks, to the end."""
+    stamp = folder / STAMP
+    is_current = stamp.is_file() and stamp.read_text(encoding="utf-8") == fingerprint(locks)
+    return is_current and backend_python(folder).exists()
+
+
+def fingerprint(locks: Sequence[Path], python: str = "") -> str:
+    """Describe what an environment is made from: the locks, this Python (or 3.11, say) and this kind of machine."""
+    digest = hashlib.sha256(b"".join(lock.read_bytes() for lock in locks)).hexdigest()
+    python = python or f"{sys.version_info[0]}.{sys.version_info[1]}"
+    return f"{digest} {python} {platform.system()} {platform.machine()}\n"
+
+
+# ---- what must be so -------------------------------------------------------------------------------------------------
+
+
+def check_python() -> None:
+    """Raise UnfitPython where this one is of another version, or came without what makes environments (Debian splits
+    it off).
+    """
+    version = f"{sys.version_info[0]}.{sys.version_info[1]}"
+    if tuple(sys.version_info[:2]) not in SUPPORTED:
+        raise UnfitPython(
+            f"The backend runs on Python 3.11 or 3.13, and {sys.executable} is {version}.", "Choose another Python."
+        )
+    if not all(importlib.util.find_spec(name) for name in ("venv", "ensurepip")):
+        raise UnfitPython(
+            f"{sys.executable} cannot make virtual environments. On Debian and Ubuntu: "
+            f"apt-get install python{version}-venv",
+            "Install what makes them, or choose another Python.",
+        )
+
+
+def check_folder(folder: Path, wheels: Path | None = None) -> None:
+    """Raise DiskTooSmall where the packages would not fit, EnvironmentProblem where paths become too long."""
+    if sys.platform == "win32" and len(str(folder)) > LONGEST_FOLDER:
+        raise EnvironmentProblem(
+            f"{folder} has {len(str(folder))} characters, and Windows would not find the packages in a folder "
+            f"of more than {LONGEST_FOLDER}.",
+            "Choose a folder with a shorter path.",
+        )
+    needed = NEEDED_WITH_CUDA_GIB if brings_cuda(wheels) else NEEDED_GIB
+    free = free_bytes(folder) / 2**30
+    if free < needed:
+        raise DiskTooSmall(
+            f"{folder.parent} has {free:.1f} GiB of free disk, and the packages need {needed} GiB. Make room first."
+        )
+
+
+def free_bytes(folder: Path) -> int:
+    """Return the free disk at a folder that need not be there yet."""
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    return shutil.disk_usage(folder).free
+
+
+def brings_cuda(wheels: Path | None = None) -> bool:
+    """Whether pip's torch is the one with CUDA: on Linux on x86-64, unless pip's own folders hold one for the CPU."""
+    if not sys.platform.startswith("linux") or platform.machine() != "x86_64":
+        return False
+    folders = [str(wheels)]
+    if wheels is None:
+        settings = subprocess.run([sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True)
+        folders = " ".join(re.findall(r"find-links='(.*)'", settings.stdout)).replace("\\n", " ").split()
+    return not any(list(Path(folder).glob("torch-*cpu*.whl")) for folder in folders if Path(folder).is_dir())
+
+
+# ---- making it -------------------------------------------------------------------------------------------------------
+
+
+def _unseen(progress: Progress) -> None:
+    """Show nothing."""
+
+
+def _make(
+    folder: Path,
+    locks: Sequence[Path],
+    on_progress: Callable[[Progress], None],
+    wheels: Path | None,
+    log: Path | None,
+    lock: int,
+) -> None:
+    aside = folder.with_name(folder.name + "-previous")
+    if aside.exists() and not (folder / STAMP).exists():
+        delete(folder)  # an earlier attempt was killed half-way, and what it had set aside is whole
+    elif folder.exists():
+        delete(aside)
+        folder.rename(aside)
+    try:
+        on_progress(Progress(0, 1, 0.0, "making the environment"))
+        # The base interpreter, because this one may itself live in what was just set aside.
+        base = getattr(sys, "_base_executable", None) or sys.executable
+        command = [base, "-m", "venv", str(folder)]
+        made = subprocess.run(command, env=processes.child_environment(), capture_output=True, text=True)
+        if made.returncode:
+            raise _explained(f"Python could not make {folder}", made.stdout + made.stderr)
+        _install(folder, locks, on_progress, wheels, log or folder / PIP_LOG, lock)
+        record = {"python": base, "version": platform.python_version(), "bytes": size_on_disk(folder)}
+        (folder / RECORD).write_text(json.dumps(record), encoding="utf-8")
+        (folder / STAMP).write_text(fingerprint(locks), encoding="utf-8")
+    except BaseException:
+        delete(folder)
+        if aside.exists():
+            aside.rename(folder)
+        raise
+    delete(aside)
+
+
+def _install(
+    folder: Path,
+    locks: Sequence[Path],
+    on_progress: Callable[[Progress], None],
+    wheels: Path | None,
+    log: Path,
+    lock: int,
+) -> None:
+    """Install the locked packages with pip."""
+    temporary = folder / "tmp"  # pip unpacks gigabytes there, and /tmp is often a small memory disk
+    temporary.mkdir()
+    command = [str(backend_python(folder)), "-m", "pip", "install", "--no-input", "--disable-pip-version-check"]
+    command += ["--progress-bar=off", "--retries=2", "-r", str(locks[-1])]
+    command += ["--no-index", "--find-links", str(wheels)] if wheels else []
+    places = {"TMPDIR": str(temporary), "TEMP": str(temporary), "TMP": str(temporary)}
+    with open(log, "wb") as output:
+        pip = subprocess.Popen(
+            command,
+            cwd=locks[-1].parent,
+            env=processes.child_environment(places),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            # Should we be killed, pip goes on to its end; until then it holds the lock, and nobody works in the folder.
+            pass_fds=() if sys.platform == "win32" else (lock,),
+        )
+    try:
+        count = _follow(pip, log, folder, locks, on_progress)
+    finally:
+        if pip.poll() is None:  # stopped
+            pip.kill()
+            pip.wait()
+    if pip.returncode:
+        text = log.read_text(encoding="utf-8", errors="replace")
+        raise _explained("The packages could not be installed", text)
+    delete(temporary)
+    on_progress(Progress(count, count, 1.0, "installed"))
+
+
+def _follow(
+    pip: subprocess.Popen[bytes],
+    log: Path,
+    folder: Path,
+    locks: Sequence[Path],
+    on_progress: Callable[[Progress], None],
+) -> int:
+    """Tell what pip is at until it ends: first packages found and fetched, then packages installed. Return how many."""
+    pins = sum("==" in line for lock in locks for line in lock.read_text(encoding="utf-8").splitlines())
+    running, total = True, pins
+    while running:
+        running = pip.poll() is None  # asked before reading, so that the last look sees all of the log
+        text = log.read_text(encoding="utf-8", errors="replace")
+        chosen = re.search(r"^Installing collected packages: (.*)$", text, re.MULTILINE)
+        if chosen:
+            total = chosen[1].count(",") + 1
+            # Not searched deeper, because pip moves folders about in there.
+            done = min(sum(len(list(place.glob("*.dist-info"))) for place in site_packages(folder)), total)
+            on_progress(Progress(done, total, 0.5 + 0.49 * done / total, "installing"))
+        else:
+            fetched = re.findall(r"^Collecting (\S+)", text, re.MULTILINE)
+            done = min(len(fetched), pins)
+            on_progress(Progress(done, pins, 0.5 * done / max(pins, 1), f"fetching {fetched[-1] if fetched else ''}"))
+        if running:
+            time.sleep(0.2)
+    return total
+
+
+def site_packages(folder: Path) -> list[Path]:
+    """Return where an environment has its packages."""
+    return [*folder.glob("lib/python*/site-packages"), *folder.glob("Lib/site-packages")]
+
+
+def explain(output: str) -> str:
+    """Say in one sentence why pip or venv failed, from what it printed."""
+    return str(_explained("", output)).removeprefix(": ")
+
+
+def _explained(what: str, output: str) -> EnvironmentProblem:
+    if re.search(r"No space left on device|Errno 28|not enough space", output):
+        return DiskTooSmall(f"{what}: the disk is full. Make room and run this again.")
+    unreached = r"Connect(ion|Timeout)Error|ReadTimeoutError|NameResolutionError|name resolution|ProxyError|SSLError"
+    if re.search(unreached + r"|Network is unreachable|connection (broken|refused|reset)", output, re.IGNORECASE):
+        sentence = "the package index could not be reached. Check the network or the proxy and run this again."
+        return Unreachable(f"{what}: {sentence}")
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    errors = [line[len("ERROR: ") :] for line in lines if line.startswith("ERROR: ")]
+    return EnvironmentProblem(f"{what}: {(errors or lines or ['no reason was given.'])[-1]}")
+
+
+# ---- what is there ---------------------------------------------------------------------------------------------------
+
+
+def size_on_disk(folder: Path) -> int:
+    """Return the bytes of all files in a folder, each file once. Takes seconds for an environment."""
+    sizes = {}
+    for place, _, names in os.walk(folder):
+        for name in names:
+            path = os.path.join(place, name)
+            status = os.lstat(path)
+            sizes[status.st_dev, status.st_ino or path] = status.st_size
+    return sum(sizes.values())
+
+
+def read_record(folder: Path) -> dict[str, str | int]:
+    """Return which "python" of which "version" an environment was made from and its "bytes"; empty if nobody knows."""
+    path = folder / RECORD
+    try:
+        record = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    except (OSError, ValueError):  # it says nothing that anything depends on
+        return {}
+    return record if isinstance(record, dict) else {}
+
+
+def delete(folder: Path) -> None:
+    """Remove a folder with all it holds, if it is there; the stamp first, so that no half of it looks whole."""
+    if folder.exists():
+        (folder / STAMP).unlink(missing_ok=True)
+        shutil.rmtree(folder)
+
+
+def remove(folder: Path) -> None:
+    """Remove an environment and what was left beside it. Raises EnvironmentProblem, also if the folder is none."""
+    if folder.exists() and not (folder / "pyvenv.cfg").is_file() and any(folder.iterdir()):
+        raise EnvironmentProblem(f"{folder} is not an environment of Maquette, and stays.", "Choose its folder.")
+    try:
+        with processes.hold(folder.with_name(folder.name + "-lock")):
+            for place in (folder, folder.with_name(folder.name + "-previous")):
+                delete(place)
+    except BlockingIOError as error:
+        raise Busy(f"Another process is installing into {folder}.", "Wait until it is done.") from error
+    except OSError as error:
+        raise EnvironmentProblem(
+            f"{folder} could not be removed: {error}.", "End what uses it, and try again."
+        ) from error
