@@ -1,4 +1,4 @@
-"""Imports into Blender as a Python module: geometry, materials, points, places, names, and what is refused."""
+"""Imports into Blender as a Python module: geometry, materials, places, names, assets; nothing left of what fails."""
 
 # Blender makes its module at run time, and a result may lack a part: neither is for pyright to judge here.
 # pyright: reportOptionalMemberAccess=false, reportOptionalSubscript=false, reportMissingImports=false
@@ -9,61 +9,27 @@ import hashlib
 import json
 import subprocess
 import sys
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import torch
-import trimesh
-from PIL import Image
-from trimesh.visual.material import PBRMaterial
-from trimesh.visual.texture import TextureVisuals
 
 bpy: Any = pytest.importorskip("bpy", reason="bpy is not in this environment; install requirements.lock")
 
-from addon import importer  # noqa: E402
-from backend.baking import bake_texture, unwrap  # noqa: E402
-from backend.export import write_glb, write_points_ply, write_result_json  # noqa: E402
-from backend.meshing import mesh_from_gaussians  # noqa: E402
-from backend.representations.fields import colour_field  # noqa: E402
-from backend.representations.gaussians import Gaussians  # noqa: E402
-from backend.representations.mesh import Mesh  # noqa: E402
-from tests.backend.gaussian_shapes import RED, coloured, joined, two_coloured_shell  # noqa: E402
-
-
-@cache
-def subject() -> tuple[Gaussians, Mesh]:
-    """A red and blue ball with a nose on its front (-Y)."""
-    nose = coloured(torch.tensor([[0.0, -0.85, 0]]), torch.tensor([RED]), scale=0.08)
-    shell = joined(two_coloured_shell(), nose)
-    mesh = unwrap(mesh_from_gaussians(shell, resolution=40, max_faces=2000), size=128)
-    return shell, bake_texture(mesh, colour_field(shell), 128)
-
-
-@pytest.fixture
-def job(tmp_path: Path) -> Path:
-    folder = tmp_path / "20260101-120000-ab"
-    (folder / "result").mkdir(parents=True)
-    request = {
-        "system": "tv3dg",
-        "prompt": "a red mug, studio light",
-        "seed": 2**40,
-        "preset": "draft",
-        "prior": "embedded",
-    }
-    (folder / "request.json").write_text(json.dumps(request), encoding="utf-8")
-    gaussians, mesh = subject()
-    write_glb(folder / "result/model.glb", mesh)
-    write_points_ply(folder / "result/points.ply", gaussians)
-    write_result_json(folder / "result", points="gaussians", seed=2**40, seconds={"distil": 1.5})
-    return folder
+from addon import importer, results  # noqa: E402
+from tests.blender import made_results  # noqa: E402
+from tests.blender.made_results import HIGH, LOW, TEXTURE, glb, make_result, two_colours  # noqa: E402
 
 
 @pytest.fixture(autouse=True)
 def empty_scene() -> None:
     bpy.ops.wm.read_factory_settings(use_empty=True)
+
+
+@pytest.fixture
+def job(tmp_path: Path) -> Path:
+    return make_result(tmp_path / "20260101-120000-ab", seed=2**40)
 
 
 def positions_of(item: Any) -> np.ndarray:
@@ -72,45 +38,49 @@ def positions_of(item: Any) -> np.ndarray:
     return values.reshape(-1, 3)
 
 
-def attribute(item: Any, name: str, field: str, width: int) -> np.ndarray:
-    data = item.data.attributes[name].data
-    values = np.empty(len(data) * width, dtype=np.float32)
-    data.foreach_get(field, values)
-    return values.reshape(-1, width)
-
-
-def shown(item: Any) -> tuple[np.ndarray, list[str], list[str]]:
-    """What the look makes of an object: the radii of its points, its materials and its attributes."""
-    item.hide_set(False)
-    geometry = item.evaluated_get(bpy.context.evaluated_depsgraph_get()).evaluated_geometry()
-    cloud = geometry.pointcloud  # lives as long as `geometry`
-    radii = np.array([point.radius for point in cloud.points])
-    return radii, [material.name for material in cloud.materials], list(cloud.attributes.keys())
+def everything() -> set[tuple[str, str]]:
+    """Name all that the open file holds."""
+    kinds = [kind.identifier for kind in bpy.data.bl_rna.properties if kind.type == "COLLECTION"]
+    return {(kind, item.name) for kind in kinds for item in getattr(bpy.data, kind)}
 
 
 # ---- the mesh ----
 
 
-def test_front_stays_front_and_up_stays_up(job: Path) -> None:
-    imported = importer.import_result(job)
-    positions, original = positions_of(imported.mesh), subject()[1].vertices.numpy()
-    assert positions[:, 1].min() == pytest.approx(original[:, 1].min(), abs=1e-5) and original[:, 1].min() < -0.85
-    assert positions[:, 1].max() == pytest.approx(original[:, 1].max(), abs=1e-5)
-    assert positions[:, 0].max() == pytest.approx(original[:, 0].max(), abs=1e-5)
-    assert positions[:, 2].min() == pytest.approx(0, abs=1e-5)  # the base is the origin
-    assert np.ptp(positions[:, 2]) == pytest.approx(np.ptp(original[:, 2]), abs=1e-5)
-    assert list(imported.mesh.rotation_euler) == [0, 0, 0] and list(imported.mesh.scale) == [1, 1, 1]
+def test_front_stays_front_and_up_stays_up_with_the_base_as_origin(job: Path) -> None:
+    mesh = importer.import_result(job).mesh
+    positions = positions_of(mesh)
+    assert positions.min(axis=0) == pytest.approx([LOW[0], LOW[1], 0], abs=1e-5)
+    assert positions.max(axis=0) == pytest.approx([HIGH[0], HIGH[1], HIGH[2] - LOW[2]], abs=1e-5)
+    assert list(mesh.rotation_euler) == [0, 0, 0] and list(mesh.scale) == [1, 1, 1]
+
+
+@pytest.mark.parametrize("scale", [2.0, -2.0])
+def test_a_mesh_that_comes_turned_and_scaled_has_unit_scale_all_the_same(job: Path, scale: float) -> None:
+    turned = {"mesh": 0, "scale": [scale, 2.0, 2.0], "rotation": [0, 0.7071068, 0, 0.7071068]}  # a quarter about Y
+    (job / "result/model.glb").write_bytes(glb({"nodes": [turned]}))
+    mesh = importer.import_result(job).mesh
+    assert list(mesh.scale) == [1, 1, 1] and list(mesh.rotation_euler) == pytest.approx([0, 0, 0])
+    assert np.ptp(positions_of(mesh), axis=0) == pytest.approx([2 * 1.25, 2 * 0.6, 2 * 0.8], abs=1e-4)
+    assert np.abs(positions_of(mesh)).max() == pytest.approx(2 * 0.85, abs=1e-4)  # still off the centre
+    assert volume(mesh) == pytest.approx(8 * 0.6 * 1.25 * 0.8, rel=1e-4)  # positive: the faces look outwards
+
+
+def volume(mesh: Any) -> float:
+    import bmesh
+
+    whole = bmesh.new()
+    whole.from_mesh(mesh.data)
+    assert all(edge.is_manifold for edge in whole.edges)
+    value = whole.calc_volume(signed=True)
+    whole.free()
+    return value
 
 
 def test_mesh_is_closed_in_blender_too(job: Path) -> None:
-    import bmesh
-
-    mesh = bmesh.new()
-    mesh.from_mesh(importer.import_result(job).mesh.data)
-    assert len(mesh.faces) == len(subject()[1].faces)
-    assert all(edge.is_manifold for edge in mesh.edges)
-    assert mesh.calc_volume(signed=True) > 1
-    mesh.free()
+    mesh = importer.import_result(job).mesh
+    assert (len(mesh.data.vertices), len(mesh.data.polygons)) == (8, 12)  # the seams are merged
+    assert volume(mesh) == pytest.approx(0.6 * 1.25 * 0.8, rel=1e-4)
 
 
 def test_material_is_a_principled_one_with_a_packed_srgb_texture(job: Path) -> None:
@@ -121,84 +91,49 @@ def test_material_is_a_principled_one_with_a_packed_srgb_texture(job: Path) -> N
     assert principled.inputs["Metallic"].default_value == 0
     image = principled.inputs["Base Color"].links[0].from_node.image
     assert image.packed_file is not None and image.colorspace_settings.name == "sRGB"
-    assert tuple(image.size) == (128, 128)
+    assert tuple(image.size) == (TEXTURE, TEXTURE)
     assert (item.name, material.name, image.name) == ("red mug", "red mug", "red mug base colour")
+
+
+def test_textures_that_hold_numbers_are_not_taken_for_colours(job: Path) -> None:
+    surface = {
+        "pbrMetallicRoughness": {"baseColorTexture": {"index": 0}, "metallicRoughnessTexture": {"index": 1}},
+        "normalTexture": {"index": 2},
+        "emissiveTexture": {"index": 3},
+        "emissiveFactor": [1, 1, 1],
+    }
+    picture = {"bufferView": 3, "mimeType": "image/png"}
+    document = {"materials": [surface], "images": [picture | {"name": str(k)} for k in range(4)]}
+    document |= {"textures": [{"source": k} for k in range(4)]}
+    (job / "result/model.glb").write_bytes(glb(document))
+    importer.import_result(job)
+    spaces = {image.name: image.colorspace_settings.name for image in bpy.data.images if image.packed_file}
+    expected = {"base colour": "sRGB", "normal": "Non-Color", "emission color": "sRGB"}
+    assert {f"red mug {use}": space for use, space in expected.items()}.items() <= spaces.items()
+    assert len(spaces) == 4 and sorted(spaces.values()) == ["Non-Color", "Non-Color", "sRGB", "sRGB"]
 
 
 def test_texture_lies_on_its_side(job: Path) -> None:
     item = importer.import_result(job).mesh
     image = next(node.image for node in item.data.materials[0].node_tree.nodes if node.type == "TEX_IMAGE")
-    pixels = np.array(image.pixels[:]).reshape(128, 128, 4)  # the first row is the lowest, as v goes
+    pixels = np.array(image.pixels[:]).reshape(TEXTURE, TEXTURE, 4)  # the first row is the lowest, as v goes
     uv = np.array([loop.uv for loop in item.data.uv_layers.active.data])
-    corners = np.array([loop.vertex_index for loop in item.data.loops])
-    x = positions_of(item)[corners, 0]
-    rows, columns = (np.clip((uv[:, axis] * 128).astype(int), 0, 127) for axis in (1, 0))
+    rows, columns = (np.clip((uv[:, axis] * TEXTURE).astype(int), 0, TEXTURE - 1) for axis in (1, 0))
+    normals = np.array([face.normal[0] for face in item.data.polygons]).repeat(3)
     rgb = pixels[rows, columns]
-    for side, more, less in ((x > 0.15, 0, 2), (x < -0.15, 2, 0)):
-        assert side.sum() > 100 and (rgb[side, more] > rgb[side, less]).all()
+    for side, more, less in ((normals > 0.9, 0, 2), (normals < -0.9, 2, 0)):
+        assert side.sum() == 6 and (rgb[side, more] > rgb[side, less]).all()
 
 
-# ---- the points ----
-
-
-def test_points_carry_their_splats_under_blenders_names(job: Path) -> None:
-    item, gaussians = importer.import_result(job).points, subject()[0]
-    base = attribute(item, "radiance:base", "color", 4)
-    assert np.allclose(base[:, :3], gaussians.sh[:, 0], atol=1e-5)
-    assert np.allclose(base[:, 3], gaussians.opacities, atol=1e-5)
-    assert np.allclose(attribute(item, "scale", "vector", 3), gaussians.scales, atol=1e-6)
-    assert np.allclose(attribute(item, "rotation", "value", 4), [1, 0, 0, 0], atol=1e-6)
-    # sRGB 0.9 is linear 0.7874: ((0.9 + 0.055) / 1.055) ** 2.4.
-    assert attribute(item, "Color", "color", 4)[-1, 0] == pytest.approx(0.7874, abs=1e-3)
-
-
-def test_points_lie_in_the_mesh(job: Path) -> None:
-    imported = importer.import_result(job)
-    mesh, points = positions_of(imported.mesh), positions_of(imported.points)
-    assert tuple(imported.points.location) == tuple(imported.mesh.location)
-    assert (points.min(axis=0) > mesh.min(axis=0) - 0.01).all() and (points.max(axis=0) < mesh.max(axis=0) + 0.01).all()
-    assert imported.points.hide_get() and imported.points.hide_render  # they would cover the mesh
-    assert not imported.mesh.hide_get()
-
-
-def test_points_are_seen(job: Path) -> None:
-    item = importer.import_result(job, outputs=("points",)).points
-    assert not item.hide_get()
-    radii, materials, attributes = shown(item)
-    assert len(radii) == len(subject()[0])
-    assert np.allclose(radii[:-1], 0.075, atol=1e-4) and radii[-1] == pytest.approx(0.12, abs=1e-4)
-    assert materials == ["Maquette points"]
-    assert "Color" in attributes
-
-
-def test_faint_points_are_kept_but_not_seen(job: Path) -> None:
-    faint = coloured(torch.rand(5, 3), torch.rand(5, 3), scale=0.05, opacity=0.05)
-    write_points_ply(job / "result/points.ply", joined(subject()[0], faint))
-    item = importer.import_result(job, outputs=("points",)).points
-    assert len(item.data.vertices) == len(subject()[0]) + 5
-    assert len(shown(item)[0]) == len(subject()[0])
-
-
-def test_higher_harmonics_become_one_attribute_each(tmp_path: Path) -> None:
-    gaussians = Gaussians(torch.rand(3, 3), torch.zeros(3, 3), torch.rand(3, 4), torch.zeros(3), torch.rand(3, 4, 3))
-    write_points_ply(tmp_path / "points.ply", gaussians)
-    attributes = importer.point_attributes(importer.read_ply(tmp_path / "points.ply"))
-    for k in range(3):
-        assert np.allclose(attributes[f"radiance:sh_{k}"][1], gaussians.sh[:, k + 1])
-    assert "radiance:sh_3" not in attributes
-
-
-def test_plain_coloured_points_come_in_too(tmp_path: Path) -> None:
-    header = "ply\nformat binary_little_endian 1.0\nelement vertex 2\n"
-    header += "".join(f"property float {axis}\n" for axis in "xyz")
-    header += "".join(f"property uchar {channel}\n" for channel in ("red", "green", "blue")) + "end_header\n"
-    fields = [("xyz", "<f4", 3), ("rgb", "u1", 3)]
-    table = np.array([((0, 0, 0), (255, 0, 0)), ((1, 2, 3), (0, 0, 255))], dtype=fields)
-    (tmp_path / "points.ply").write_bytes(header.encode() + table.tobytes())
-    item = importer.make_points(importer.read_ply(tmp_path / "points.ply"), bpy.context.scene.collection, "two")
-    assert positions_of(item).tolist() == [[0, 0, 0], [1, 2, 3]]
-    assert attribute(item, "Color", "color", 4).tolist() == [[1, 0, 0, 1], [0, 0, 1, 1]]
-    assert len(shown(item)[0]) == 2
+def test_nothing_else_that_a_file_brings_stays(job: Path) -> None:
+    nodes = [{"mesh": 0}, {"camera": 0}, {"name": "nothing"}]
+    camera = {"type": "perspective", "perspective": {"yfov": 0.8, "znear": 0.1}}
+    (job / "result/model.glb").write_bytes(glb({"nodes": nodes, "cameras": [camera], "scenes": [{"nodes": [0, 1, 2]}]}))
+    before = everything()
+    imported = importer.import_result(job, outputs=("mesh",))
+    kinds = sorted(kind for kind, _ in everything() - before if kind != "all_ids")  # which Blender 5.2 has
+    assert kinds == ["collections", "images", "materials", "meshes", "objects"]
+    assert "from" not in imported.mesh.keys()  # an extra of the file
 
 
 # ---- where, under which name, and from what ----
@@ -224,11 +159,13 @@ def test_objects_know_where_they_come_from(job: Path) -> None:
         assert item["maquette_prompt"] == "a red mug, studio light"
         assert item["maquette_seed"] == str(2**40)  # a custom property's whole number has 32 bits
         assert (item["maquette_job"], item["maquette_system"]) == (job.name, "tv3dg")
-        assert item["maquette_points"] == "gaussians"
+        assert (item["maquette_points"], item["maquette_folder"]) == ("gaussians", str(job))
+        assert item["maquette_created"].endswith("Z")
         digest = hashlib.sha256((job / "result/model.glb").read_bytes()).hexdigest()
         assert json.loads(item["maquette_files"])["model.glb"]["sha256"] == digest
-    original = subject()[1].vertices[:, 2].min()
-    assert list(imported.mesh["maquette_base"]) == pytest.approx([0, 0, float(original)], abs=1e-5)
+        assert json.loads(item["maquette_inputs"]) == {"inputs/00.png": "00ff"}
+        assert json.loads(item["maquette_made_with"])["settings"] == {"steps": 300}
+    assert list(imported.mesh["maquette_base"]) == pytest.approx([0, 0, LOW[2]], abs=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -243,108 +180,70 @@ def test_objects_know_where_they_come_from(job: Path) -> None:
     ],
 )
 def test_names_come_from_the_subject(prompt: str, name: str) -> None:
-    assert importer.shortened(importer.subject_name({"maquette_prompt": prompt})) == name
-    assert importer.subject_name({"maquette_prompt": prompt, "maquette_subject": "teapot"}) == "teapot"
+    assert results.shortened(results.subject_name({"maquette_prompt": prompt})) == name
+    assert results.subject_name({"maquette_prompt": prompt, "maquette_subject": "teapot"}) == "teapot"
 
 
 def test_saved_file_opens_with_everything_inside(job: Path, tmp_path: Path) -> None:
-    importer.import_result(job)
+    importer.import_result(job, as_asset=True, tags=("mug", "clay"))
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "scene.blend"))
     for file in (job / "result").iterdir():
         file.unlink()
     bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "scene.blend"))
     image = next(image for image in bpy.data.images if image.name == "red mug base colour")
-    assert image.packed_file is not None and len(image.pixels) == 128 * 128 * 4
-    assert len(shown(bpy.data.objects["red mug points"])[0]) == len(subject()[0])
+    assert image.packed_file is not None and len(image.pixels) == TEXTURE * TEXTURE * 4
+    item = bpy.data.objects["red mug"]
+    assert item["maquette_job"] == job.name
+    assert sorted(tag.name for tag in item.asset_data.tags) == ["clay", "mug"]
+    assert item.asset_data.description == "a red mug, studio light"
+    assert has_red_left_and_blue_right(item)
 
 
-def test_importing_the_module_does_not_import_bpy() -> None:
-    code = "import sys, addon.importer; sys.exit('bpy' in sys.modules)"
+def has_red_left_and_blue_right(item: Any) -> bool:
+    """Whether the preview of a data-block is the picture of the made result."""
+    size = tuple(item.preview.image_size)
+    pixels = np.empty(size[0] * size[1] * 4, dtype=np.float32)
+    item.preview.image_pixels_float.foreach_get(pixels)
+    rgb = pixels.reshape(size[1], size[0], 4)[..., :3]
+    left, right = rgb[:, : size[0] // 4].mean(axis=(0, 1)), rgb[:, -size[0] // 4 :].mean(axis=(0, 1))
+    return size == (256, 256) and bool(left[0] > 0.8 > 0.3 > left[2] and right[2] > 0.8 > 0.3 > right[0])
+
+
+def test_only_what_is_asked_for_becomes_an_asset(job: Path) -> None:
+    plain = importer.import_result(job)
+    assert plain.mesh.asset_data is None and plain.points.asset_data is None
+    marked = importer.import_result(job, outputs=("points",), as_asset=True)
+    assert marked.points.asset_data is not None and has_red_left_and_blue_right(marked.points)
+    assert {image.name for image in bpy.data.images if image.name.startswith("preview")} == set()
+
+
+def test_importing_the_modules_does_not_import_bpy() -> None:
+    code = "import sys, addon.importer, addon.api; sys.exit('bpy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-# ---- what is refused ----
+# ---- nothing is left of what fails ----
 
 
-def break_job(job: Path, change: str) -> None:
-    result = job / "result"
-    match change:
-        case "no files":
-            (result / "model.glb").unlink()
-            (result / "points.ply").unlink()
-        case "no glb":
-            (result / "model.glb").write_bytes(b"glTF nonsense")
-        case "two meshes":
-            boxes = [trimesh.creation.box(), trimesh.creation.icosphere()]
-            for box in boxes:
-                material = PBRMaterial(baseColorTexture=Image.new("RGB", (2, 2), "red"))
-                box.visual = TextureVisuals(uv=box.vertices[:, :2], material=material)
-            trimesh.Scene(boxes).export(result / "model.glb")
-        case "cut points":
-            (result / "points.ply").write_bytes((result / "points.ply").read_bytes()[:-1])
-        case "text points":
-            (result / "points.ply").write_bytes(b"hello")
-        case "fields":
-            data = (result / "points.ply").read_bytes()
-            (result / "points.ply").write_bytes(data.replace(b"property float rot_3", b"property float row_3"))
-        case "link":
-            (result / "model.glb").rename(job / "elsewhere.glb")
-            (result / "model.glb").symlink_to(job / "elsewhere.glb")
-        case "json":
-            (result / "result.json").write_text("{")
-        case "list":
-            (job / "request.json").write_text("[]")
-        case "large json":
-            (job / "request.json").write_text(" " * (importer.JSON_BYTES + 1))
-
-
-def everything() -> set[tuple[str, str]]:
-    """Name all that the open file holds."""
-    kinds = [kind.identifier for kind in bpy.data.bl_rna.properties if kind.type == "COLLECTION"]
-    return {(kind, item.name) for kind in kinds for item in getattr(bpy.data, kind)}
-
-
-@pytest.mark.parametrize(
-    ("change", "sentence"),
-    [
-        ("no files", "holds neither model.glb nor points.ply"),
-        ("no glb", "Blender cannot read .*model.glb"),
-        ("two meshes", "model.glb holds 2 meshes; a result holds one"),
-        ("cut points", "bytes of points; its header promises"),
-        ("text points", "is not a binary little endian PLY"),
-        ("fields", "without the fields rot_3"),
-        ("link", "leads out of its folder"),
-        ("json", "result.json is not JSON"),
-        ("list", "request.json holds a list, not an object"),
-        ("large json", "at most 1048576 are read"),
-    ],
-)
-def test_a_broken_result_is_a_sentence_and_leaves_nothing(job: Path, change: str, sentence: str) -> None:
-    break_job(job, change)
-    before = everything()
-    with pytest.raises(importer.ImportFailed, match=sentence):
-        importer.import_result(job)
-    assert everything() == before
-
-
-@pytest.mark.parametrize("failing", ["make_points", "read_metadata"])
+@pytest.mark.parametrize("failing", ["make_points", "read_metadata", "mark_asset"])
 def test_an_import_that_fails_late_leaves_nothing(job: Path, failing: str, monkeypatch: pytest.MonkeyPatch) -> None:
     make_points, reached = importer.make_points, []
 
     def fail(*arguments: Any, **options: Any) -> None:
         reached.append(len(bpy.data.meshes) + len(bpy.data.materials) + len(bpy.data.images))
-        make_points(*arguments, **options)
+        if failing == "make_points":
+            make_points(*arguments, **options)
         raise MemoryError
 
-    if failing == "make_points":
-        monkeypatch.setattr(importer, "make_points", fail)
-    else:  # no property can hold this, which is noticed when all is made
+    if failing == "read_metadata":  # no property can hold this, which is noticed when all is made
         monkeypatch.setattr(importer, "read_metadata", lambda folder: {"maquette_x": object()})
+    else:
+        monkeypatch.setattr(importer, failing, fail)
     before = everything()
     with pytest.raises((MemoryError, TypeError)):
-        importer.import_result(job)
+        importer.import_result(job, as_asset=True)
     assert everything() == before
-    assert failing != "make_points" or reached == [3]
+    assert failing == "read_metadata" or reached[0] >= 3
 
 
 def test_points_that_cannot_be_hidden_leave_nothing(job: Path) -> None:
@@ -353,3 +252,19 @@ def test_points_that_cannot_be_hidden_leave_nothing(job: Path) -> None:
     with pytest.raises(RuntimeError, match="View Layer"):
         importer.import_result(job, parent=loose)
     assert everything() == before and list(loose.children) == []
+
+
+def test_a_picture_that_is_none_leaves_nothing(job: Path) -> None:
+    (job / "result/preview.png").write_bytes(two_colours()[:60])
+    before = everything()
+    with pytest.raises(results.ImportFailed, match="preview.png"):
+        importer.import_result(job, as_asset=True)
+    assert everything() == before
+
+
+def test_the_made_block_is_what_the_tests_say() -> None:
+    positions, faces, _ = made_results.block()
+    corners = positions[faces]
+    normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    outwards = corners.mean(axis=1) - positions.mean(axis=0)
+    assert ((normals * outwards).sum(axis=1) > 0).all()
