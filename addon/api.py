@@ -1,0 +1,199 @@
+"""Make 3D objects from scripts: describe a job, run it, bring what it made into the open file.
+
+    from bl_ext.user_default.maquette.addon import api
+
+    job = api.submit(prompt="a red mug", images=["mug.png"], preset="draft", seed=1)
+    api.wait(job)
+    api.import_result(job)
+
+The same in `blender -b`, in a window and in Blender as a Python module; nothing here is printed or needs a window.
+"""
+
+# Blender makes its module at run time; pyright sees an almost empty one.
+# pyright: reportMissingImports=false
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from . import client, paths, protocol
+from .importer import Imported, import_result
+from .jobs import is_running, last_message, make_job, read_events
+from .results import ImportFailed
+
+__all__ = ["ImportFailed", "Imported", "JobError", "JobFailed", "JobStopped", "describe", "import_result"]
+__all__ += ["submit", "wait"]
+
+POLL_SECONDS = 0.05
+LEAVE_SECONDS = 20.0  # for a checkpoint, when the script that waits is interrupted
+FAILED, ENVIRONMENT, STOPPED = 1, 3, 4  # exit codes, as of `python -m backend`
+WATCHED = "Look into its log.txt, then run it again; it goes on from its last checkpoint."
+
+OnEvent = Callable[[protocol.Event], object]
+
+
+class JobError(Exception):
+    """Say why there is no result, in `hint` what to do, and in `exit_code` what a command would end with."""
+
+    def __init__(self, message: str, hint: str, exit_code: int = FAILED) -> None:
+        super().__init__(f"{message} {hint}".rstrip())
+        self.message = message
+        self.hint = hint
+        self.exit_code = exit_code
+
+
+class JobFailed(JobError):
+    """The job could not be done, or its process could not."""
+
+
+class JobStopped(JobError):
+    """The job was cancelled or interrupted; waiting for it again goes on with it."""
+
+
+def describe(
+    images: Sequence[str | Path] = (),
+    visual_prompts: Sequence[str | Path] = (),
+    *,
+    system: str = "tv3dg",
+    elevation_degrees: float = 0.0,
+    azimuth_degrees: float = 0.0,
+    fov_degrees: float = 40.0,
+    **fields: Any,
+) -> tuple[protocol.Request, list[Path]]:
+    """Return the request for a job and the files of its images.
+
+    `images` show the object, from the given elevation and azimuth (0: the front) through a camera of that vertical
+    angle; `visual_prompts` show a style or a likeness. `fields` are those of protocol.Request: prompt, negative_prompt,
+    seed, preset, prior, outputs, settings, ... Raises ProtocolError with a sentence for what cannot be asked for.
+    """
+    role = "subject" if system == "dreambooth3d" else "reconstruct"
+    sources = [(Path(path), role) for path in images] + [(Path(path), "visual_prompt") for path in visual_prompts]
+    camera = {"elevation_degrees": elevation_degrees, "azimuth_degrees": azimuth_degrees, "fov_degrees": fov_degrees}
+    named = []
+    for number, (path, role) in enumerate(sources):
+        if not path.is_file():
+            raise protocol.ProtocolError(f"There is no image {path}. Check the path.")
+        camera = {
+            "elevation_degrees": elevation_degrees,
+            "azimuth_degrees": azimuth_degrees,
+            "fov_degrees": fov_degrees,
+        }
+        name = f"{protocol.INPUT_FOLDER}/{number:02}{path.suffix.lower()}"
+        named.append(protocol.InputImage(path=name, role=role, **(camera if role == "reconstruct" else {})))
+    if unknown := sorted(fields.keys() - protocol.Request.__dataclass_fields__.keys()):
+        raise protocol.ProtocolError(f"A request has no {', '.join(unknown)}. Check the spelling.")
+    return protocol.Request(system=system, images=tuple(named), **fields), [path for path, _ in sources]
+
+
+def submit(
+    request: protocol.Request | None = None,
+    sources: Sequence[Path] = (),
+    *,
+    jobs: Path | None = None,
+    **wishes: Any,
+) -> Path:
+    """Write a new job folder below `jobs`, by default the one of the preferences, and return it; nothing is started.
+
+    Takes a request with the files of its images, or instead the keywords of `describe`. Raises ProtocolError for what
+    cannot be asked for, OSError where the folder cannot be written.
+    """
+    if request is None:
+        request, sources = describe(**wishes)
+    elif wishes:
+        raise TypeError(f"a request says everything by itself: leave {', '.join(wishes)} away")
+    return make_job(jobs or jobs_folder(), request, sources)
+
+
+def wait(
+    job: Path, *, python: Path | None = None, on_event: OnEvent | None = None, patience: client.Patience | None = None
+) -> protocol.Finished:
+    """Run a job to its end and return its last message; one that is done already is not run again.
+
+    A job that stopped goes on where it was, one that another process runs is watched. `python` is the backend's
+    interpreter, by default the one of the preferences. `on_event` gets every event of this run; whatever it raises, and
+    Ctrl+C, lets the backend write a checkpoint and goes on to the caller. Raises JobFailed, JobStopped, and
+    ProtocolError where the folder is no job.
+    """
+    protocol.read_request(job)
+    last = last_message(job)
+    if isinstance(last, protocol.Finished) and not last.stopped_after:
+        return last
+    tell = on_event or (lambda event: None)
+    last = _watch(job, tell) if is_running(job) else _run(job, python or interpreter(), tell, patience)
+    match last:
+        case protocol.Finished():
+            return last
+        case protocol.Failed():
+            raise JobFailed(last.message, last.hint, last.exit_code)
+        case protocol.Cancelled():
+            raise JobStopped(f"The job {job.name} was cancelled.", "Run it again to go on with it.", STOPPED)
+        case protocol.Interrupted():
+            raise JobStopped(
+                f"The job {job.name} was interrupted: {last.reason}.", "Run it again to go on with it.", STOPPED
+            )
+
+
+def interpreter() -> Path:
+    """Return the backend's Python. Raises JobFailed where there is none."""
+    python = os.environ.get("MAQUETTE_PYTHON")
+    if not python:
+        raise JobFailed(
+            "The backend of Maquette is not installed.", "Set MAQUETTE_PYTHON to its interpreter.", ENVIRONMENT
+        )
+    return Path(python)
+
+
+def jobs_folder() -> Path:
+    """Return the folder of job folders that the preferences name. Only inside Blender."""
+    return paths.jobs_folder(paths.user_folder())
+
+
+def _run(job: Path, python: Path, tell: OnEvent, patience: client.Patience | None) -> protocol.Last:
+    try:
+        process = client.Client.start(python, [job], patience=patience)
+        last: protocol.Last | None = None
+        try:
+            while not process.is_done:
+                for event in process.poll():
+                    tell(event)
+                    last = _as_last(event) or last
+                time.sleep(POLL_SECONDS)
+        finally:
+            process.close(0.0 if process.is_done else LEAVE_SECONDS)
+    except client.ClientError as error:
+        is_unfit = isinstance(error, client.NotStarted | client.WrongVersion)
+        raise JobFailed(error.message, error.hint, ENVIRONMENT if is_unfit else FAILED) from error
+    assert last is not None, "a client that is done has given the last message or raised"
+    return last
+
+
+def _watch(job: Path, tell: OnEvent) -> protocol.Last:
+    """Follow a job that another process runs, through the events that it writes into the folder."""
+    offset = 0
+    run: list[protocol.Event] = []
+    has_ended = False
+    while not has_ended:
+        has_ended = not is_running(job)  # asked before reading, so that the last look sees everything
+        events, offset = read_events(job, offset)
+        for number, event in enumerate(events):
+            is_old = any(isinstance(later, protocol.Hello) for later in events[number + 1 :])  # of an earlier run
+            if not is_old:
+                run.append(event)
+                tell(event)
+        if not has_ended:
+            time.sleep(POLL_SECONDS)
+    if run and (last := _as_last(run[-1])):
+        return last
+    raise JobFailed(f"The process that ran {job.name} ended without a last message.", WATCHED)
+
+
+def _as_last(event: protocol.Event) -> protocol.Last | None:
+    match event:
+        case protocol.Finished() | protocol.Cancelled() | protocol.Failed() | protocol.Interrupted():
+            return event
+        case _:
+            return None
