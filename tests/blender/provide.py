@@ -2,8 +2,8 @@
 
     BLENDER=$(python -m tests.blender.provide .cache/blender) python build.py test
 
-prints the program's path, or says in one line why there is none and exits with 1. Debian's Blender is newer than what is
-installed here can be, so it gets a root of its own; each program runs in a mount namespace of its own, in which this
+prints the program's path, or says in one line why there is none and exits with 1. Debian's Blender is newer than what
+is installed here can be, so it gets a root of its own; each program runs in a mount namespace of its own, in which this
 checkout, its environment and the temporary folder lie where they lie outside. Nothing stays mounted.
 """
 
