@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import errno
 import hashlib
-import importlib.util
 import json
 import os
 import platform
@@ -20,10 +19,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import processes
+from . import interpreters, processes
+from .interpreters import EnvironmentProblem, Interpreter
 from .paths import backend_python
 
-SUPPORTED = ((3, 11), (3, 13))  # what the locks were installed and tested on
 NEEDED_GIB = 6.0  # the CPU packages take 2.6 GiB, and 1 GiB more while they are unpacked
 NEEDED_WITH_CUDA_GIB = 12.0  # where torch brings CUDA's libraries
 LONGEST_FOLDER = 120  # characters on Windows: torch's longest file adds some 130, and programs stop at 260
@@ -32,27 +31,10 @@ RECORD = "maquette.json"  # which Python that was, and how many bytes it takes
 PIP_LOG = "pip.log"
 
 
-class EnvironmentProblem(Exception):
-    """Say in one sentence what is in the way of the environment; `kind` is one of diagnosis.KINDS."""
-
-    kind = "broken"
-
-    def __init__(self, message: str, hint: str = "") -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
-
-
 class EnvironmentMissing(EnvironmentProblem):
     """There is no environment, or what is there is not whole."""
 
     kind = "missing"
-
-
-class UnfitPython(EnvironmentProblem):
-    """This Python cannot make the environment."""
-
-    kind = "python"
 
 
 class DiskTooSmall(EnvironmentProblem):
@@ -92,11 +74,12 @@ def provide(
     locks: Sequence[Path],
     on_progress: Callable[[Progress], None] | None = None,
     *,
+    python: Interpreter | None = None,
     wheels: Path | None = None,
     log: Path | None = None,
     anew: bool = False,
 ) -> Path:
-    """Return the Python of an environment, after making it from the Python that runs this, if it is not whole.
+    """Return the Python of an environment, made if need be from `python`, by default from the one that runs this.
 
     `locks` are requirement files; the last one names the others. With `wheels` everything comes from that folder and
     nothing from the network. `log` is where pip's output is kept, by default inside the folder. `anew`: make it also if
@@ -105,14 +88,15 @@ def provide(
     half-made stays; what a killed process leaves has no stamp, and the next call clears it away.
     Raises EnvironmentProblem.
     """
-    if is_whole(folder, locks) and not anew:
+    python = python or interpreters.this()
+    if is_whole(folder, locks, python.language) and not anew:
         return backend_python(folder)
-    check_python()
+    interpreters.check(python)
     check_folder(folder, wheels)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with processes.hold(folder.with_name(folder.name + "-lock")) as lock:
-            _make(folder, locks, on_progress or _unseen, wheels, log, lock)
+            _make(folder, locks, python, on_progress or _unseen, wheels, log, lock)
     except BlockingIOError as error:
         raise Busy(
             f"Another process is installing into {folder}.", "Wait until it is done, then look again."
@@ -126,38 +110,21 @@ def provide(
     return backend_python(folder)
 
 
-def is_whole(folder: Path, locks: Sequence[Path]) -> bool:
-    """Say whether an environment is there that this Python made from these locks, to the end."""
+def is_whole(folder: Path, locks: Sequence[Path], language: str = "") -> bool:
+    """Say whether an environment is there, made to the end from these locks and for this Python, or for 3.11, say."""
     stamp = folder / STAMP
-    is_current = stamp.is_file() and stamp.read_text(encoding="utf-8") == fingerprint(locks)
+    is_current = stamp.is_file() and stamp.read_text(encoding="utf-8") == fingerprint(locks, language)
     return is_current and backend_python(folder).exists()
 
 
-def fingerprint(locks: Sequence[Path], python: str = "") -> str:
+def fingerprint(locks: Sequence[Path], language: str = "") -> str:
     """Describe what an environment is made from: the locks, this Python (or 3.11, say) and this kind of machine."""
     digest = hashlib.sha256(b"".join(lock.read_bytes() for lock in locks)).hexdigest()
-    python = python or f"{sys.version_info[0]}.{sys.version_info[1]}"
-    return f"{digest} {python} {platform.system()} {platform.machine()}\n"
+    language = language or f"{sys.version_info[0]}.{sys.version_info[1]}"
+    return f"{digest} {language} {platform.system()} {platform.machine()}\n"
 
 
 # ---- what must be so -------------------------------------------------------------------------------------------------
-
-
-def check_python() -> None:
-    """Raise UnfitPython where this one is of another version, or came without what makes environments (Debian splits
-    it off).
-    """
-    version = f"{sys.version_info[0]}.{sys.version_info[1]}"
-    if tuple(sys.version_info[:2]) not in SUPPORTED:
-        raise UnfitPython(
-            f"The backend runs on Python 3.11 or 3.13, and {sys.executable} is {version}.", "Choose another Python."
-        )
-    if not all(importlib.util.find_spec(name) for name in ("venv", "ensurepip")):
-        raise UnfitPython(
-            f"{sys.executable} cannot make virtual environments. On Debian and Ubuntu: "
-            f"apt-get install python{version}-venv",
-            "Install what makes them, or choose another Python.",
-        )
 
 
 def check_folder(folder: Path, wheels: Path | None = None) -> None:
@@ -204,6 +171,7 @@ def _unseen(progress: Progress) -> None:
 def _make(
     folder: Path,
     locks: Sequence[Path],
+    python: Interpreter,
     on_progress: Callable[[Progress], None],
     wheels: Path | None,
     log: Path | None,
@@ -217,16 +185,14 @@ def _make(
         folder.rename(aside)
     try:
         on_progress(Progress(0, 1, 0.0, "making the environment"))
-        # The base interpreter, because this one may itself live in what was just set aside.
-        base = getattr(sys, "_base_executable", None) or sys.executable
-        command = [base, "-m", "venv", str(folder)]
+        command = [str(python.path), "-m", "venv", str(folder)]
         made = subprocess.run(command, env=processes.child_environment(), capture_output=True, text=True)
         if made.returncode:
             raise _explained(f"Python could not make {folder}", made.stdout + made.stderr)
         _install(folder, locks, on_progress, wheels, log or folder / PIP_LOG, lock)
-        record = {"python": base, "version": platform.python_version(), "bytes": size_on_disk(folder)}
+        record = {"python": str(python.path), "language": python.language, "bytes": size_on_disk(folder)}
         (folder / RECORD).write_text(json.dumps(record), encoding="utf-8")
-        (folder / STAMP).write_text(fingerprint(locks), encoding="utf-8")
+        (folder / STAMP).write_text(fingerprint(locks, python.language), encoding="utf-8")
     except BaseException:
         delete(folder)
         if aside.exists():
@@ -339,7 +305,7 @@ def size_on_disk(folder: Path) -> int:
 
 
 def read_record(folder: Path) -> dict[str, str | int]:
-    """Return which "python" of which "version" an environment was made from and its "bytes"; empty if nobody knows."""
+    """Return which "python" of which "language" an environment was made from and its "bytes"; empty if nobody knows."""
     path = folder / RECORD
     try:
         record = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}

@@ -6,6 +6,7 @@ A shell script stands in for Python: it makes a folder as `python -m venv` does,
 from __future__ import annotations
 
 import ast
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -106,7 +107,7 @@ def test_old_pythons_can_read_build_py_far_enough_to_say_so():
 
 
 def test_python_without_venv_gets_a_sentence_and_makes_nothing(root, monkeypatch):
-    monkeypatch.setattr(environment.importlib.util, "find_spec", lambda name: None if name == "ensurepip" else object())
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "ensurepip" else object())
     with pytest.raises(SystemExit, match="cannot make virtual environments.*apt-get install python3"):
         build.provide_environment(root)
     assert visible(root) == CLEAN
