@@ -2,9 +2,12 @@
 
     blender --python tests/blender/inside.py -- FOLDER
 
-A question is Python that sets `answer`; it is asked from a timer, as Blender draws and takes the mouse and keys that the
-test sends through the X server.
+A question is Python that sets `answer`; it is asked from a timer, while Blender draws and takes the mouse and the keys
+that the test sends through the X server.
 """
+
+# Blender makes its module at run time; pyright sees an almost empty one.
+# pyright: reportMissingImports=false, reportAttributeAccessIssue=false
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-import bpy  # pyright: ignore[reportMissingImports]
+import bpy
 
 SECONDS = 0.02
 FOLDER = Path(sys.argv[sys.argv.index("--") + 1])
