@@ -67,7 +67,11 @@ def _setter(setting: Setting) -> Callable[[Any, protocol.Setting], None]:
             value = float(f"{value:.{DIGITS}g}")  # 0.1, not 0.10000000149
         others = {key: other for key, other in _parsed(group.overrides).items() if key != setting.name}
         preset = _preset_value(group, setting)
-        same = math.isclose(value, preset, rel_tol=1e-6) if isinstance(preset, float) else value == preset
+        same = (
+            math.isclose(value, preset, rel_tol=1e-6)
+            if isinstance(preset, float) and isinstance(value, float)
+            else value == preset
+        )
         group.overrides = json.dumps(others if same else {**others, setting.name: value})
 
     return keep

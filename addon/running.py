@@ -1,0 +1,300 @@
+"""The one queue of this Blender, and a timer that moves its messages: they become courses, redraws and imports.
+
+Nothing here is saved in the .blend. What a job has done so far is in its folder, and is read from there when asked for.
+"""
+
+# Blender makes its module at run time; pyright sees an almost empty one.
+# pyright: reportMissingImports=false, reportAttributeAccessIssue=false
+
+from __future__ import annotations
+
+import atexit
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+import bpy
+from bpy.app.handlers import persistent
+
+from . import jobs, preferences, previews, protocol
+from .course import Course, follow
+from .paths import ROOT
+from .queue import Queue
+
+BUSY_SECONDS, IDLE_SECONDS = 0.1, 1.0  # between two looks at the queue while jobs run, and while none does
+CATEGORY = "Maquette"  # the tab of the sidebar
+
+_log = logging.getLogger(__name__)
+
+_queue: Queue | None = None
+_courses: dict[Path, Course] = {}
+_wishes: dict[Path, str] = {}  # job -> the .blend that wants its result
+_import_errors: dict[Path, str] = {}
+_shown: Path | None = None
+
+
+# ---- what the panels and operators ask -------------------------------------------------------------------------------
+
+
+def queue(context: bpy.types.Context) -> Queue:
+    """Return the queue, made on first use. Raises EnvironmentMissing when there is no backend to run."""
+    global _queue
+    command = (str(preferences.interpreter(context)),)
+    if _queue is not None and _queue.command != command and not is_busy():
+        _queue.close()
+        _queue = None
+    if _queue is None:
+        _queue = Queue(preferences.jobs_folder(context), command, root=ROOT)
+        start_timer()
+    return _queue
+
+
+def is_busy() -> bool:
+    """Say whether a job runs, or waits for nothing but its turn."""
+    return _queue is not None and (_queue.running is not None or (bool(_queue.waiting) and not _queue.is_held))
+
+
+def running() -> Path | None:
+    """Return the job that runs."""
+    return _queue.running if _queue is not None else None
+
+
+def shown() -> Path | None:
+    """Return the job that the panel is about: the running one, else the one that ended last or was asked for."""
+    return running() or _shown
+
+
+def show(job: Path | None) -> None:
+    """Let the panel be about a job."""
+    global _shown
+    _shown = job
+    redraw()
+
+
+def is_waiting(job: Path) -> bool:
+    """Say whether a job has yet to begin."""
+    return _queue is not None and job in _queue.waiting
+
+
+def course(job: Path) -> Course:
+    """Return where a job stands; of one from an earlier session, what its folder says."""
+    if job not in _courses:
+        _courses[job] = _read_course(job)
+    return _courses[job]
+
+
+def _read_course(job: Path) -> Course:
+    found = Course()
+    try:
+        for event in jobs.read_events(job)[0]:
+            found = follow(found, event)
+    except (protocol.ProtocolError, OSError) as error:
+        return follow(found, protocol.Failed(kind=type(error).__name__, message=str(error), hint="Run the job again."))
+    return found
+
+
+def import_error(job: Path) -> str:
+    """Return why the result of a job could not be imported, else nothing."""
+    return _import_errors.get(job, "")
+
+
+def submit(
+    context: bpy.types.Context, request: protocol.Request, sources: Sequence[Path], import_when_done: bool
+) -> Path:
+    """Write a job folder, put it at the end of the queue and return it.
+
+    Raises EnvironmentMissing without a backend, OSError when the folder cannot be written.
+    """
+    made = queue(context)
+    job = jobs.make_job(preferences.jobs_folder(context), request, sources)
+    made.add(job)
+    if import_when_done:
+        want_import(job)
+    _courses[job] = Course()
+    start_timer()
+    show(job)
+    return job
+
+
+def want_import(job: Path) -> None:
+    """Import the result of a job when it is done, if the same .blend is open then."""
+    _wishes[job] = bpy.data.filepath
+
+
+def wants_import(job: Path) -> bool:
+    """Say whether the result of a job is still to be imported."""
+    return job in _wishes
+
+
+def resume(context: bpy.types.Context, job: Path, import_when_done: bool) -> None:
+    """Let a job that has ended run again, as the next; it goes on where it stopped. Raises as `submit` does."""
+    queue(context).retry(job)
+    _courses[job] = Course()
+    if import_when_done:
+        want_import(job)
+    start_timer()
+    show(job)
+
+
+def cancel(job: Path) -> None:
+    """Stop a running job, or take a waiting one out of the queue."""
+    if _queue is not None:
+        _queue.cancel(job)
+        _wishes.pop(job, None)
+        redraw()
+
+
+def finish(job: Path) -> None:
+    """Let a running job export what there is."""
+    if _queue is not None:
+        _queue.finish(job)
+
+
+# ---- the timer -------------------------------------------------------------------------------------------------------
+
+
+def start_timer() -> None:
+    """Look after the queue from now on."""
+    if not bpy.app.timers.is_registered(_tick):
+        bpy.app.timers.register(_tick, first_interval=0.0, persistent=True)
+
+
+def _tick() -> float | None:
+    """Move messages; return the seconds to the next time."""
+    pump()
+    return BUSY_SECONDS if is_busy() or _wishes else IDLE_SECONDS
+
+
+def pump() -> int:
+    """Take the messages that have come, without waiting, and return how many they were."""
+    if _queue is None:
+        return 0
+    events = _queue.poll()
+    for job, event in events:
+        take(job, event)
+    if events:
+        redraw()
+    import_what_is_done()
+    return len(events)
+
+
+def take(job: Path, event: protocol.Event) -> None:
+    """Note one message of a job."""
+    global _shown
+    _courses[job] = follow(_courses.get(job) or Course(), event)
+    if isinstance(event, protocol.Hello):
+        _courses[job] = follow(Course(), event)
+        _shown = job
+    if isinstance(event, protocol.LAST):
+        _shown = job
+        previews.forget(job / protocol.PREVIEW_FILE)
+        if not isinstance(event, protocol.Finished):
+            _wishes.pop(job, None)
+
+
+def import_what_is_done() -> None:
+    """Import results that are wanted by the open .blend, one in each call, when the artist is not in the middle of
+    something.
+    """
+    ready = [job for job in _wishes if isinstance(last := course(job).last, protocol.Finished)]
+    for job in ready:
+        last = course(job).last
+        stopped = isinstance(last, protocol.Finished) and last.stopped_after
+        if stopped or _wishes[job] != bpy.data.filepath:
+            del _wishes[job]
+        elif not hindrance():
+            del _wishes[job]
+            _import(job)
+            return
+
+
+def hindrance() -> str:
+    """Return why nothing can be imported right now, else nothing."""
+    if bpy.app.background:
+        return ""
+    if any(len(window.modal_operators) for window in bpy.context.window_manager.windows):
+        return "Waits until the running tool is done"
+    if bpy.app.is_job_running("RENDER"):
+        return "Waits until the render is done"
+    window = _window()
+    active = window.view_layer.objects.active if window is not None else None
+    if active is not None and active.mode != "OBJECT":
+        return "Waits until you are back in Object Mode"
+    return ""
+
+
+def _import(job: Path) -> None:
+    """Import a result as one undo step."""
+    _import_errors.pop(job, None)
+    window = _window()
+    try:
+        if window is None:
+            bpy.ops.maquette.import_result("EXEC_DEFAULT", True, job=str(job))
+        else:
+            with bpy.context.temp_override(window=window):
+                bpy.ops.maquette.import_result("EXEC_DEFAULT", True, job=str(job))
+    except RuntimeError as error:  # how an operator reports what went wrong
+        _import_errors[job] = str(error).strip().removeprefix("Error: ")
+        _log.exception("The result of %s was not imported.", job.name)
+    redraw()
+
+
+def _window() -> bpy.types.Window | None:
+    windows = bpy.context.window_manager.windows
+    return windows[0] if len(windows) else None
+
+
+def redraw() -> None:
+    """Draw the sidebars that show our tab again."""
+    for window in bpy.context.window_manager.windows:
+        for area in window.screen.areas:
+            for region in area.regions if area.type == "VIEW_3D" else ():
+                tab = getattr(region, "active_panel_category", CATEGORY)
+                if region.type == "UI" and region.width > 1 and tab == CATEGORY:
+                    region.tag_redraw()
+
+
+# ---- files come and go -----------------------------------------------------------------------------------------------
+
+
+@persistent
+def _file_loaded(*_: object) -> None:
+    """Forget who wanted results, if it is another file now; the jobs run on."""
+    for job in [job for job, file in _wishes.items() if file != bpy.data.filepath]:
+        del _wishes[job]
+
+
+@persistent
+def _leave(*_: object) -> None:
+    """End the backend, as far as it shall not run on; jobs can be resumed."""
+    global _queue
+    if _queue is not None:
+        _queue.close()
+        _queue = None
+
+
+def register_extra() -> None:
+    """Notice files that are loaded, and the end of Blender."""
+    bpy.app.handlers.load_post.append(_file_loaded)
+    if hasattr(bpy.app.handlers, "exit_pre"):  # from Blender 5.1 on
+        bpy.app.handlers.exit_pre.append(_leave)
+    atexit.register(_leave)
+
+
+def unregister_extra() -> None:
+    """End the backend and forget everything; what the jobs have done is in their folders."""
+    global _shown
+    _leave()
+    atexit.unregister(_leave)
+    bpy.app.handlers.load_post.remove(_file_loaded)
+    if hasattr(bpy.app.handlers, "exit_pre"):
+        bpy.app.handlers.exit_pre.remove(_leave)
+    if bpy.app.timers.is_registered(_tick):
+        bpy.app.timers.unregister(_tick)
+    _courses.clear()
+    _wishes.clear()
+    _import_errors.clear()
+    _shown = None
+
+
+CLASSES = ()
