@@ -1,20 +1,24 @@
 """Say what this machine has and what is missing: at once without torch, or `--deep`, which tries every engine.
 
+For programs `--json` says the same: {"findings": [{"name", "is_ok", "text"}], "gpus": [name]}.
 Exit code 0 if jobs can run, 3 if something that every job needs is missing or broken.
 """
 
 from __future__ import annotations
 
-import ctypes
 import importlib
 import importlib.metadata
+import json
 import platform
 import shutil
+import struct
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NamedTuple
 
+from backend import gpus
 from backend.machine import ROOT, available_threads, maquette_version, memory_bytes
 
 NEEDED = (
@@ -23,6 +27,8 @@ NEEDED = (
 )
 OPTIONAL = "gsplat nerfacc tinycudann"
 GIB = 1 << 30
+WEIGHTS = ROOT / "backend" / "embedded" / "weights"
+WEIGHED = ("unet", "vae", "text_encoder")  # the parts of the prior that have weights
 
 
 class Finding(NamedTuple):
@@ -33,12 +39,15 @@ class Finding(NamedTuple):
     text: str
 
 
-def report(*, deep: bool) -> tuple[str, int]:
-    """Return the findings as lines of text, and the exit code."""
-    findings = [*machine(), *packages(), *(engines() if deep else [])]
+def report(*, deep: bool, as_json: bool = False) -> tuple[str, int]:
+    """Return the findings as lines of text, or of JSON, and the exit code."""
+    findings = [*machine(), *packages(), prior(), *(engines() if deep else [])]
     marks = {True: "ok", False: "MISSING", None: "-"}
     lines = [f"{finding.name:22} {marks[finding.is_ok]:8} {finding.text}".rstrip() for finding in findings]
     is_ok = all(finding.is_ok is not False for finding in findings)
+    if as_json:
+        content = {"findings": [finding._asdict() for finding in findings], "gpus": gpus.all_gpus()}
+        return json.dumps(content), 0 if is_ok else 3
     lines.append("Jobs can run." if is_ok else "Jobs cannot run: install what is missing with `python build.py setup`.")
     return "\n".join(lines), 0 if is_ok else 3
 
@@ -53,7 +62,7 @@ def machine() -> list[Finding]:
         Finding("cores", True, str(available_threads())),
         Finding("memory", memory == 0 or memory >= 3.5 * GIB, f"{memory / GIB:.1f} GiB" if memory else "unknown"),
         Finding("free disk", free >= GIB // 2, f"{free / GIB:.1f} GiB"),
-        cuda_driver(),
+        *gpu(),
     ]
 
 
@@ -69,27 +78,40 @@ def packages() -> list[Finding]:
     return findings
 
 
-def cuda_driver() -> Finding:
-    """Ask NVIDIA's driver for its first GPU, without any package."""
-    names = ["nvcuda.dll"] if sys.platform == "win32" else ["libcuda.so.1", "libcuda.so"]
-    for name in names:
+def gpu() -> list[Finding]:
+    """Return the first GPU and whatever keeps torch from using it."""
+    first = gpus.first_gpu()
+    if isinstance(first, str):
+        return [Finding("gpu", None, first)]
+    driver = f"CUDA {first.cuda[0]}.{first.cuda[1]}"
+    found = [Finding("gpu", True, f"{first.name}, {first.memory / GIB:.0f} GiB, {driver}, {first.count} in all")]
+    return found + [Finding(name, None, text) for name, text in gpus.hindrances(first, gpus.cuda_of_torch()).items()]
+
+
+def prior(folder: Path = WEIGHTS) -> Finding:
+    """Look whether the weights of the embedded prior are there and not cut off, without reading them."""
+    files = {name: list((folder / name).glob("*.safetensors")) for name in WEIGHED}
+    lacking = [name for name, found in files.items() if not found]
+    broken = [str(path.relative_to(folder)) for found in files.values() for path in found if not _is_whole(path)]
+    if lacking or broken:
+        return Finding("embedded prior", False, f"no weights of {lacking[0]}" if lacking else f"{broken[0]} is cut off")
+    size = sum(path.stat().st_size for found in files.values() for path in found)
+    return Finding("embedded prior", True, f"{size / 2**20:.1f} MiB")
+
+
+def _is_whole(path: Path) -> bool:
+    """Compare the size of a safetensors file with what its header says."""
+    with path.open("rb") as file:
+        start = file.read(8)
+        if len(start) < 8:
+            return False
+        (length,) = struct.unpack("<Q", start)
         try:
-            cuda = ctypes.CDLL(name)
-            break
-        except OSError:
-            continue
-    else:
-        return Finding("gpu", None, "no NVIDIA driver; jobs run on the CPU")
-    count, device, version = ctypes.c_int(), ctypes.c_int(), ctypes.c_int()
-    label, memory = ctypes.create_string_buffer(100), ctypes.c_size_t()
-    if cuda.cuInit(0) != 0 or cuda.cuDeviceGetCount(ctypes.byref(count)) != 0 or count.value == 0:
-        return Finding("gpu", None, "a driver but no GPU; jobs run on the CPU")
-    cuda.cuDeviceGet(ctypes.byref(device), 0)
-    cuda.cuDeviceGetName(label, 100, device)
-    cuda.cuDeviceTotalMem_v2(ctypes.byref(memory), device)
-    cuda.cuDriverGetVersion(ctypes.byref(version))
-    driver = f"CUDA {version.value // 1000}.{version.value % 1000 // 10}"
-    return Finding("gpu", True, f"{label.value.decode()}, {memory.value / GIB:.0f} GiB, {driver}, {count.value} in all")
+            header = json.loads(file.read(min(length, 1 << 24)))
+        except ValueError:
+            return False
+    ends = [item["data_offsets"][1] for name, item in header.items() if name != "__metadata__"]
+    return path.stat().st_size == 8 + length + max(ends, default=0)
 
 
 def engines() -> list[Finding]:

@@ -44,7 +44,8 @@ ADDON_RANKS = {
     "diagnosis": 2.5,
     "preferences": 3,
     **dict.fromkeys(("references", "previews"), 2),
-    "api": 2.5,
+    **dict.fromkeys(("arguments", "terminal"), 2),
+    "api": 3.5,
     **dict.fromkeys(("queue", "batch", "catalogue"), 3),
     "report": 3,
     "running": 4,
@@ -55,7 +56,7 @@ ADDON_RANKS = {
 
 # Who imports whom inside backend/: the first part of the module's name -> the first parts of what it may import.
 LEAVES = {"cameras", "losses", "schedules", "images", "errors"}
-PROCESS = {"arguments", "checkpoint", "console", "machine", "supervision"}
+PROCESS = {"arguments", "checkpoint", "console", "machine", "gpus", "supervision"}
 ENGINES = {"diffusion", "vision", "meshing", "baking", "export", "rendering", "representations"}
 BACKEND_LAYERS = {
     **dict.fromkeys(LEAVES, LEAVES),

@@ -1,0 +1,108 @@
+"""What the add-on does in a process of its own, so that Blender never waits for it: `python -m addon COMMAND`.
+
+    make FOLDER [--python PATH] [--wheels FOLDER] [--anew]    the backend's environment
+    verify FOLDER                                             its packages, and every engine
+    diagnose PYTHON                                           what a Python can run
+    remove FOLDER
+
+Each writes one JSON object per line to stdout: {"share", "text"} for progress, and last a diagnosis. When stdin ends
+`make` stops and leaves what was there before. Exit code 0 if jobs can run, or the folder is removed, else 1.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import sys
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+from . import diagnosis, environment, interpreters, processes, verification
+from .diagnosis import Diagnosis
+from .paths import ROOT, backend_python
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    parser = argparse.ArgumentParser(prog="python -m addon", description="See to the backend's environment.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name in ("make", "verify", "remove"):
+        command = commands.add_parser(name)
+        command.add_argument("folder", type=Path)
+        command.add_argument("--lock", type=Path, default=ROOT / "backend" / "requirements.lock")
+        if name == "make":
+            command.add_argument(
+                "--python", default="", help="the Python to make it from; default: the first that fits"
+            )
+            command.add_argument("--wheels", type=Path, help="install from this folder, without the network")
+            command.add_argument("--anew", action="store_true", help="also if it is whole")
+    commands.add_parser("diagnose").add_argument("python", type=Path)
+    options = parser.parse_args(arguments)
+    try:
+        match options.command:
+            case "make":
+                made = make(options)
+            case "verify":
+                made = verify(options.folder, (options.lock,))
+            case "diagnose":
+                made = diagnosis.diagnose(options.python)
+            case _:
+                environment.remove(options.folder)
+                made = Diagnosis("missing", "The backend is not installed.", is_usable=True)
+    except environment.EnvironmentProblem as problem:
+        made = diagnosis.of_problem(problem)
+    except environment.Stopped:
+        made = Diagnosis("missing", "The installation was stopped.")
+    say(dataclasses.asdict(made))
+    return 0 if made.is_usable else 1
+
+
+def make(options: argparse.Namespace) -> Diagnosis:
+    """Make the environment, and let the backend in it say what it can run."""
+    gone = threading.Event()
+    processes.when_parent_is_gone(gone.set)
+
+    def show(progress: environment.Progress) -> None:
+        say({"share": progress.share, "text": f"{progress.text} ({progress.done} of {progress.total})"})
+        if gone.is_set():
+            raise environment.Stopped
+
+    folder = options.folder.absolute()
+    python = environment.provide(
+        folder,
+        (options.lock,),
+        show,
+        python=interpreters.choose(options.python),
+        wheels=options.wheels,
+        log=log_file(folder),
+        anew=options.anew,
+    )
+    say({"share": 1.0, "text": "trying it out"})
+    return diagnosis.diagnose(python)
+
+
+def log_file(folder: Path) -> Path:
+    """Return where pip's output is kept: beside the environment, which a failure removes."""
+    return folder.with_name(folder.name + ".log")
+
+
+def verify(folder: Path, locks: Sequence[Path]) -> Diagnosis:
+    """Compare the packages with the lock, then try every engine."""
+    say({"share": 0.1, "text": "comparing files with the lock"})
+    problems = verification.verify(folder, locks)
+    if problems:
+        return Diagnosis("broken", verification.sentence(problems))
+    say({"share": 0.3, "text": "trying every engine"})
+    return diagnosis.diagnose(backend_python(folder), deep=True)
+
+
+def say(content: dict[str, object]) -> None:
+    """Write one line."""
+    sys.stdout.write(json.dumps(content) + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
