@@ -1,34 +1,35 @@
 """Run the backend as a child process: start it, read its events without ever blocking, cancel it, leave nothing behind.
 
-    client = Client.start(python, [folder])
-    while not client.is_done:          # in Blender: from a timer
+    client = Client.start(python, [folder])        # or Client.start_queue([python], folder of job folders)
+    while not client.is_done:                      # in Blender: from a timer
         for event in client.poll(): ...
 
 Whatever the child does, it comes to an end: with the backend's last message of each job, or with a ClientError which
-`poll` raises after the messages before it, when no process is left any more.
+`poll` raises after the messages before it, when no process is left any more. A queue has no fixed number of jobs: it
+ends when the backend has said Idle and then leaves.
 """
 
 from __future__ import annotations
 
 import contextlib
-import os
+import errno
+import math
 import queue
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import protocol
+from . import processes, protocol
 from .paths import ROOT
 
 LOG_TAIL = 2_000  # characters of log.txt in an error
 POLL_EVENTS = 1_000  # at most, in one poll
 REINSTALL = "Install the backend again in the preferences of Maquette."
-NEEDLESS = ("PYTHONHOME", "PYTHONPATH", "PYTHONSAFEPATH", "PYTHONSTARTUP", "PYTHONINSPECT")  # of Blender's own Python
+FREE_SPACE = "Free some disk space, then start again."
 
 
 class ClientError(Exception):
@@ -72,13 +73,17 @@ class Patience:
 class Client:
     """One backend process and the events it sends. `poll`, `cancel` and `finish` return at once."""
 
-    def __init__(self, process: subprocess.Popen[bytes], jobs: int, log: Path, patience: Patience) -> None:
+    def __init__(self, process: processes.Child, jobs: float, log: Path, patience: Patience) -> None:
         self.is_done = False
+        self.is_idle = False  # it has said that no job waits
         self._process = process
         self._jobs_left = jobs
+        self._is_queue = jobs == math.inf
+        self._folder = log.parent
         self._log = log
         self._patience = patience
         self._lines: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()  # None: the end of the stream
+        self._job = ""  # the name of the running one
         self._is_open = False  # between a Hello and its last message
         self._has_stream_ended = False
         self._heard = time.monotonic()
@@ -99,26 +104,26 @@ class Client:
         patience: Patience | None = None,
     ) -> Client:
         """Start `python -m backend run FOLDER... --supervised`. Raises NotStarted."""
-        environment = {name: value for name, value in os.environ.items() if name not in NEEDLESS}
-        environment |= {"PYTHONUTF8": "1", "PYTHONUNBUFFERED": "1", "PYTHONNOUSERSITE": "1"}
         command = [str(python), "-m", module, "run", *(str(folder.resolve()) for folder in folders), "--supervised"]
         log = folders[0] / protocol.LOG_FILE
-        try:
-            with log.open("ab") as log_file:
-                process = subprocess.Popen(
-                    command,
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.PIPE,
-                    stderr=log_file,
-                    cwd=root,
-                    env=environment,
-                    # A group of its own: Ctrl+C in Blender's terminal is not for it, and its children end with it.
-                    start_new_session=sys.platform != "win32",
-                    creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
-                )
-        except OSError as error:
-            raise NotStarted(f"The backend could not be started: {error}.", REINSTALL) from error
-        return cls(process, len(folders), log, patience or Patience())
+        return cls(_start(command, root, log), len(folders), log, patience or Patience())
+
+    @classmethod
+    def start_queue(
+        cls,
+        command: Sequence[str],
+        folder: Path,
+        *,
+        idle_seconds: float = 300.0,
+        module: str = "backend",
+        root: Path = ROOT,
+        patience: Patience | None = None,
+    ) -> Client:
+        """Start `COMMAND -m backend queue FOLDER --supervised`, COMMAND being a Python. Raises NotStarted."""
+        options = ["--supervised", "--idle-seconds", str(idle_seconds)]
+        log = folder / protocol.LOG_FILE
+        process = _start([*command, "-m", module, "queue", str(folder.resolve()), *options], root, log)
+        return cls(process, math.inf, log, patience or Patience())
 
     def poll(self) -> list[protocol.Event]:
         """Return the events since the last call, waiting for none. Raises ClientError, once, when none is left."""
@@ -151,10 +156,10 @@ class Client:
     def cancel(self, job: str = "") -> None:
         """Ask the backend to give up the running job, or the one with this folder name, at its next step.
 
-        If it was the only one left and the process does not leave within the patience, it is ended.
+        If it was the only one left, or runs in a queue, and does not end within the patience, the process is ended.
         """
         self._send(protocol.Cancel(job=job))
-        if self._jobs_left == 1:
+        if self._jobs_left == 1 or (self._is_queue and self._is_open and job in ("", self._job)):
             self._is_cancelled = True
             self._leaving = self._leaving or time.monotonic()
 
@@ -162,12 +167,17 @@ class Client:
         """Ask the backend to stop optimising at its next step and to export what there is."""
         self._send(protocol.Finish(job=job))
 
+    def leave_alone(self) -> None:
+        """Let the process go on by itself: close its pipe and forget it. Safe after `close`, which wins."""
+        if not self.is_done:
+            self.is_done = True
+            processes.let_live(self._process)
+            processes.close_stdin(self._process)
+
     def close(self, seconds: float = 2.0) -> None:
         """End the process and its children: let it write a checkpoint for so long, then kill it. Safe to call twice."""
         self.is_done = True
-        assert self._process.stdin is not None
-        with contextlib.suppress(OSError):  # it is gone already
-            self._process.stdin.close()
+        processes.close_stdin(self._process)
         with contextlib.suppress(subprocess.TimeoutExpired):  # then the hard way
             self._process.wait(seconds)
         self._kill()
@@ -185,7 +195,8 @@ class Client:
         assert self._process.stdout is not None
         with self._process.stdout as stream:
             while line := stream.readline(protocol.LINE_BYTES + 1):
-                self._lines.put(line)
+                if not self.is_done:  # else nobody takes them out any more
+                    self._lines.put(line)
                 if len(line) > protocol.LINE_BYTES:
                     break
         self._lines.put(None)
@@ -208,11 +219,22 @@ class Client:
         except protocol.ProtocolError as error:
             raise Garbled(f"The backend sent something unexpected. {error}", REINSTALL) from error
         is_in_turn = isinstance(event, protocol.Hello) != self._is_open and self._jobs_left > 0
-        if isinstance(event, protocol.Cancel | protocol.Finish) or not is_in_turn:
+        if isinstance(event, protocol.Idle):
+            is_in_turn = self._is_queue and not self._is_open
+        if not isinstance(event, protocol.Event) or not is_in_turn:
             raise Garbled(f"The backend sent {type(event).__name__} out of turn.", REINSTALL)
-        self._is_open = not isinstance(event, protocol.LAST)
+        self.is_idle = isinstance(event, protocol.Idle)
+        self._is_open = not isinstance(event, (*protocol.LAST, protocol.Idle))
         self._heard, self._silence = time.monotonic(), self._patience.event
+        if isinstance(event, protocol.Hello):
+            self._job = event.job
+            if self._is_queue:
+                self._log = self._folder / event.job / protocol.LOG_FILE
+        if isinstance(event, protocol.Idle):
+            self._silence = max(event.seconds, 0.0) + self._patience.leave
         if isinstance(event, protocol.LAST):
+            if self._is_queue and not isinstance(event, protocol.Interrupted):
+                self._leaving, self._is_cancelled = None, False  # it has obeyed, and goes on
             # Interrupted ends the whole run: jobs behind it in the queue are not begun.
             self._jobs_left = 0 if isinstance(event, protocol.Interrupted) else self._jobs_left - 1
             self._silence = self._patience.hello
@@ -231,10 +253,10 @@ class Client:
         is_overdue = self._leaving is not None and now - self._leaving > self._patience.leave
         if (code is not None and self._has_stream_ended) or is_overdue:
             self._kill()
-            if self._jobs_left > 0 and not self._is_cancelled:
+            if self._jobs_left > 0 and not self._is_cancelled and not self.is_idle:
                 raise self._died(code)
             self.is_done = True
-            return [protocol.Cancelled(seconds=0.0)] if self._jobs_left > 0 else []
+            return [protocol.Cancelled(seconds=0.0)] if self._jobs_left > 0 and not self.is_idle else []
         if self._leaving is None and now - self._heard > self._silence:
             raise Silent(
                 f"The backend has said nothing for {self._silence:.0f} seconds.{self._log_tail()}",
@@ -257,7 +279,9 @@ class Client:
     def _log_tail(self) -> str:
         if not self._log.is_file():
             return ""
-        text = self._log.read_bytes()[-LOG_TAIL:].decode("utf-8", "replace").strip()
+        with self._log.open("rb") as file:
+            file.seek(max(self._log.stat().st_size - LOG_TAIL, 0))
+            text = file.read(LOG_TAIL).decode("utf-8", "replace").strip()
         return f" The end of {self._log.name}:\n{text}" if text else f" {self._log.name} is empty."
 
     def _send(self, command: protocol.Command) -> None:
@@ -268,12 +292,13 @@ class Client:
 
     def _kill(self) -> None:
         """End the process and what it started, and wait until it is gone."""
-        if sys.platform == "win32":
-            self._process.kill()
-        else:
-            with contextlib.suppress(ProcessLookupError):  # the whole group is gone already
-                os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
-        assert self._process.stdin is not None
-        with contextlib.suppress(OSError):
-            self._process.stdin.close()
+        processes.end_tree(self._process)
+
+
+def _start(command: Sequence[str], root: Path, log: Path) -> processes.Child:
+    try:
+        with log.open("ab") as log_file:
+            return processes.start(command, cwd=root, stdout=subprocess.PIPE, stderr=log_file)
+    except OSError as error:
+        hint = FREE_SPACE if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) else REINSTALL
+        raise NotStarted(f"The backend could not be started: {error}.", hint) from error

@@ -6,15 +6,24 @@ The folder is the truth: nothing here is remembered anywhere else, so that every
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import secrets
 import shutil
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 from . import protocol
+from .journal import last_message as last_message
+from .journal import latest_run as latest_run
+from .journal import read_events as read_events
+
+IMAGE_BYTES = 256 << 20  # of one input; 100 million pixels as a PNG of noise
+THUMBNAIL_BYTES = 32 << 20
+MOST_FILES = 20_000  # that are counted in a job folder
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 LOCK_FILE = ".lock"
 LOCK_BYTE = 1 << 20  # the byte that the backend locks in it
@@ -32,10 +41,15 @@ WAITING, RUNNING, FINISHED, CANCELLED, FAILED, INTERRUPTED = (
 def make_job(folder: Path, request: protocol.Request, sources: Sequence[Path]) -> Path:
     """Write a new job folder below `folder`, with a copy of the file of each image of the request, and return it.
 
-    Raises ValueError if there are not as many sources as images, OSError if one cannot be copied, and leaves nothing.
+    Raises ValueError if there are not as many sources as images or one is too large, OSError with a sentence if one
+    cannot be copied; then it leaves nothing.
     """
     if len(sources) != len(request.images):
         raise ValueError(f"{len(request.images)} images in the request, but {len(sources)} files")
+    sizes = [source.stat().st_size for source in sources]
+    for source, size in zip(sources, sizes, strict=True):
+        if size > IMAGE_BYTES:
+            raise ValueError(f"{source} has {megabytes(size)}; an image has at most {megabytes(IMAGE_BYTES)}.")
     job = folder / f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(3)}"
     unfinished = job.with_name(job.name + ".tmp")  # the name under which nobody runs it
     try:
@@ -46,53 +60,32 @@ def make_job(folder: Path, request: protocol.Request, sources: Sequence[Path]) -
             shutil.copyfile(source, target)
         protocol.write_request(unfinished, request)
         os.replace(unfinished, job)
-    except OSError:
+    except OSError as error:
         shutil.rmtree(unfinished, ignore_errors=True)
+        if error.errno in DISK_FULL:
+            needed = f"{megabytes(sum(sizes))} were to be copied"
+            message = f"No room for a new job in {folder}: {needed}, {_free(folder)} are free. Remove old jobs."
+            raise OSError(error.errno, message) from error
         raise
     return job
 
 
 def list_jobs(folder: Path) -> list[Path]:
-    """Return the job folders in a folder, the newest first."""
-    if not folder.is_dir():
+    """Return the job folders in a folder, the newest first. Links are left out: they may lead anywhere."""
+    try:
+        with os.scandir(folder) as entries:
+            names = [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
+    except (FileNotFoundError, NotADirectoryError):
         return []
-    return sorted((path.parent for path in folder.glob(f"*/{protocol.REQUEST_FILE}")), reverse=True)
-
-
-def read_events(job: Path, offset: int = 0) -> tuple[list[protocol.Event], int]:
-    """Return the events from a byte of events.jsonl on, and the byte to go on from: so a running job is watched again.
-
-    A line that is not complete yet is left for the next call; one that was torn by a power failure is passed over, and
-    any other that is no event raises ProtocolError.
-    """
-    path = job / protocol.EVENTS_FILE
-    if not path.is_file():
-        return [], 0
-    with path.open("rb") as file:
-        file.seek(offset)
-        content = file.read()
-    end = content.rfind(b"\n") + 1
-    messages = []
-    for line in content[:end].splitlines():
-        with contextlib.suppress(protocol.NotJson):  # torn: whoever wrote it was gone in the same moment
-            messages.append(protocol.decode(line))
-    return [message for message in messages if isinstance(message, protocol.Event)], offset + end
-
-
-def last_message(job: Path) -> protocol.Last | None:
-    """Return how the latest run of a job ended, None if it has not, or was killed, or never began."""
-    events, _ = read_events(job)
-    match events[-1:]:
-        case [protocol.Finished() | protocol.Cancelled() | protocol.Failed() | protocol.Interrupted() as last]:
-            return last
-        case _:
-            return None
+    names = [name for name in names if not name.endswith(".tmp") and (folder / name / protocol.REQUEST_FILE).is_file()]
+    return [folder / name for name in sorted(names, reverse=True)]
 
 
 def state(job: Path) -> str:
-    """Return WAITING, RUNNING, FINISHED, CANCELLED, FAILED or INTERRUPTED; the last also for a run that was killed."""
-    if is_running(job):
-        return RUNNING
+    """Return WAITING, RUNNING, FINISHED, CANCELLED, FAILED or INTERRUPTED; the last also for a run that was killed.
+
+    Raises ProtocolError where events.jsonl is not of a backend.
+    """
     match last_message(job):
         case protocol.Finished():
             return FINISHED
@@ -103,24 +96,90 @@ def state(job: Path) -> str:
         case protocol.Interrupted():
             return INTERRUPTED
         case None:
+            if is_running(job):
+                return RUNNING
             return INTERRUPTED if (job / protocol.EVENTS_FILE).exists() else WAITING
 
 
 def results(job: Path) -> list[Path]:
-    """Return the files that a finished job names and that are there."""
+    """Return the files that a finished job names and that are there; none that a link leads out of the folder."""
     match last_message(job):
         case protocol.Finished(results=paths):
-            return [job / path for path in paths if (job / path).is_file()]
+            return [job / path for path in paths if _is_inside(job, path)]
         case _:
             return []
 
 
-def remove_old(folder: Path, keep: int) -> list[Path]:
-    """Remove all but the newest `keep` job folders and those that run; return the removed ones."""
-    removed = [job for job in list_jobs(folder)[keep:] if not is_running(job)]
+def thumbnail(job: Path) -> Path | None:
+    """Return a small picture that shows the job: of its result, or how it stood last; None if there is none."""
+    for name in (f"{protocol.RESULT_FOLDER}/preview.png", protocol.PREVIEW_FILE):
+        if _is_inside(job, name) and (job / name).stat().st_size <= THUMBNAIL_BYTES:
+            return job / name
+    return None
+
+
+def size_on_disk(job: Path) -> int:
+    """Return the bytes of the files of a job, as they are long; links count nothing. Counts MOST_FILES at most."""
+    size = 0
+    for _, path in zip(range(MOST_FILES), _files(job), strict=False):
+        with contextlib.suppress(FileNotFoundError):  # a temporary file of a running job
+            size += path.lstat().st_size
+    return size
+
+
+def close_run(job: Path, last: protocol.Last) -> bool:
+    """Note how a run ended whose process could not say so itself; return whether there was an open run of nobody."""
+    path = job / protocol.EVENTS_FILE
+    if not path.is_file() or last_message(job) is not None or is_running(job):
+        return False
+    with path.open("ab") as file:
+        file.write(b"\n" + protocol.encode(last).encode())  # the line before may be torn
+    return True
+
+
+def remove(job: Path) -> None:
+    """Remove a job folder and all that is in it; files that links in it lead to stay.
+
+    Raises ValueError, with a sentence, if it is no job folder or runs, and OSError if it cannot be removed.
+    """
+    if job.is_symlink() or not (job / protocol.REQUEST_FILE).is_file():
+        raise ValueError(f"{job} is not a job folder: it was not removed.")
+    if is_running(job):
+        raise ValueError(f"{job.name} is running: cancel it first.")
+    doomed = job.with_name(job.name + ".tmp")  # so that half a folder is no job any more
+    os.replace(job, doomed)
+    shutil.rmtree(doomed)
+
+
+def remove_old(folder: Path, keep: int, spare: Collection[Path] = ()) -> list[Path]:
+    """Remove all but the newest `keep` job folders, those that run and `spare`; return the removed ones."""
+    removed = [job for job in list_jobs(folder)[max(keep, 0) :] if job not in spare and not is_running(job)]
     for job in removed:
-        shutil.rmtree(job)
+        remove(job)
     return removed
+
+
+def megabytes(size: int) -> str:
+    """Return a number of bytes as an artist reads it."""
+    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.1f} MB"
+
+
+def _free(folder: Path) -> str:
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    return megabytes(shutil.disk_usage(folder).free)
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    for parent, _, names in os.walk(folder):  # which follows no links
+        for name in names:
+            yield Path(parent, name)
+
+
+def _is_inside(job: Path, name: str) -> bool:
+    """Say whether a file of a job is there, and in the job folder itself."""
+    path = job / name
+    return path.is_file() and path.resolve().is_relative_to(job.resolve())
 
 
 def is_running(job: Path) -> bool:

@@ -7,6 +7,7 @@ the job folder.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import math
@@ -14,6 +15,7 @@ import os
 import typing
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import Any
 
 from .typed_json import NotJson as NotJson
 from .typed_json import ProtocolError, build, parse
@@ -34,8 +36,15 @@ LOG_FILE = "log.txt"
 INPUT_FOLDER = "inputs"
 RESULT_FOLDER = "result"
 PREVIEW_FILE = "preview/latest.png"
-QUEUE_FILE = "queue.jsonl"
-TAKEN_FILE = "taken.jsonl"
+
+# A queue is a folder of job folders and these files. The add-on writes all but the second.
+QUEUE_FILE = "queue.jsonl"  # a Turn for each job, in order
+TAKEN_FILE = "taken.jsonl"  # a Turn for each job that has had it, written by the backend when it begins
+COMMANDS_FILE = (
+    "commands.jsonl"  # commands, each with its job, from who has no pipe to the backend; emptied at its start
+)
+STAY_FILE = "stay"  # while it is there, the backend goes on when stdin closes
+TURNS_BYTES = 4 << 20  # no more is read of a file of turns
 
 Setting = int | float | str | bool
 
@@ -233,22 +242,12 @@ class Finish:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Detach:
-    """Go on, or not, with a queue when stdin closes and nobody reads the events any more."""
-
-    detached: bool = True
-
-
-@dataclass(frozen=True, kw_only=True)
 class Turn:
-    """Stand for a job in a queue: its folder's name there. The ticket is new each time, so that a job may come again.
-
-    A queue is a folder of job folders with two files of such lines: QUEUE_FILE in order, written by the add-on, and
-    TAKEN_FILE with what has had its turn, written by the backend.
-    """
+    """Stand for a job in a queue, by its folder's name. The ticket is new each time, so that a job may come again."""
 
     job: str
     ticket: str
+    begin: int = 0  # how long its events.jsonl was when it had its turn
 
     def __post_init__(self) -> None:
         check_relative_path(self.job)
@@ -258,7 +257,7 @@ class Turn:
 
 Last = Finished | Cancelled | Failed | Interrupted
 Event = Hello | Stage | Progress | Preview | Warning | Idle | Last
-Command = Cancel | Finish | Detach
+Command = Cancel | Finish
 Message = Event | Command | Turn
 LAST = typing.get_args(Last)
 _MESSAGES = {cls.__name__: cls for cls in typing.get_args(Message)}
@@ -320,6 +319,20 @@ def read_request(folder: Path) -> Request:
     if path.stat().st_size > LINE_BYTES:
         raise ProtocolError(f"{path} has {path.stat().st_size} bytes; a request has at most {LINE_BYTES}.")
     return decode_request(path.read_bytes())
+
+
+def read_turns(path: Path) -> list[Turn]:
+    """Return the turns in a file, none if there is no file; lines that are none, or torn, are passed over."""
+    try:
+        with path.open("rb") as file:
+            lines = file.read(TURNS_BYTES).splitlines()
+    except FileNotFoundError:
+        return []
+    turns = []
+    for line in lines:
+        with contextlib.suppress(ProtocolError):
+            turns.append(decode(line))
+    return [turn for turn in turns if isinstance(turn, Turn)]
 
 
 def check_relative_path(path: str) -> None:

@@ -1,11 +1,12 @@
-"""The backend's command line: `python -m backend generate | run | doctor`.
+"""The backend's command line: `python -m backend generate | run | queue | doctor`.
 
     python -m backend generate --system tv3dg --prompt "a red mug" --preset draft --seed 1 --out JOB
     python -m backend run JOB... [--supervised]
+    python -m backend queue DIR [--supervised]
     python -m backend doctor [--deep]
 
 Exit codes: 0 done, 1 failed, 2 bad input, 3 something is missing on this machine, 4 cancelled or interrupted.
-`run` writes one JSON event per line to stdout, `generate` the paths of the results.
+`run` and `queue` write one JSON event per line to stdout, `generate` the paths of the results.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import shutil
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, assert_never
 
@@ -39,7 +40,8 @@ from backend.machine import maquette_version
 if TYPE_CHECKING:
     from backend.job import Job
 
-ORPHAN_SECONDS = 30.0  # how long a job whose parent is gone may take to come to its next step
+ORPHAN_SECONDS = 3.0  # how long a job whose parent is gone may take to come to its next step
+GUARD_SECONDS = 3.5  # and how long when native code lets no thread of this process run
 LEFT = 4  # the exit code of a run that was cancelled or interrupted
 
 LOG_FORMAT = "%(asctime)s %(name)s %(levelname)s %(message)s"
@@ -66,11 +68,13 @@ def main(argv: Sequence[str] | None = None, run_system: Callable[[Job], None] = 
         case "doctor":
             from backend import doctor
 
-            text, code = doctor.report(deep=arguments.deep)
+            text, code = doctor.report(deep=arguments.deep, as_json=arguments.json)
             print(text)
             return code
         case "run":
             return _run(arguments.folders, run_system, supervised=arguments.supervised)
+        case "queue":
+            return _run_queue(arguments.folder.resolve(), run_system, arguments.supervised, arguments.idle_seconds)
         case "generate":
             try:
                 folder = _make_folder(arguments)
@@ -93,29 +97,80 @@ def _run(
     for_a_person: bool = False,
 ) -> int:
     """Run job folders one after the other; return the exit code of the first that was not done."""
-    streams = supervision.reserve_streams()
-    control = supervision.Control()
-    supervision.heed_signals(control)
-    current: list[_Run] = []
-    if supervised:
-        supervision.listen(
-            streams.commands,
-            lambda line: _obey(line, control),
-            lambda: _leave_orphan(control, current),
-        )
-    code = 0
-    for folder in folders:
-        console = Console(streams.console) if for_a_person else None
-        run = _Run(folder.resolve(), control, None if for_a_person else streams.events, console)
-        current[:] = [run]
-        last = run.to_its_end(run_system)
-        code = code or _exit_code(last)
-        if for_a_person and isinstance(last, protocol.Finished):
-            streams.events.write("".join(f"{folder / path}\n" for path in last.results).encode())
-            streams.events.flush()
-        if control.interrupted:
-            break
-    return code
+    process = _Process(supervised)
+    return process.run(folders, run_system, for_a_person)
+
+
+def _run_queue(folder: Path, run_system: Callable[[Job], None], supervised: bool, idle_seconds: float) -> int:
+    """Run the jobs that wait in a folder until none is left; return the exit code of the first that was not done."""
+    from backend import queue
+
+    process = _Process(supervised, folder / protocol.STAY_FILE)
+    try:
+        with supervision.folder_lock(folder):
+            turns = queue.Turns(folder)
+            queue.read_commands(folder, process.obey)
+            return process.run(queue.jobs_in_turn(turns, process.control, idle_seconds, process.say), run_system)
+    except (BackendError, OSError) as error:
+        known = explain(error)
+        process.say(protocol.Idle(seconds=0.0))  # no job was begun, and none will be
+        print(f"error: {known.message} {known.hint}".rstrip(), file=process.streams.console)
+        return known.exit_code
+
+
+class _Process:
+    """What the runs of one process share: streams, wishes, and who stands for it when its parent is gone."""
+
+    def __init__(self, supervised: bool, stay_file: Path | None = None) -> None:
+        self.streams = supervision.reserve_streams()
+        self.control = supervision.Control(stay_file=stay_file)
+        self._current: _Run | None = None
+        supervision.heed_signals(self.control)
+        if supervised:
+            supervision.guard(self.streams.commands, GUARD_SECONDS, stay_file)
+            supervision.listen(self.streams.commands, self.obey, self._leave_orphan)
+
+    def run(self, folders: Iterable[Path], run_system: Callable[[Job], None], for_a_person: bool = False) -> int:
+        """Run job folders as they come; return the exit code of the first that was not done."""
+        code = 0
+        for folder in folders:
+            console = Console(self.streams.console) if for_a_person else None
+            run = _Run(folder.resolve(), self.control, None if for_a_person else self.streams.events, console)
+            self._current = run
+            last = run.to_its_end(run_system)
+            code = code or _exit_code(last)
+            if for_a_person and isinstance(last, protocol.Finished):
+                self.streams.events.write("".join(f"{folder / path}\n" for path in last.results).encode())
+                self.streams.events.flush()
+            if self.control.interrupted:
+                break
+        return code
+
+    def say(self, event: protocol.Event) -> None:
+        """Send an event that belongs to no job."""
+        supervision.Outbox(Path(os.devnull), self.streams.events, self.control).send(protocol.encode(event))
+
+    def obey(self, line: bytes) -> None:
+        """Do what a line of stdin, or of the queue's file of commands, says."""
+        try:
+            match protocol.decode(line):
+                case protocol.Cancel(job=job):
+                    self.control.cancel(job)
+                case protocol.Finish(job=job):
+                    self.control.finish(job)
+                case message:
+                    _log.warning("A %s is not a command.", type(message).__name__)
+        except protocol.ProtocolError as error:
+            _log.warning("A line is not a command: %s", error)
+
+    def _leave_orphan(self) -> None:
+        """Interrupt the run, and end the process if it does not come to its next step."""
+        if self.control.left_alone("the program that started the job is gone"):
+            return
+        threading.Event().wait(ORPHAN_SECONDS)
+        if self._current is not None:
+            self._current.emit(protocol.Interrupted(reason=self.control.interrupted, seconds=self._current.seconds))
+        os._exit(LEFT)
 
 
 class _Run:
@@ -202,28 +257,6 @@ class _Run:
         return protocol.Finished(results=tuple(paths), seconds=self.seconds, stopped_after=stopped_after)
 
 
-def _obey(line: bytes, control: supervision.Control) -> None:
-    try:
-        match protocol.decode(line):
-            case protocol.Cancel(job=job):
-                control.cancel(job)
-            case protocol.Finish(job=job):
-                control.finish(job)
-            case message:
-                _log.warning("A %s is not a command.", type(message).__name__)
-    except protocol.ProtocolError as error:
-        _log.warning("A line on stdin is not a command: %s", error)
-
-
-def _leave_orphan(control: supervision.Control, current: Sequence[_Run]) -> None:
-    """Interrupt the run, and end the process if it does not come to its next step."""
-    control.interrupt("the program that started the job is gone")
-    threading.Event().wait(ORPHAN_SECONDS)
-    for run in current:
-        run.emit(protocol.Interrupted(reason=control.interrupted, seconds=run.seconds))
-    os._exit(LEFT)
-
-
 def _exit_code(last: protocol.Last) -> int:
     match last:
         case protocol.Finished():
@@ -238,7 +271,7 @@ def _exit_code(last: protocol.Last) -> int:
 
 def _show(event: protocol.Event, console: Console, folder: Path) -> None:
     match event:
-        case protocol.Hello() | protocol.Preview():
+        case protocol.Hello() | protocol.Preview() | protocol.Idle():
             pass
         case protocol.Stage():
             console.stage(event.number, event.name, event.loaded)

@@ -15,6 +15,11 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument("folders", nargs="+", type=Path, metavar="JOB")
     run.add_argument("--supervised", action="store_true", help="obey commands on stdin, and leave when it closes")
 
+    queue = commands.add_parser("queue", help="run what waits in a folder of job folders, one after the other")
+    queue.add_argument("folder", type=Path, metavar="DIR")
+    queue.add_argument("--supervised", action="store_true", help="obey commands on stdin, and leave when it closes")
+    queue.add_argument("--idle-seconds", type=float, default=0.0, help="how long to wait for more jobs in the end")
+
     generate = commands.add_parser("generate", help="make a job folder and run it")
     generate.add_argument("--system", default="tv3dg", help="tv3dg, dreambooth3d or customize_it_3d")
     generate.add_argument("--prompt", default="", help="what it is, for example 'a red mug'")
@@ -34,6 +39,7 @@ def parser() -> argparse.ArgumentParser:
 
     doctor = commands.add_parser("doctor", help="say what this machine has and what is missing")
     doctor.add_argument("--deep", action="store_true", help="import everything and try every engine")
+    doctor.add_argument("--json", action="store_true", help="answer in JSON, for programs")
     return root
 
 

@@ -60,6 +60,7 @@ class Job:
         torch.manual_seed(request.seed)
         self.generator = torch.Generator().manual_seed(request.seed)
         self.stage_folder = folder / "stages"  # of the running stage, while one runs
+        self.total_stages = 0  # how many the system has for this request, if it says so; for the bar
         self.stages: list[dict[str, Any]] = []  # name, number, seconds, files (path -> SHA-256), made_from, ...
         self._inputs = {path: sha256(folder / path) for path in _files(folder / INPUT_FOLDER, folder)}
         self._is_finishing = False
@@ -95,7 +96,7 @@ class Job:
         self.stage_folder = self.folder / "stages" / f"{number}-{slug}"
         self._made_from = self._digest(depends_on or {})
         record = self._finished_record()
-        self._emit(Stage(number=number, name=name, loaded=record is not None))
+        self._emit(Stage(number=number, name=name, loaded=record is not None, stages=self.total_stages))
         is_new = record is None
         if record is None:
             record = self._make(number, name, make)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import select
 import signal
 import sys
 import threading
@@ -72,8 +73,10 @@ def _redirect(output: int, error: int) -> None:
 class Control:
     """What the outside wants of the running job: written by the stdin thread and by signals, read between steps."""
 
-    def __init__(self, job: str = "") -> None:
+    def __init__(self, job: str = "", stay_file: Path | None = None) -> None:
         self.job = job  # the running folder's name, which a wish without a name means; empty while none runs
+        self.is_alone = False  # the program that started us is gone
+        self._stay_file = stay_file
         self.interrupted = ""  # why the process should leave; empty while it should not
         self._cancelled: set[str] = set()  # names of folders; "" is a wish about the next job, whichever that is
         self._finished: set[str] = set()
@@ -104,6 +107,20 @@ class Control:
         """Make the steps of a job end early; without a name, of the running or the next one."""
         with self._lock:
             self._finished.add(job or self.job)
+
+    def forget(self) -> None:
+        """Drop all wishes, which came too late for the jobs that they were about."""
+        with self._lock:
+            self._cancelled.clear()
+            self._finished.clear()
+
+    def left_alone(self, reason: str) -> bool:
+        """Note that the program that started us is gone; return whether to go on, else be interrupted."""
+        self.is_alone = True
+        if self._stay_file is not None and self._stay_file.exists():
+            return True
+        self.interrupt(reason)
+        return False
 
     def interrupt(self, reason: str) -> None:
         """Make the process leave; the first reason counts."""
@@ -147,6 +164,38 @@ def listen(commands: int, obey: Callable[[bytes], None], parent_gone: Callable[[
     threading.Thread(target=read, name="commands", daemon=True).start()
 
 
+def guard(commands: int, seconds: float, stay_file: Path | None = None) -> None:
+    """Let a small process kill this one so many seconds after the other end of a pipe has closed.
+
+    It is for what the thread of `listen` cannot end: native code that keeps every thread of Python waiting for minutes.
+    Nothing happens while the file is there, and nothing at all on Windows, where the add-on uses a job object.
+    """
+    if not hasattr(os, "fork"):
+        return
+    pid = os.getpid()
+    alive, end = os.pipe()  # the guard sees the end of this process as the end of this pipe
+    if os.fork() > 0:
+        os.close(alive)
+        return
+    try:
+        for descriptor in {0, 1, 2, end} - {commands, alive}:
+            os.close(descriptor)
+        os.closerange(max(commands, alive) + 1, 256)
+        for descriptor in set(range(3, max(commands, alive))) - {commands, alive}:
+            with contextlib.suppress(OSError):  # not open
+                os.close(descriptor)
+        poll = select.poll()
+        poll.register(commands, 0)  # only its end; the lines are not for us
+        poll.register(alive, 0)
+        gone = {descriptor for descriptor, _ in poll.poll()}
+        poll.unregister(commands)
+        is_over = alive in gone or bool(poll.poll(seconds * 1000))
+        if not is_over and os.getppid() == pid and not (stay_file is not None and stay_file.exists()):
+            os.kill(pid, signal.SIGKILL)
+    finally:
+        os._exit(0)
+
+
 class Outbox:
     """Where the lines of one job go: its events file, and a stream if anybody reads it. The last line closes it."""
 
@@ -186,7 +235,7 @@ class Outbox:
             self._stream.flush()
         except OSError:  # nobody reads any more
             self._stream = None
-            self._control.interrupt("the program that reads the events is gone")
+            self._control.left_alone("the program that reads the events is gone")
 
 
 def _ends_torn(path: Path) -> bool:
@@ -211,8 +260,8 @@ def folder_lock(folder: Path, patience_seconds: float = 1.0) -> Iterator[None]:
             if time.monotonic() > end:
                 holder = os.read(descriptor, 32).decode("ascii", "replace").strip()
                 raise BackendError(
-                    f"Another process (number {holder}) is running the job {folder.name}.",
-                    "Wait for it, or end it; a job is run by one process at a time.",
+                    f"Another process (number {holder}) is running {folder.name} already.",
+                    "Wait for it, or end it; a job or a queue is run by one process at a time.",
                 )
             time.sleep(0.05)
         os.truncate(descriptor, 0)

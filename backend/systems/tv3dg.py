@@ -97,6 +97,7 @@ def run(job: Job) -> None:
     """Run the whole system in a job folder; the results lie in its `result`."""
     request, settings = job.request, settings_of(job)
     reference = next((image for image in request.images if image.role == "reconstruct"), None)
+    job.total_stages = (reference is not None) + 1 + ("mesh" in request.outputs)
     if ignored := [image.path for image in request.images if image is not reference]:
         job.warn(
             f"{len(ignored)} of {len(request.images)} images are not used: {', '.join(ignored)}.",

@@ -114,6 +114,31 @@ def behave(job: Path) -> None:
             raise ValueError(manner)
 
 
+def behave_as_queue(folder: Path) -> None:
+    """Run a queue in the way that the file `manner` in it names."""
+    match (folder / "manner").read_text():
+        case "idle":
+            say(protocol.Idle(seconds=0.1))
+        case "idle for ever":
+            say(protocol.Idle(seconds=0.1))
+            time.sleep(600)
+        case "idle and dead":
+            say(protocol.Idle(seconds=60.0))
+            os.kill(os.getpid(), signal.SIGSEGV)
+        case "idle out of turn":
+            hello(folder)
+            say(protocol.Idle(seconds=60.0))
+            time.sleep(600)
+        case "dies between":
+            hello(folder)
+            finish()
+        case manner:
+            raise ValueError(manner)
+
+
 if __name__ == "__main__":
+    if sys.argv[1] == "queue":
+        behave_as_queue(Path(sys.argv[2]))
+        sys.exit(0)
     for name in sys.argv[2:-1]:
         behave(Path(name))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import time
@@ -10,8 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from addon import client as client_module
-from addon import protocol
+from addon import processes, protocol
 from addon.client import Client, ClientError, Died, Garbled, NotStarted, Patience, Silent, WrongVersion
 
 PATIENCE = Patience(hello=20.0, event=20.0, leave=0.5)
@@ -182,4 +182,62 @@ def test_the_variables_of_blenders_python_are_not_handed_on(
 ) -> None:
     monkeypatch.setenv("PYTHONHOME", "/nowhere")  # with which no Python would start
     assert isinstance(start("ok").wait(30)[-1], protocol.Finished)
-    assert "PYTHONHOME" in client_module.NEEDLESS
+    assert "PYTHONHOME" in processes.NEEDLESS
+
+
+# ---- a queue, whose number of jobs nobody knows ----------------------------------------------------------------------
+
+
+@pytest.fixture
+def start_queue(tmp_path: Path) -> Iterator[Callable[[str], Client]]:
+    """Return a function that starts the fake backend as a queue in a manner; check that all are gone."""
+    clients: list[Client] = []
+
+    def start(manner: str) -> Client:
+        (tmp_path / "manner").write_text(manner)
+        patience = Patience(hello=1.0, event=1.0, leave=0.5)
+        clients.append(
+            Client.start_queue([sys.executable], tmp_path, module="tests.addon.fake_backend", patience=patience)
+        )
+        return clients[-1]
+
+    yield start
+    for client in clients:
+        client.close(0.0)
+        assert not is_alive(client._process.pid)
+
+
+@pytest.mark.parametrize("manner", ["idle", "idle and dead"])
+def test_a_queue_that_leaves_when_it_is_idle_has_done_its_duty(
+    start_queue: Callable[[str], Client], manner: str
+) -> None:
+    client = start_queue(manner)
+    assert [type(event) for event in client.wait(30)] == [protocol.Idle]
+
+
+@pytest.mark.parametrize(
+    ("manner", "kind", "words"),
+    [
+        ("idle for ever", Silent, "nothing for 1 seconds"),  # 0.1 and 0.5, rounded
+        ("idle out of turn", Garbled, "Idle out of turn"),
+        ("dies between", Died, "exit code 0"),
+        ("unheard", Died, "ValueError: unheard"),
+    ],
+)
+def test_a_broken_queue_ends_in_a_typed_error(
+    start_queue: Callable[[str], Client], manner: str, kind: type[ClientError], words: str
+) -> None:
+    client = start_queue(manner)
+    with pytest.raises(kind, match=words):
+        client.wait(30)
+    assert not is_alive(client._process.pid)
+
+
+def test_a_full_disk_is_told_from_a_broken_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(processes, "start", full)
+    with pytest.raises(NotStarted) as caught:
+        Client.start(Path(sys.executable), [tmp_path])
+    assert caught.value.hint.startswith("Free some disk space")

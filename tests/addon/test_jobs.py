@@ -42,6 +42,8 @@ def test_a_new_job_has_its_request_and_a_copy_of_its_input(tmp_path: Path) -> No
 def test_nothing_is_left_of_a_job_that_cannot_be_made(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="missing.png"):
         jobs.make_job(tmp_path / "jobs", REQUEST, [tmp_path / "missing.png"])
+    with pytest.raises(IsADirectoryError):
+        jobs.make_job(tmp_path / "jobs", REQUEST, [tmp_path])
     assert list((tmp_path / "jobs").iterdir()) == []
     with pytest.raises(ValueError, match="1 images in the request, but 0 files"):
         jobs.make_job(tmp_path / "jobs", REQUEST, [])

@@ -27,7 +27,6 @@ EVENTS = [
     protocol.Interrupted(reason="SIGTERM", seconds=0.0),
     protocol.Cancel(),
     protocol.Finish(job="a"),
-    protocol.Detach(detached=False),
     protocol.Turn(job="20260101-000000-a ü", ticket="0af3"),
 ]
 FULL = Request(

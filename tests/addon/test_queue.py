@@ -1,0 +1,372 @@
+"""The queue, with the real command line behind it: the order, cancelling, crashes, detaching, a process of others."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from addon import jobs, protocol
+from addon.client import Patience
+from addon.queue import MOST_CRASHES, Queue
+from tests.addon.test_client import is_alive
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the fake queue uses signals of Unix")
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+MODULE = "tests.addon.fake_queue"
+PATIENCE = Patience(hello=30.0, event=30.0, leave=0.5)
+
+Told = list[tuple[Path, protocol.Event]]
+
+
+def make(folder: Path, name: str, manner: str = "ok") -> Path:
+    """Write a job folder that behaves so."""
+    (folder / name).mkdir(parents=True)
+    protocol.write_request(folder / name, protocol.Request(system="tv3dg", prompt=manner))
+    return folder / name
+
+
+def pids(folder: Path) -> set[int]:
+    """Return the processes that have run jobs of the folder."""
+    found = set()
+    for job in jobs.list_jobs(folder):
+        found |= {event.pid for event in jobs.read_events(job)[0] if isinstance(event, protocol.Hello)}
+    return found
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[..., Queue]]:
+    """Return a function that makes a Queue of tmp_path; at the end no process may be left."""
+    queues: list[Queue] = []
+
+    def start(idle_seconds: float = 5.0) -> Queue:
+        made = Queue(tmp_path, [sys.executable], root=ROOT, module=MODULE, patience=PATIENCE, idle_seconds=idle_seconds)
+        queues.append(made)
+        return made
+
+    yield start
+    for made in queues:
+        made.attach()
+        made.close(0.2)
+    end = time.monotonic() + 10
+    while any(map(is_alive, pids(tmp_path))) and time.monotonic() < end:
+        time.sleep(0.05)
+    assert not any(map(is_alive, pids(tmp_path)))
+
+
+def run(queue: Queue, until: Callable[[Told], bool], seconds: float = 60.0) -> Told:
+    """Poll until something is so; return all that was told."""
+    told: Told = []
+    end = time.monotonic() + seconds
+    while not until(told):
+        assert time.monotonic() < end, told
+        told += queue.poll()
+        time.sleep(0.01)
+    return told
+
+
+def is_done(queue: Queue) -> Callable[[Told], bool]:
+    """Return what says whether nothing runs or waits."""
+    return lambda told: bool(told) and queue.running is None and not queue.waiting
+
+
+def ends(told: Told) -> list[tuple[str, str]]:
+    """Return name and end of each job that has ended."""
+    return [(job.name, type(event).__name__) for job, event in told if isinstance(event, protocol.LAST)]
+
+
+def started(told: Told, job: Path) -> bool:
+    """Say whether a job has begun to work."""
+    return any(who == job and isinstance(event, protocol.Stage) for who, event in told)
+
+
+def test_jobs_run_in_order_in_one_process_and_a_failure_does_not_stop_the_others(
+    tmp_path: Path, start: Callable[..., Queue]
+) -> None:
+    a, b, c = make(tmp_path, "a"), make(tmp_path, "b", "fails"), make(tmp_path, "c ü")
+    queue = start()
+    for job in (a, b, c):
+        queue.add(job)
+    assert queue.waiting == [a, b, c] and not queue.is_held
+    told = run(queue, is_done(queue))
+    assert ends(told) == [("a", "Finished"), ("b", "Failed"), ("c ü", "Finished")]
+    assert [type(event) for job, event in told if job == a] == [protocol.Hello, protocol.Stage, protocol.Finished]
+    assert len(pids(tmp_path)) == 1
+    late = make(tmp_path, "late")
+    queue.add(late)
+    assert ends(run(queue, is_done(queue))) == [("late", "Finished")]
+    assert len(pids(tmp_path)) == 1  # it had stayed warm
+    queue.release()
+    assert not is_alive(pids(tmp_path).pop())
+    queue.add(make(tmp_path, "later"))
+    run(queue, is_done(queue))
+    assert len(pids(tmp_path)) == 2
+
+
+def test_the_process_leaves_when_nothing_comes(tmp_path: Path, start: Callable[..., Queue]) -> None:
+    queue = start(idle_seconds=0.1)
+    queue.add(make(tmp_path, "a"))
+    told = run(queue, lambda told: bool(ends(told)) and queue._client is None)
+    assert ends(told) == [("a", "Finished")] and not is_alive(pids(tmp_path).pop())
+
+
+def test_the_order_can_be_changed_and_outlives_the_queue(tmp_path: Path, start: Callable[..., Queue]) -> None:
+    a, b, c, d = (make(tmp_path, name) for name in "abcd")
+    queue = start()
+    queue.hold()
+    for job in (a, b, c, d, b):
+        queue.add(job)
+        queue.hold()
+    assert queue.waiting == [a, b, c, d]  # b once
+    queue.move(c, -1)
+    queue.move(a, 99)
+    queue.remove(d)
+    queue.remove(d)
+    queue.move(d, 1)
+    queue.retry(a)
+    queue.hold()
+    assert queue.waiting == [a, c, b] and queue.poll() == []
+    again = start()
+    assert again.waiting == [a, c, b] and again.is_held  # nothing runs by itself when Blender starts
+    assert again.poll() == [] and again._client is None
+    again.resume()
+    assert ends(run(again, is_done(again))) == [("a", "Finished"), ("c", "Finished"), ("b", "Finished")]
+    assert jobs.state(d) == jobs.WAITING
+
+
+def test_what_is_no_job_of_the_folder_is_refused_with_a_sentence(tmp_path: Path, start: Callable[..., Queue]) -> None:
+    queue = start()
+    elsewhere = make(tmp_path / "other", "a")
+    (tmp_path / "link").symlink_to(elsewhere)
+    (tmp_path / "empty").mkdir()
+    for job, words in [
+        (elsewhere, "one folder"),
+        (tmp_path / "link", "one folder"),
+        (tmp_path / "empty", "no request"),
+    ]:
+        with pytest.raises(ValueError, match=words):
+            queue.add(job)
+    assert queue.waiting == []
+
+
+def test_the_running_and_a_waiting_job_are_cancelled(tmp_path: Path, start: Callable[..., Queue]) -> None:
+    a, b, c, d = make(tmp_path, "a", "waits"), make(tmp_path, "b"), make(tmp_path, "c"), make(tmp_path, "d", "waits")
+    queue = start()
+    for job in (a, b, c, d):
+        queue.add(job)
+    told = run(queue, lambda told: started(told, a))
+    queue.cancel(b)
+    queue.cancel(a)
+    told += run(queue, lambda told: started(told, d))
+    queue.finish(d)
+    told += run(queue, is_done(queue))
+    assert ends(told) == [("a", "Cancelled"), ("c", "Finished"), ("d", "Finished")]
+    assert jobs.state(b) == jobs.WAITING and len(pids(tmp_path)) == 1
+    queue.retry(a)  # a wish about its first run must not meet the second
+    told = run(queue, lambda told: started(told, a))
+    assert queue.running == a and ends(told) == []
+
+
+def test_a_job_that_does_not_obey_is_ended_and_the_next_one_runs(tmp_path: Path, start: Callable[..., Queue]) -> None:
+    a, b = make(tmp_path, "a", "does not hear"), make(tmp_path, "b")
+    queue = start()
+    queue.add(a)
+    queue.add(b)
+    told = run(queue, lambda told: started(told, a))
+    queue.cancel(a)
+    told += run(queue, is_done(queue))
+    assert ends(told) == [("a", "Cancelled"), ("b", "Finished")]
+    assert jobs.state(a) == jobs.CANCELLED and len(pids(tmp_path)) == 2
+
+
+def test_a_crash_fails_the_job_and_the_others_go_on_in_a_new_process(
+    tmp_path: Path, start: Callable[..., Queue]
+) -> None:
+    a, b, c = make(tmp_path, "a", "crashes"), make(tmp_path, "b", "crashes"), make(tmp_path, "c")
+    queue = start()
+    for job in (a, b, c):
+        queue.add(job)
+    told = run(queue, is_done(queue))
+    assert ends(told) == [("a", "Failed"), ("b", "Failed"), ("c", "Finished")]
+    failure = next(event for job, event in told if job == a and isinstance(event, protocol.Failed))
+    assert "SIGSEGV" in failure.message and failure.hint and jobs.last_message(a) == failure
+    assert len(pids(tmp_path)) == 3 and not queue.is_held
+
+
+def test_crashes_do_not_go_on_for_ever(tmp_path: Path, start: Callable[..., Queue]) -> None:
+    made = [make(tmp_path, f"job{number}", "crashes") for number in range(MOST_CRASHES + 2)]
+    queue = start()
+    for job in made:
+        queue.add(job)
+    told = run(queue, lambda told: queue.is_held)
+    assert len(ends(told)) == MOST_CRASHES and queue.waiting == made[MOST_CRASHES:]
+    assert queue.problem is not None and "SIGSEGV" in queue.problem.message
+    assert [queue.poll() for _ in range(5)] == [[]] * 5 and queue._client is None
+    queue.resume()
+    assert ends(run(queue, is_done(queue)))[-1] == (made[-1].name, "Failed")
+
+
+@pytest.mark.parametrize("command", [["/nowhere/python"], [sys.executable, "-c", "raise SystemExit('no torch')"]])
+def test_a_backend_that_does_not_start_is_told_once_and_the_jobs_wait(tmp_path: Path, command: list[str]) -> None:
+    a, b = make(tmp_path, "a"), make(tmp_path, "b")
+    queue = Queue(tmp_path, command, root=ROOT, module=MODULE, patience=PATIENCE)
+    queue.add(a)
+    queue.add(b)
+    told = run(queue, lambda told: bool(told))
+    time.sleep(0.1)
+    told += queue.poll()
+    assert ends(told) == [("a", "Failed")] and queue.waiting == [a, b] and queue.is_held
+    assert queue.problem is not None and queue.problem.hint and jobs.state(a) == jobs.WAITING
+
+
+# ---- when Blender is not there any more ------------------------------------------------------------------------------
+
+BLENDER = """
+import sys, time
+from pathlib import Path
+from addon.client import Patience
+from addon.queue import Queue
+folder = Path(sys.argv[1])
+queue = Queue(folder, [sys.executable], root=Path(sys.argv[2]), module="tests.addon.fake_queue")
+queue.resume()
+if "detach" in sys.argv:
+    queue.detach()
+while True:
+    for job, event in queue.poll():
+        print(job.name, type(event).__name__, flush=True)
+    time.sleep(0.01)
+"""
+
+
+def killed_blender(folder: Path, *options: str) -> None:
+    """Let another process own the queue, and kill it with SIGKILL when the first job works."""
+    command = [sys.executable, "-c", textwrap.dedent(BLENDER), str(folder), str(ROOT), *options]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as owner:
+        assert owner.stdout is not None
+        while "Stage" not in owner.stdout.readline():
+            assert owner.poll() is None
+        os.kill(owner.pid, signal.SIGKILL)
+
+
+def seconds_until_gone(pid: int, most: float = 30.0) -> float:
+    """Wait until a process is gone; return how long that took."""
+    begin = time.monotonic()
+    while is_alive(pid) and time.monotonic() < begin + most:
+        time.sleep(0.02)
+    return time.monotonic() - begin
+
+
+@pytest.mark.parametrize("manner", ["waits", "does not hear", "holds Python"])
+def test_a_process_is_gone_within_5_seconds_when_blender_was_killed_and_the_job_is_not_lost(
+    tmp_path: Path, start: Callable[..., Queue], manner: str
+) -> None:
+    a, b = make(tmp_path, "a", manner), make(tmp_path, "b")
+    before = start()
+    before.add(a)
+    before.add(b)
+    killed_blender(tmp_path)
+    (pid,) = pids(tmp_path)
+    assert seconds_until_gone(pid) < 5.0
+    assert jobs.state(a) == jobs.INTERRUPTED
+    if manner != "holds Python":
+        assert isinstance(jobs.last_message(a), protocol.Interrupted)
+    again = start()
+    assert again.waiting == [a, b] and again.is_held and not again.is_foreign
+
+
+def test_a_detached_queue_goes_on_when_blender_was_killed_and_the_next_one_attaches_to_it(
+    tmp_path: Path, start: Callable[..., Queue]
+) -> None:
+    a, b = make(tmp_path, "a", "waits"), make(tmp_path, "b", "waits")
+    before = start()
+    before.add(a)
+    before.add(b)
+    killed_blender(tmp_path, "detach")
+    (pid,) = pids(tmp_path)
+    time.sleep(0.5)
+    assert is_alive(pid) and jobs.state(a) == jobs.RUNNING
+    queue = start()
+    assert queue.is_foreign and not queue.is_held
+    told = run(queue, lambda told: started(told, a))
+    assert queue.running == a and queue.waiting == [b]
+    late = make(tmp_path, "late")
+    queue.add(late)
+    queue.finish(a)  # through the file
+    told += run(queue, lambda told: started(told, b))
+    queue.cancel(b)
+    told += run(queue, is_done(queue))
+    assert ends(told) == [("a", "Finished"), ("b", "Cancelled"), ("late", "Finished")]
+    assert pids(tmp_path) == {pid}
+    assert seconds_until_gone(pid) < 5.0  # nobody is there to bring more
+    last = make(tmp_path, "last")
+    queue.add(last)
+    assert ends(run(queue, is_done(queue))) == [("last", "Finished")]
+    assert not queue.is_foreign and len(pids(tmp_path)) == 2
+
+
+def test_when_a_process_of_others_crashes_its_job_has_failed_and_ours_goes_on(
+    tmp_path: Path, start: Callable[..., Queue]
+) -> None:
+    a, b = make(tmp_path, "a", "waits"), make(tmp_path, "b")
+    before = start()
+    before.add(a)
+    before.add(b)
+    killed_blender(tmp_path, "detach")
+    queue = start()
+    run(queue, lambda told: started(told, a))
+    (pid,) = pids(tmp_path)
+    os.kill(pid, signal.SIGKILL)
+    told = run(queue, is_done(queue))
+    assert ends(told) == [("a", "Failed"), ("b", "Finished")]
+    assert jobs.state(a) == jobs.FAILED
+
+
+def test_detaching_lets_the_process_go_on_when_the_queue_is_closed(tmp_path: Path, start: Callable[..., Queue]) -> None:
+    a = make(tmp_path, "a", "waits")
+    queue = start()
+    queue.add(a)
+    run(queue, lambda told: started(told, a))
+    queue.detach()
+    queue.close()
+    time.sleep(0.5)
+    (pid,) = pids(tmp_path)
+    assert is_alive(pid) and jobs.state(a) == jobs.RUNNING
+    again = start()
+    assert again.is_foreign and again.is_detached
+    run(again, lambda told: started(told, a))
+    again.cancel(a)
+    assert ends(run(again, is_done(again))) == [("a", "Cancelled")]
+
+
+def test_closing_ends_the_process_and_the_job_waits_again(tmp_path: Path, start: Callable[..., Queue]) -> None:
+    a = make(tmp_path, "a", "waits")
+    queue = start()
+    queue.add(a)
+    run(queue, lambda told: started(told, a))
+    queue.close()
+    queue.close()
+    assert not is_alive(pids(tmp_path).pop())
+    assert isinstance(jobs.last_message(a), protocol.Interrupted)
+    assert start().waiting == [a]
+
+
+def test_a_second_blender_follows_the_process_of_the_first(tmp_path: Path, start: Callable[..., Queue]) -> None:
+    a, b = make(tmp_path, "a", "waits"), make(tmp_path, "b")
+    first, second = start(), start()
+    first.add(a)
+    run(first, lambda told: started(told, a))
+    second.add(b)
+    told = run(second, lambda told: started(told, a))
+    assert second.is_foreign and second.running == a and second.waiting == [b]
+    second.finish(a)
+    run(first, is_done(first))
+    told += run(second, is_done(second))
+    assert ends(told) == [("a", "Finished"), ("b", "Finished")] and len(pids(tmp_path)) == 1
