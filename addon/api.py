@@ -10,23 +10,24 @@ The same in `blender -b`, in a window and in Blender as a Python module; nothing
 """
 
 # Blender makes its module at run time; pyright sees an almost empty one.
-# pyright: reportMissingImports=false
+# pyright: reportMissingImports=false, reportAttributeAccessIssue=false
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from . import client, paths, protocol
+from . import client, protocol
+from .environment import EnvironmentMissing
 from .importer import Imported, import_result
-from .jobs import is_running, last_message, make_job, read_events
+from .jobs import is_running, make_job
+from .journal import last_message, latest_run, read_events
 from .results import ImportFailed
 
-__all__ = ["ImportFailed", "Imported", "JobError", "JobFailed", "JobStopped", "describe", "import_result"]
-__all__ += ["submit", "wait"]
+__all__ = ["EnvironmentMissing", "ImportFailed", "Imported", "JobError", "JobFailed", "JobStopped"]
+__all__ += ["describe", "import_result", "interpreter", "jobs_folder", "submit", "wait"]
 
 POLL_SECONDS = 0.05
 LEAVE_SECONDS = 20.0  # for a checkpoint, when the script that waits is interrupted
@@ -99,7 +100,7 @@ def submit(
     """Write a new job folder below `jobs`, by default the one of the preferences, and return it; nothing is started.
 
     Takes a request with the files of its images, or instead the keywords of `describe`. Raises ProtocolError for what
-    cannot be asked for, OSError where the folder cannot be written.
+    cannot be asked for, ValueError for an image that is too large, OSError where the folder cannot be written.
     """
     if request is None:
         request, sources = describe(**wishes)
@@ -115,12 +116,12 @@ def wait(
 
     A job that stopped goes on where it was, one that another process runs is watched. `python` is the backend's
     interpreter, by default the one of the preferences. `on_event` gets every event of this run; whatever it raises, and
-    Ctrl+C, lets the backend write a checkpoint and goes on to the caller. Raises JobFailed, JobStopped, and
-    ProtocolError where the folder is no job.
+    Ctrl+C, lets the backend write a checkpoint and goes on to the caller. Raises JobFailed, JobStopped,
+    EnvironmentMissing where there is no backend, and ProtocolError where the folder is no job.
     """
-    protocol.read_request(job)
+    request = protocol.read_request(job)
     last = last_message(job)
-    if isinstance(last, protocol.Finished) and not last.stopped_after:
+    if isinstance(last, protocol.Finished) and last.stopped_after in ("", request.stop_after):
         return last
     tell = on_event or (lambda event: None)
     last = _watch(job, tell) if is_running(job) else _run(job, python or interpreter(), tell, patience)
@@ -138,18 +139,21 @@ def wait(
 
 
 def interpreter() -> Path:
-    """Return the backend's Python. Raises JobFailed where there is none."""
-    python = os.environ.get("MAQUETTE_PYTHON")
-    if not python:
-        raise JobFailed(
-            "The backend of Maquette is not installed.", "Set MAQUETTE_PYTHON to its interpreter.", ENVIRONMENT
-        )
-    return Path(python)
+    """Return the backend's Python that the preferences name. Only inside Blender. Raises EnvironmentMissing."""
+    import bpy
+
+    from . import preferences
+
+    return preferences.interpreter(bpy.context)
 
 
 def jobs_folder() -> Path:
     """Return the folder of job folders that the preferences name. Only inside Blender."""
-    return paths.jobs_folder(paths.user_folder())
+    import bpy
+
+    from . import preferences
+
+    return preferences.jobs_folder(bpy.context)
 
 
 def _run(job: Path, python: Path, tell: OnEvent, patience: client.Patience | None) -> protocol.Last:
@@ -173,18 +177,17 @@ def _run(job: Path, python: Path, tell: OnEvent, patience: client.Patience | Non
 
 def _watch(job: Path, tell: OnEvent) -> protocol.Last:
     """Follow a job that another process runs, through the events that it writes into the folder."""
-    offset = 0
-    run: list[protocol.Event] = []
-    has_ended = False
-    while not has_ended:
+    run, offset = latest_run(job)
+    for event in run:
+        tell(event)
+    has_ended, events = False, run
+    while events or not has_ended:
         has_ended = not is_running(job)  # asked before reading, so that the last look sees everything
         events, offset = read_events(job, offset)
-        for number, event in enumerate(events):
-            is_old = any(isinstance(later, protocol.Hello) for later in events[number + 1 :])  # of an earlier run
-            if not is_old:
-                run.append(event)
-                tell(event)
-        if not has_ended:
+        for event in events:
+            tell(event)
+        run += events
+        if not (events or has_ended):
             time.sleep(POLL_SECONDS)
     if run and (last := _as_last(run[-1])):
         return last

@@ -10,7 +10,7 @@ import hashlib
 import json
 import struct
 import zlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -120,14 +120,23 @@ def gaussians(count: int = 200, *, opacity: float = 0.9, rest: int = 0, seed: in
     return columns
 
 
-def make_result(
-    job: Path, *, prompt: str = "a red mug, studio light", seed: int = 7, outputs: str = "mesh points"
-) -> Path:
+def make_result(job: Path, *, prompt: str = "a red mug, studio light", seed: int = 7) -> Path:
     """Make a folder of a finished job, without running anything, and return it."""
-    result = job / "result"
-    result.mkdir(parents=True)
+    job.mkdir(parents=True)
     request = {"system": "tv3dg", "prompt": prompt, "seed": seed, "preset": "draft", "prior": "embedded", "version": 1}
     (job / "request.json").write_text(json.dumps(request), encoding="utf-8")
+    write_files(job, seed=seed)
+    hello = {"type": "Hello", "job": job.name, "backend": "0", "pid": 1, "version": 1}
+    paths = sorted(f"result/{path.name}" for path in (job / "result").iterdir())
+    finished = {"type": "Finished", "results": paths, "seconds": 1.5, "stopped_after": ""}
+    (job / "events.jsonl").write_text("".join(json.dumps(event) + "\n" for event in (hello, finished)))
+    return job
+
+
+def write_files(job: Path, *, seed: int, outputs: Collection[str] = ("mesh", "points")) -> None:
+    """Write what a job leaves in its folder `result`."""
+    result = job / "result"
+    result.mkdir()
     if "mesh" in outputs:
         (result / "model.glb").write_bytes(glb())
     if "points" in outputs:
@@ -137,8 +146,3 @@ def make_result(
     said = {"points": "gaussians", "seed": seed, "seconds": {"distil": 1.5}, "files": files}
     said |= {"inputs": {"inputs/00.png": "00ff"}, "made_with": {"prior": "abc", "settings": {"steps": 300}}}
     (result / "result.json").write_text(json.dumps(said), encoding="utf-8")
-    hello = {"type": "Hello", "job": job.name, "backend": "0", "pid": 1, "version": 1}
-    paths = [f"result/{path.name}" for path in sorted(result.iterdir())]
-    finished = {"type": "Finished", "results": paths, "seconds": 1.5, "stopped_after": ""}
-    (job / "events.jsonl").write_text("".join(json.dumps(event) + "\n" for event in (hello, finished)))
-    return job

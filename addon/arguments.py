@@ -1,0 +1,83 @@
+"""The arguments of `blender --command maquette`. What they mean is checked where a request is made of them. No bpy."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from . import protocol
+
+COMMAND = "maquette"
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    root = argparse.ArgumentParser(
+        prog=f"blender --command {COMMAND}", description="Make textured 3D objects and save them in a .blend."
+    )
+    commands = root.add_subparsers(dest="command", required=True)
+
+    generate = commands.add_parser("generate", help="make one object")
+    generate.add_argument("--image", type=Path, action="append", default=[], help="what it looks like; may be repeated")
+    generate.add_argument("--prompt", default="", help="what it is, for example 'a red mug'")
+    generate.add_argument("--resume", type=Path, metavar="JOB", help="go on with this job instead of a new one")
+    _add_request(generate)
+    _add_import(generate)
+
+    batch = commands.add_parser("batch", help="make one object of each image")
+    batch.add_argument("inputs", nargs="+", type=Path, metavar="IMAGE", help="images, and folders of images")
+    batch.add_argument("--prompt", default="{name}", help="template; {name} is the name of the image's file")
+    _add_request(batch)
+    _add_import(batch)
+
+    importing = commands.add_parser("import", help="bring finished jobs into a .blend")
+    importing.add_argument("folders", nargs="+", type=Path, metavar="JOB")
+    _add_import(importing, save_is_needed=True)
+
+    doctor = commands.add_parser("doctor", help="say what this machine has and what is missing")
+    doctor.add_argument("--deep", action="store_true", help="import everything and try every engine")
+    for command in (generate, batch, importing, doctor):
+        command.add_argument("--json", action="store_true", help="end with one line of JSON on stdout")
+    return root
+
+
+def _add_request(command: argparse.ArgumentParser) -> None:
+    add = command.add_argument
+    add("--system", default="tv3dg", help=", ".join(protocol.SYSTEMS))
+    add("--negative-prompt", default="", help="what it should not be")
+    add("--visual-prompt", dest="visual_prompts", type=Path, action="append", default=[], help="style or likeness")
+    add("--elevation", dest="elevation_degrees", type=float, default=0.0, help="degrees, of the camera of the image")
+    add("--azimuth", dest="azimuth_degrees", type=float, default=0.0, help="degrees, 0 is the front")
+    add("--fov", dest="fov_degrees", type=float, default=40.0, help="degrees, vertical field of view")
+    add("--preset", default="standard", help=", ".join(protocol.PRESETS))
+    add("--seed", type=int, default=0)
+    add("--prior", default="embedded", help="embedded, or a local folder in diffusers' format")
+    add("--threads", type=int, default=0, help="0 means every core")
+    add("--set", type=_setting, action="append", default=[], metavar="NAME=VALUE", help="override one setting")
+    add("--jobs", type=Path, metavar="FOLDER", help="where the job folder goes; else as in the preferences")
+
+
+def _add_import(command: argparse.ArgumentParser, *, save_is_needed: bool = False) -> None:
+    add = command.add_argument
+    add("--save", type=Path, required=save_is_needed, metavar="FILE.blend", help="import the result and save it here")
+    add("--at", type=float, nargs=3, metavar=("X", "Y", "Z"), help="where; else at the 3D cursor")
+    add("--apart", type=float, default=2.5, help="distance between several objects, along X")
+    add("--name", default="", help="of the object; else its subject")
+    add("--output", action="append", default=[], choices=protocol.OUTPUTS, help="only this kind; may be repeated")
+    add("--asset", action="store_true", help="mark it as an asset")
+    add("--tag", action="append", default=[], help="of the asset; may be repeated")
+
+
+def _setting(text: str) -> tuple[str, protocol.Setting]:
+    """Return name and value of `name=value`; the value is a number, true or false where it reads as one."""
+    name, separator, value = text.partition("=")
+    if not separator:
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=VALUE")
+    if value in ("true", "false"):
+        return name, value == "true"
+    for kind in (int, float):
+        try:
+            return name, kind(value)
+        except ValueError:
+            continue
+    return name, value
