@@ -2,22 +2,36 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
+from collections.abc import Callable
 from types import ModuleType
 
 # In order of registration: what comes later uses what comes before.
-MODULES = ("properties", "previews", "drop")
+MODULES = (
+    "properties",
+    "previews",
+    "preferences",
+    "setup",
+    "running",
+    "operators",
+    "drop",
+    "cutout",
+    "panels",
+    "commands",
+)
 
 
 def register() -> None:
-    """Enable the add-on: classes first, then what each module adds to Blender besides."""
-    import bpy
-
-    for module in _modules():
-        for cls in module.CLASSES:
-            bpy.utils.register_class(cls)  # pyright: ignore[reportAttributeAccessIssue]
-        if hasattr(module, "register_extra"):
-            module.register_extra()
+    """Enable the add-on: classes first, then what each module adds to Blender besides. All of it, or nothing."""
+    done: list[Callable[[], object]] = []
+    try:
+        for module in _modules():
+            _register(module, done)
+    except BaseException:
+        for undo in reversed(done):
+            undo()
+        raise
 
 
 def unregister() -> None:
@@ -29,6 +43,18 @@ def unregister() -> None:
             module.unregister_extra()
         for cls in reversed(module.CLASSES):
             bpy.utils.unregister_class(cls)  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def _register(module: ModuleType, done: list[Callable[[], object]]) -> None:
+    """Register one module, and note how each step is taken back."""
+    import bpy
+
+    for cls in module.CLASSES:
+        bpy.utils.register_class(cls)  # pyright: ignore[reportAttributeAccessIssue]
+        done.append(functools.partial(bpy.utils.unregister_class, cls))  # pyright: ignore[reportAttributeAccessIssue]
+    if hasattr(module, "register_extra"):
+        module.register_extra()
+        done.append(module.unregister_extra)
 
 
 def _modules() -> list[ModuleType]:

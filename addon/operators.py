@@ -37,6 +37,12 @@ def why_not(context: bpy.types.Context) -> str:
     return next(filter(None, reasons), "").removesuffix(".")
 
 
+def bring(job: Path, wish: properties.MAQUETTE_PG_scene) -> None:
+    """Import a result at the 3D cursor, as an asset if the scene says so. Raises ImportFailed."""
+    tags = [tag.strip() for tag in wish.asset_tags.split(",") if tag.strip()]
+    importer.import_result(job, as_asset=wish.mark_asset, tags=tags)
+
+
 class MAQUETTE_OT_generate(bpy.types.Operator):
     """Make an object from the prompt and the reference images"""
 
@@ -115,7 +121,7 @@ class MAQUETTE_OT_generate(bpy.types.Operator):
                 job = jobs.make_job(preferences.jobs_folder(context), request, sources)
             last = api.wait(job, python=python)
             if wanted and not last.stopped_after:
-                importer.import_result(job)
+                bring(job, wish)
         except (*CANNOT_START, api.JobError, importer.ImportFailed) as error:
             self.report({"ERROR"}, sentence(error))
             return {"CANCELLED"}
@@ -245,7 +251,7 @@ class MAQUETTE_OT_import_result(bpy.types.Operator):
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Import at the 3D cursor."""
         try:
-            importer.import_result(Path(self.job))
+            bring(Path(self.job), context.scene.maquette)
         except importer.ImportFailed as error:
             self.report({"ERROR"}, sentence(error))
             return {"CANCELLED"}

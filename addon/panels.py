@@ -16,7 +16,7 @@ from .course import Course
 from .environment import EnvironmentMissing
 from .settings import STAGES, SYSTEMS, Group
 
-THUMBNAIL, PICTURE = 5.0, 8.0  # heights, in rows
+THUMBNAIL, CUT_OUT, PICTURE = 3.2, 5.0, 8.0  # heights, in rows
 TITLE_LETTERS = 40
 WARNINGS_SHOWN = 3
 
@@ -106,9 +106,13 @@ def _draw_references(layout: Any, wish: Any) -> None:
     if not 0 <= wish.active_reference < len(wish.references):
         return
     selected = wish.references[wish.active_reference]
+    row = layout.row()
+    row.use_property_split = False
     if selected.image is not None:
-        layout.template_icon(layout.icon(selected.image), scale=THUMBNAIL)
-    column = layout.column(align=True)
+        picture = row.column()
+        picture.ui_units_x = THUMBNAIL
+        picture.template_icon(layout.icon(selected.image), scale=THUMBNAIL)
+    column = row.column(align=True)
     column.prop(selected, "elevation")
     column.prop(selected, "azimuth")
     column.prop(selected, "field_of_view")
@@ -128,6 +132,9 @@ class MAQUETTE_PT_options(_Panel, bpy.types.Panel):
         layout.use_property_split = True
         layout.use_property_decorate = False
         layout.prop(wish, "import_when_done")
+        layout.prop(wish, "mark_asset")
+        if wish.mark_asset:
+            layout.prop(wish, "asset_tags")
         row = layout.row()
         row.active = bool(properties.chosen_images(wish))
         row.prop(wish, "stop_after")
@@ -250,19 +257,17 @@ def _draw_progress(layout: Any, job: Path, course: Course) -> None:
         memory = row.row()
         memory.alignment = "RIGHT"
         memory.label(text=wording.size(course.memory_bytes), icon="MEMORY", translate=False)
-    if course.preview is not None:
-        layout.template_icon(previews.icon(job / course.preview), scale=PICTURE)
     row = layout.row(align=True)
     row.operator("maquette.finish", icon="CHECKMARK")
     row.operator("maquette.cancel", icon="X")
+    if course.preview is not None and (picture := previews.icon(job / course.preview)):
+        layout.template_icon(picture, scale=PICTURE)
 
 
 def _draw_end(layout: Any, context: bpy.types.Context, job: Path, last: protocol.Last) -> None:
     match last:
         case protocol.Finished(stopped_after=""):
             layout.label(text=f"Done in {wording.duration(last.seconds)}", icon="CHECKMARK", translate=False)
-            if picture := previews.icon(job / protocol.RESULT_FOLDER / "preview.png"):
-                layout.template_icon(picture, scale=PICTURE)
             if error := running.import_error(job):
                 paragraph(layout.box(), context, error, "ERROR")
             elif running.wants_import(job) and (hindrance := running.hindrance()):
@@ -270,6 +275,8 @@ def _draw_end(layout: Any, context: bpy.types.Context, job: Path, last: protocol
             row = layout.row(align=True)
             row.operator("maquette.import_result", icon="IMPORT").job = str(job)
             row.operator("maquette.open_folder", text="", icon="FILE_FOLDER").job = str(job)
+            if picture := previews.icon(job / protocol.RESULT_FOLDER / "preview.png"):
+                layout.template_icon(picture, scale=PICTURE)
         case protocol.Finished(stopped_after=stage):
             _draw_stop(layout, job, stage)
         case protocol.Failed():
@@ -295,7 +302,7 @@ def _draw_stop(layout: Any, job: Path, stage: str) -> None:
     layout.label(text=f"Stopped after the {made}", icon="PAUSE")
     row = layout.row()
     for path in cutout.pictures(job, stage):
-        row.template_icon(previews.icon(path), scale=THUMBNAIL)
+        row.template_icon(previews.icon(path), scale=CUT_OUT)
     row = layout.row(align=True)
     buttons = ("open_stage", f"Open {made}", "IMAGE_DATA"), ("replace_stage", "Replace...", "FILE_IMAGE")
     for name, text, icon in buttons:

@@ -39,7 +39,9 @@ def icon(path: Path) -> int:
         return 0
     name = str(path)
     if _seen.get(name) != written:
-        _pictures.load(name, name, "IMAGE", force_reload=True)
+        forget(path)
+        picture = _pictures.load(name, name, "IMAGE")
+        picture.image_size[0]  # asking reads the file now; left to itself Blender shows a spinner first, each time
         _seen[name] = written
         while len(_seen) > MOST:
             forget(Path(next(iter(_seen))))

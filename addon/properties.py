@@ -226,6 +226,14 @@ class MAQUETTE_PG_scene(bpy.types.PropertyGroup):
         default=True,
         options=set(),
     )
+    mark_asset: bpy.props.BoolProperty(
+        name="Mark as Asset",
+        description="Show what is imported in the Asset Browser, with the job's picture",
+        options=set(),
+    )
+    asset_tags: bpy.props.StringProperty(
+        name="Tags", description="Words to find the asset by, separated by commas", options=set()
+    )
     threads: bpy.props.IntProperty(
         name="Processor Cores",
         description="Cores that the backend may use; 0 means all, which can make Blender slow meanwhile",

@@ -18,6 +18,7 @@ from bpy.app.handlers import persistent
 
 from . import jobs, preferences, previews, protocol
 from .course import Course, follow
+from .environment import EnvironmentMissing
 from .paths import ROOT
 from .queue import Queue
 
@@ -264,6 +265,17 @@ def _file_loaded(*_: object) -> None:
         del _wishes[job]
 
 
+def _attach() -> None:
+    """Look after a queue that an earlier session left: its process may run still, and jobs may wait."""
+    context = bpy.context
+    if not (preferences.jobs_folder(context) / protocol.QUEUE_FILE).is_file():
+        return
+    try:
+        queue(context)
+    except EnvironmentMissing as missing:
+        _log.warning("The queue is left alone: %s", missing)
+
+
 @persistent
 def _leave(*_: object) -> None:
     """End the backend, as far as it shall not run on; jobs can be resumed."""
@@ -274,7 +286,9 @@ def _leave(*_: object) -> None:
 
 
 def register_extra() -> None:
-    """Notice files that are loaded, and the end of Blender."""
+    """Notice files that are loaded and the end of Blender; go on with an earlier session's queue."""
+    if not bpy.app.background:
+        bpy.app.timers.register(_attach, first_interval=0.5, persistent=True)
     bpy.app.handlers.load_post.append(_file_loaded)
     if hasattr(bpy.app.handlers, "exit_pre"):  # from Blender 5.1 on
         bpy.app.handlers.exit_pre.append(_leave)
@@ -289,8 +303,9 @@ def unregister_extra() -> None:
     bpy.app.handlers.load_post.remove(_file_loaded)
     if hasattr(bpy.app.handlers, "exit_pre"):
         bpy.app.handlers.exit_pre.remove(_leave)
-    if bpy.app.timers.is_registered(_tick):
-        bpy.app.timers.unregister(_tick)
+    for timer in (_tick, _attach):
+        if bpy.app.timers.is_registered(timer):
+            bpy.app.timers.unregister(timer)
     _courses.clear()
     _wishes.clear()
     _import_errors.clear()

@@ -4,11 +4,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from addon import jobs, protocol
 from addon.course import Course, follow
@@ -72,7 +74,7 @@ def test_everything_that_can_be_asked_for_is_in_the_tab_with_a_tooltip(enabled: 
 
     wish = enabled.context.scene.maquette
     wish.references.add().image = enabled.data.images.new("seen", 2, 2)
-    wish.prior = "folder"
+    wish.prior, wish.mark_asset = "folder", True
     texts = draw(enabled.context).texts
     hidden = {"rna_type", "name", "references", "active_reference", *settings.SYSTEMS, "prompt", "negative_prompt"}
     shown = {item.name for item in wish.bl_rna.properties if item.identifier not in hidden}
@@ -110,11 +112,14 @@ def test_there_is_no_job_panel_without_a_job(enabled: Any, backend: None) -> Non
 
 def test_a_running_job_shows_where_it_is(enabled: Any, job: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     show(monkeypatch, job, "progress", is_running=True)
+    asked: list[Path] = []
+    monkeypatch.setattr("addon.previews.icon", lambda path: asked.append(path) or 7)
     layout = draw(enabled.context, "MAQUETTE_PT_job")
     assert "a red mug" in layout.texts and "1.4 GB" in layout.texts
     bars = [text for kind, text in layout.drawn if kind == "progress"]
     assert bars[0] == "Optimising (2 of 3)" and bars[1].endswith("% of All") and len(bars) == 2
     assert any(text.endswith("left") for text in layout.texts) and ("template_icon", "") in layout.drawn
+    assert asked == [job / "preview/latest.png"]
     assert {"maquette.finish", "maquette.cancel"} <= layout.buttons.keys()
     assert "zebra" in " ".join(layout.texts) and "Use another word." in " ".join(layout.texts)
 
@@ -168,3 +173,27 @@ def test_the_fake_layout_refuses_what_blender_refuses(enabled: Any) -> None:
     ):
         with pytest.raises((AttributeError, KeyError, TypeError, ValueError)):
             wrong()
+
+
+def test_pictures_are_read_again_when_they_change_and_are_forgotten(
+    enabled: Any, job: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from addon import previews
+
+    picture = job / "latest.png"
+    assert previews.icon(picture) == 0
+    Image.new("RGB", (8, 8), (255, 0, 0)).save(picture)
+    previews.icon(picture)  # without a window Blender gives no numbers to icons, but it reads the pictures
+    loaded = previews._pictures[str(picture)]
+    assert tuple(loaded.image_pixels_float[:3]) == pytest.approx((1, 0, 0), abs=0.02)
+    Image.new("RGB", (8, 8), (0, 255, 0)).save(picture)
+    os.utime(picture, ns=(1, 1))
+    previews.icon(picture)
+    loaded = previews._pictures[str(picture)]
+    assert tuple(loaded.image_pixels_float[:3]) == pytest.approx((0, 1, 0), abs=0.02)
+    monkeypatch.setattr(previews, "MOST", 3)
+    for number in range(5):
+        Image.new("RGB", (8, 8)).save(job / f"{number}.png")
+        previews.icon(job / f"{number}.png")
+    assert list(previews._pictures) == [str(job / f"{number}.png") for number in (2, 3, 4)]
+    assert not enabled.data.images
