@@ -5,8 +5,9 @@
     diagnose PYTHON                                           what a Python can run
     remove FOLDER
 
-Each writes one JSON object per line to stdout: {"share", "text"} for progress, and last a diagnosis. When stdin ends
-`make` stops and leaves what was there before. Exit code 0 if jobs can run, or the folder is removed, else 1.
+Each writes one JSON object per line to stdout: {"share", "text"} for progress, and last a diagnosis. With --supervised,
+when stdin ends, `make` stops and leaves what was there before, and the others end at once. Exit code 0 if jobs can run,
+or if the folder is removed, else 1.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from .paths import ROOT, backend_python
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     parser = argparse.ArgumentParser(prog="python -m addon", description="See to the backend's environment.")
+    parser.add_argument("--supervised", action="store_true", help="leave when stdin closes")
     commands = parser.add_subparsers(dest="command", required=True)
     for name in ("make", "verify", "remove"):
         command = commands.add_parser(name)
@@ -40,10 +42,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
             command.add_argument("--anew", action="store_true", help="also if it is whole")
     commands.add_parser("diagnose").add_argument("python", type=Path)
     options = parser.parse_args(arguments)
+    gone = threading.Event()
+    if options.supervised:
+        processes.when_parent_is_gone(gone.set if options.command == "make" else processes.end_own_tree)
     try:
         match options.command:
             case "make":
-                made = make(options)
+                made = make(options, gone)
             case "verify":
                 made = verify(options.folder, (options.lock,))
             case "diagnose":
@@ -59,10 +64,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0 if made.is_usable else 1
 
 
-def make(options: argparse.Namespace) -> Diagnosis:
-    """Make the environment, and let the backend in it say what it can run."""
-    gone = threading.Event()
-    processes.when_parent_is_gone(gone.set)
+def make(options: argparse.Namespace, gone: threading.Event) -> Diagnosis:
+    """Make the environment unless the parent is gone, and let the backend in it say what it can run."""
 
     def show(progress: environment.Progress) -> None:
         say({"share": progress.share, "text": f"{progress.text} ({progress.done} of {progress.total})"})
@@ -76,16 +79,11 @@ def make(options: argparse.Namespace) -> Diagnosis:
         show,
         python=interpreters.choose(options.python),
         wheels=options.wheels,
-        log=log_file(folder),
+        log=environment.log_file(folder),
         anew=options.anew,
     )
     say({"share": 1.0, "text": "trying it out"})
     return diagnosis.diagnose(python)
-
-
-def log_file(folder: Path) -> Path:
-    """Return where pip's output is kept: beside the environment, which a failure removes."""
-    return folder.with_name(folder.name + ".log")
 
 
 def verify(folder: Path, locks: Sequence[Path]) -> Diagnosis:

@@ -145,7 +145,7 @@ def diagnose(
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=DOCTOR_SECONDS,
-            **processes.group_options(),
+            **processes.hidden_options(),
         )
     except subprocess.TimeoutExpired:
         return Diagnosis("broken", f"The backend did not say within {DOCTOR_SECONDS:.0f} seconds what it can do.")

@@ -314,6 +314,11 @@ def read_record(folder: Path) -> dict[str, str | int]:
     return record if isinstance(record, dict) else {}
 
 
+def log_file(folder: Path) -> Path:
+    """Return where `python -m addon make` keeps pip's output: beside the environment, which a failure removes."""
+    return folder.with_name(folder.name + ".log")
+
+
 def delete(folder: Path) -> None:
     """Remove a folder with all it holds, if it is there; the stamp first, so that no half of it looks whole."""
     if folder.exists():

@@ -87,7 +87,7 @@ def probe(path: Path) -> Interpreter:
             stdin=subprocess.DEVNULL,
             timeout=ANSWER_SECONDS,
             env=processes.child_environment(),
-            **processes.group_options(),
+            **processes.hidden_options(),
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise UnfitPython(f"{path} cannot be run: {error}.", "Choose another.") from error
@@ -159,7 +159,7 @@ def _of_the_launcher() -> Iterator[Path]:
     """Yield what Windows' `py` knows: its list has one Python on each line, with the path at the end."""
     launcher = shutil.which("py")
     if launcher:
-        options = processes.group_options()
+        options = processes.hidden_options()
         listing = subprocess.run([launcher, "-0p"], capture_output=True, text=True, timeout=ANSWER_SECONDS, **options)
         for major, minor in SUPPORTED:
             for found in re.findall(rf"^ *-(?:V:)?{major}\.{minor}\S* +\*? *(\S.*)$", listing.stdout, re.MULTILINE):

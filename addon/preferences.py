@@ -7,70 +7,239 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import bpy
 
-from . import environment, paths
+from . import background, diagnosis, environment, paths
 
 NAME = paths.EXTENSION or "addon"  # outside of an installed extension, the package itself
+GIB = 1 << 30
+AUTOMATIC, CPU = "AUTOMATIC", "CPU"
+ICONS = {True: "CHECKMARK", False: "ERROR"}
+
+_devices: list[tuple[str, str, str, int]] = []  # Blender does not keep the strings of a list that is made anew
+
+
+def _list_devices(preferences: Any, context: bpy.types.Context | None) -> list[tuple[str, str, str, int]]:
+    """Return what jobs may run on; the names of the GPUs are known once the backend was asked."""
+    found = background.found()
+    names = list(found.gpus if found else ())
+    names += [f"GPU {index}" for index in range(len(names), preferences.device_number - 1)]  # a choice is not lost
+    _devices[:] = [
+        (AUTOMATIC, "Automatic", "The first NVIDIA GPU, else the processor", 0),
+        (CPU, "Processor", "Leave the GPUs to Blender; takes many times longer", 1),
+        *((str(i), f"{i}: {name}", "Jobs run on this GPU only", i + 2) for i, name in enumerate(names)),
+    ]
+    return _devices
+
+
+def _set_device(preferences: Any, number: int) -> None:
+    preferences.device_number = number
+
+
+def _changed(preferences: Any, context: bpy.types.Context) -> None:
+    """Forget what was found: it was about another Python or GPU."""
+    background.forget()
 
 
 class MAQUETTE_AP_preferences(bpy.types.AddonPreferences):
+    """Where the backend is, what it runs on, and where its files lie."""
+
     bl_idname = NAME
 
+    base_python: bpy.props.StringProperty(
+        name="Python",
+        description="The Python 3.11 or 3.13 that the environment is made from; empty for the first that is found: "
+        "one on the path, else Blender's own",
+        subtype="FILE_PATH",
+        update=_changed,
+    )
+    wheels: bpy.props.StringProperty(
+        name="Wheels Folder",
+        description="Install from the packages in this folder, without the network; empty to fetch them",
+        subtype="DIR_PATH",
+    )
+    environment_folder: bpy.props.StringProperty(
+        name="Environment Folder",
+        description="Where the backend's packages are installed; empty for a folder among Blender's user files",
+        subtype="DIR_PATH",
+        update=_changed,
+    )
     existing_python: bpy.props.StringProperty(
         name="Existing Python",
-        description="A Python that has the backend's packages already; leave it empty to install them",
+        description="A Python that has the backend's packages already, such as a studio's; nothing is installed",
         subtype="FILE_PATH",
+        update=_changed,
     )
+    device: bpy.props.EnumProperty(
+        name="Device",
+        description="What the backend's jobs run on; Blender itself goes on with what its own preferences say",
+        items=_list_devices,
+        get=lambda preferences: preferences.device_number,
+        set=_set_device,
+    )
+    device_number: bpy.props.IntProperty(options={"HIDDEN"}, min=0, update=_changed)  # 0 automatic, 1 none, 2 GPU 0
     jobs_folder: bpy.props.StringProperty(
         name="Jobs Folder",
         description="Where the folders of the jobs are made; empty for a folder among Blender's user files",
         subtype="DIR_PATH",
     )
+    keep_jobs: bpy.props.IntProperty(
+        name="Keep Jobs",
+        description="How many of the newest jobs are kept when old ones are cleared away; 0 keeps all",
+        default=0,
+        min=0,
+        soft_max=1000,
+    )
+    keep_running: bpy.props.BoolProperty(
+        name="Keep Running When Blender Closes",
+        description="Let the jobs of the queue go on by themselves; the next Blender shows them again",
+        default=False,
+    )
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """Draw the status of the backend and what can be done about it, then the choices."""
+        layout = self.layout
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        _draw_status(layout.box(), context)
+        column = layout.column(heading="Backend")
+        column.prop(self, "device")
+        column.prop(self, "existing_python")
+        install = column.column()
+        install.active = not self.existing_python
+        install.prop(self, "base_python")
+        install.prop(self, "wheels")
+        install.prop(self, "environment_folder")
+        column = layout.column(heading="Jobs")
+        column.prop(self, "jobs_folder")
+        column.prop(self, "keep_jobs")
+        column.prop(self, "keep_running")
 
 
-def of(context: bpy.types.Context) -> MAQUETTE_AP_preferences | None:
+# ---- what others ask -------------------------------------------------------------------------------------------------
+
+
+def of(context: bpy.types.Context) -> Any | None:
     """Return the preferences, None where the add-on was registered without being enabled."""
     entry = context.preferences.addons.get(NAME)
     return entry.preferences if entry is not None else None
 
 
+def chosen(context: bpy.types.Context, name: str, default: Any = "") -> Any:
+    """Return one of the preferences, the default where there are none."""
+    own = of(context)
+    return getattr(own, name) if own is not None else default
+
+
 def interpreter(context: bpy.types.Context) -> Path:
     """Return the Python that runs the backend: the artist's own, MAQUETTE_PYTHON's, or the installed one.
 
-    Raises EnvironmentMissing.
+    Cheap, for drawing. Raises EnvironmentMissing, with a sentence and what to do.
     """
-    own = of(context)
-    for choice in (own.existing_python if own else "", os.environ.get("MAQUETTE_PYTHON", "")):
-        if choice:
-            path = Path(bpy.path.abspath(choice))
+    for own in (chosen(context, "existing_python"), os.environ.get("MAQUETTE_PYTHON", "")):
+        if own:
+            path = _absolute(own)
             if not path.is_file():
                 raise environment.EnvironmentMissing(f"There is no Python at {path}.", "Choose another.")
             return path
-    python = paths.backend_python(environment_folder(context))
-    if not python.is_file():
-        raise environment.EnvironmentMissing("The backend is not installed.", "Install it in the preferences.")
-    return python
+    folder = environment_folder(context)
+    state = diagnosis.glance(folder)
+    if not state.is_usable:
+        raise environment.EnvironmentMissing(state.sentence, "Install it in the preferences of Maquette.")
+    return paths.backend_python(folder)
+
+
+def child_variables(context: bpy.types.Context) -> dict[str, str]:
+    """Return the environment variables by which the backend keeps to the chosen GPU, or to none."""
+    device = chosen(context, "device", AUTOMATIC)
+    if device == AUTOMATIC:
+        return {}
+    visible = "-1" if device == CPU else device
+    return {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": visible}
 
 
 def environment_folder(context: bpy.types.Context) -> Path:
     """Return where the backend's environment is, or will be."""
-    return user_folder() / "environment"
+    own = chosen(context, "environment_folder")
+    return _absolute(own) if own else user_folder() / "environment"
 
 
 def jobs_folder(context: bpy.types.Context) -> Path:
     """Return where the job folders are."""
-    own = of(context)
-    chosen = own.jobs_folder if own else ""
-    return Path(bpy.path.abspath(chosen)) if chosen else paths.jobs_folder(user_folder())
+    own = chosen(context, "jobs_folder")
+    return _absolute(own) if own else paths.jobs_folder(user_folder())
+
+
+def keeps_running(context: bpy.types.Context) -> bool:
+    """Say whether the queue goes on when Blender closes."""
+    return bool(chosen(context, "keep_running", False))
 
 
 def user_folder() -> Path:
-    """Return Blender's folder for our files."""
+    """Return Blender's folder for our files, and make it."""
     if paths.EXTENSION:
         return paths.user_folder()
     return Path(bpy.utils.user_resource("DATAFILES", path="maquette", create=True))
+
+
+def _absolute(path: str) -> Path:
+    return Path(bpy.path.abspath(path)).absolute()
+
+
+# ---- drawing ---------------------------------------------------------------------------------------------------------
+
+
+def status(context: bpy.types.Context) -> diagnosis.Diagnosis:
+    """Return what is known of the backend now: what was found last, else what a glance shows."""
+    found = background.found()
+    if found is not None:
+        return found
+    try:
+        interpreter(context)
+    except environment.EnvironmentMissing as missing:
+        folder = environment_folder(context)
+        is_own = chosen(context, "existing_python") or os.environ.get("MAQUETTE_PYTHON")
+        return diagnosis.Diagnosis("missing", missing.message) if is_own else diagnosis.glance(folder)
+    return diagnosis.Diagnosis("fine", "The backend is there; Check says what it can run.", is_usable=True)
+
+
+def draw_diagnosis(layout: Any, found: diagnosis.Diagnosis, job: Path | None = None) -> None:
+    """Draw a sentence and a button for each thing that may put it right; `job` is the one that failed, if one did."""
+    layout.label(text=found.sentence, icon=ICONS[found.is_usable])
+    if found.hint and found.hint not in found.sentence:
+        layout.label(text=found.hint, icon="BLANK1")
+    row = layout.row(align=True)
+    for name in found.fixes:
+        button = row.operator("maquette.fix", text=diagnosis.FIXES[name][0])
+        button.fix, button.job = name, str(job or "")
+
+
+def _draw_status(box: Any, context: bpy.types.Context) -> None:
+    task = background.task()
+    if task is not None:
+        row = box.row()
+        row.progress(factor=task.share, text=task.text or task.command, type="BAR")
+        row.operator("maquette.stop_setup", text="", icon="CANCEL")
+        return
+    draw_diagnosis(box, status(context))
+    folder = environment_folder(context)
+    size = environment.read_record(folder).get("bytes")
+    free = environment.free_bytes(folder) / GIB
+    taken = f"It takes {int(size) / GIB:.1f} GiB; " if size else ""
+    line = box.row()
+    line.active = False
+    line.label(text=f"{taken}{free:.1f} GiB are free at {folder}", icon="BLANK1")
+    row = box.row(align=True)
+    if not chosen(context, "existing_python") and not os.environ.get("MAQUETTE_PYTHON"):
+        if folder.is_dir():
+            row.operator("maquette.verify_backend")
+            row.operator("maquette.install_backend", text="Repair").anew = True
+            row.operator("maquette.remove_backend")
+        else:
+            row.operator("maquette.install_backend")
+    row.operator("maquette.check_backend")
 
 
 CLASSES = (MAQUETTE_AP_preferences,)

@@ -15,7 +15,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import IO, Any
 
 # Of Blender's own Python, of an activated environment, or of macOS's framework: they lead another Python astray.
@@ -71,6 +71,11 @@ def is_blenders(path: Path) -> bool:
     if prefix.name == "python":
         homes.append(prefix.parent.parent)
     return any(path.is_relative_to(home) for home in homes)
+
+
+def hidden_options() -> dict[str, Any]:
+    """Return the options of Popen for a short command, which on Windows would open a console window for a moment."""
+    return {"creationflags": CREATE_NO_WINDOW} if sys.platform == "win32" else {}
 
 
 def group_options() -> dict[str, Any]:
@@ -138,6 +143,13 @@ def end_tree(child: subprocess.Popen[bytes]) -> None:
             os.killpg(child.pid, signal.SIGKILL)
     child.wait()
     close_stdin(child)
+
+
+def end_own_tree() -> None:
+    """End this process at once and, if `start` has started it, what it has started; on Windows its job does that."""
+    if sys.platform != "win32" and os.getpgrp() == os.getpid():
+        os.killpg(0, signal.SIGKILL)
+    os._exit(1)
 
 
 def close_stdin(child: subprocess.Popen[bytes]) -> None:
@@ -299,7 +311,7 @@ else:
 # ---- which programs there are ----------------------------------------------------------------------------------------
 
 
-def is_store_alias(path: Path) -> bool:
+def is_store_alias(path: PurePath) -> bool:
     """Say whether a program is one that the Microsoft Store has put there: it opens the Store, or a Python whose files
     under AppData lie elsewhere than it says.
     """

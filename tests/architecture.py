@@ -15,6 +15,7 @@ Files = dict[str, str]  # path relative to the repository's root, with forward s
 STANDARD_BLENDER = {"bpy", "bpy_extras", "bmesh", "mathutils", "gpu", "gpu_extras", "bl_math", "addon_utils", "blf"}
 TOUCHES_BLENDER = {
     "preferences",
+    "setup",
     "properties",
     "references",
     "previews",
@@ -42,7 +43,9 @@ ADDON_RANKS = {
     **dict.fromkeys(("client", "jobs", "environment", "importer", "properties"), 2),
     **dict.fromkeys(("verification",), 2.2),
     "diagnosis": 2.5,
+    "background": 2.7,
     "preferences": 3,
+    "setup": 4,
     **dict.fromkeys(("references", "previews"), 2),
     **dict.fromkeys(("arguments", "terminal"), 2),
     "api": 3.5,

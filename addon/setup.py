@@ -1,0 +1,318 @@
+"""Install, check, verify and remove the backend from Blender, and put right what went wrong: operators and a timer."""
+
+# Blender makes its module at run time, and reads properties from annotations that are calls.
+# pyright: reportMissingImports=false, reportAttributeAccessIssue=false, reportInvalidTypeForm=false
+
+from __future__ import annotations
+
+import atexit
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import bpy
+
+from . import background, diagnosis, environment, paths, preferences, protocol
+from .settings import PRESETS
+
+TICK_SECONDS = 0.2
+DRIVER_PAGE = "https://www.nvidia.com/drivers"
+LOWER_PRESETS = {"paper": "standard", "standard": "draft", "draft": "bench"}
+MANUAL = paths.ROOT / "docs"
+# What the right-click menu's Online Manual shows for an operator, the longest beginning first.
+MANUAL_PAGES = (
+    ("bpy.ops.maquette.install_backend*", "installing.md"),
+    ("bpy.ops.maquette.verify_backend*", "installing.md"),
+    ("bpy.ops.maquette.check_backend*", "installing.md"),
+    ("bpy.ops.maquette.remove_backend*", "installing.md"),
+    ("bpy.ops.maquette.fix*", "installing.md"),
+    ("bpy.ops.maquette.*", "README.md"),
+)
+
+# Asked before packages are changed: each ends what uses them and returns nothing, or says why it cannot.
+before_change: list[Callable[[], str]] = []
+
+
+def why_not_change(context: bpy.types.Context) -> str:
+    """Return why the environment cannot be changed now, else nothing."""
+    if background.task() is not None:
+        return "Wait until the other work on the backend is done"
+    if preferences.chosen(context, "existing_python"):
+        return "An existing Python is chosen; clear that field first"
+    return ""
+
+
+def why_not_install(context: bpy.types.Context) -> str:
+    """Return why nothing can be installed now, else nothing."""
+    reason = why_not_change(context)
+    if not reason and not bpy.app.online_access and not preferences.chosen(context, "wheels"):
+        reason = "Blender may not go online: allow that in the preferences under System, or choose a wheels folder"
+    return reason
+
+
+class _Setup:
+    """What the operators here share: in the background they run to the end, and raise when they fail."""
+
+    bl_options = {"REGISTER", "INTERNAL"}
+    report: Any
+
+    def run(self, context: bpy.types.Context, command: str, *arguments: str | Path) -> set[str]:
+        """Start a command of `python -m addon`."""
+        try:
+            background.start(command, *arguments, variables=preferences.child_variables(context))
+        except OSError as error:
+            self.report({"ERROR"}, f"No Python here can run it: {error}")
+            return {"CANCELLED"}
+        if not bpy.app.background:
+            start_timer()
+            return {"FINISHED"}
+        while background.task() is not None:
+            background.poll()
+        found = background.found()
+        if found is not None and not found.is_usable:
+            self.report({"ERROR"}, found.sentence)
+            return {"CANCELLED"}
+        return {"FINISHED"}
+
+    def is_in_use(self) -> bool:
+        """End what uses the packages, or report why that cannot be."""
+        reason = next((reason for end in before_change if (reason := end())), "")
+        if reason:
+            self.report({"ERROR"}, reason)
+        return bool(reason)
+
+
+class MAQUETTE_OT_install_backend(_Setup, bpy.types.Operator):
+    """Install the backend."""
+
+    bl_idname = "maquette.install_backend"
+    bl_label = "Install"
+    bl_description = (
+        "Make an environment for the backend and install its packages into it; fetches some gigabytes from the "
+        "package index, and Blender stays usable meanwhile"
+    )
+
+    anew: bpy.props.BoolProperty(
+        name="Anew", description="Make it again even if it seems whole", options={"SKIP_SAVE", "HIDDEN"}
+    )
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Allow it when Blender may go online and nothing else is at work."""
+        reason = why_not_install(context)
+        cls.poll_message_set(reason)
+        return not reason
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Start the installation."""
+        if self.is_in_use():
+            return {"CANCELLED"}
+        options = ["--anew"] if self.anew else []
+        base, wheels = preferences.chosen(context, "base_python"), preferences.chosen(context, "wheels")
+        options += ["--python", bpy.path.abspath(base)] if base else []
+        options += ["--wheels", bpy.path.abspath(wheels)] if wheels else []
+        return self.run(context, "make", preferences.environment_folder(context), *options)
+
+
+class MAQUETTE_OT_verify_backend(_Setup, bpy.types.Operator):
+    """Verify the backend."""
+
+    bl_idname = "maquette.verify_backend"
+    bl_label = "Verify"
+    bl_description = "Compare every installed file with what was installed, and try each engine; takes a minute"
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Allow it when nothing else is at work."""
+        reason = why_not_change(context)
+        cls.poll_message_set(reason)
+        return not reason
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Start the comparison."""
+        return self.run(context, "verify", preferences.environment_folder(context))
+
+
+class MAQUETTE_OT_check_backend(_Setup, bpy.types.Operator):
+    """Ask the backend what it can run."""
+
+    bl_idname = "maquette.check_backend"
+    bl_label = "Check"
+    bl_description = "Ask the backend what this machine can run; takes seconds"
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Allow it when there is a Python to ask."""
+        try:
+            preferences.interpreter(context)
+        except environment.EnvironmentMissing as missing:
+            cls.poll_message_set(missing.message.removesuffix("."))
+            return False
+        cls.poll_message_set("Wait until the other work on the backend is done")
+        return background.task() is None
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Ask."""
+        return self.run(context, "diagnose", preferences.interpreter(context))
+
+
+class MAQUETTE_OT_remove_backend(_Setup, bpy.types.Operator):
+    """Remove the backend."""
+
+    bl_idname = "maquette.remove_backend"
+    bl_label = "Remove"
+    bl_description = "Delete the installed packages; jobs and their results stay"
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Allow it when nothing else is at work."""
+        reason = why_not_change(context)
+        cls.poll_message_set(reason)
+        return not reason
+
+    def invoke(self, context: bpy.types.Context, event: Any) -> set[str]:
+        """Ask first."""
+        return context.window_manager.invoke_confirm(self, event)
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Start the removal."""
+        if self.is_in_use():
+            return {"CANCELLED"}
+        return self.run(context, "remove", preferences.environment_folder(context))
+
+
+class MAQUETTE_OT_stop_setup(bpy.types.Operator):
+    """Stop what is at work."""
+
+    bl_idname = "maquette.stop_setup"
+    bl_label = "Stop"
+    bl_description = "Stop the installation and leave what was there before"
+    bl_options = {"INTERNAL"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Allow it once, while something is at work."""
+        task = background.task()
+        return task is not None and not task.is_stopping
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Ask it to stop."""
+        task = background.task()
+        if task is not None:
+            task.stop()
+        return {"FINISHED"}
+
+
+class MAQUETTE_OT_fix(bpy.types.Operator):
+    """Put right what went wrong."""
+
+    bl_idname = "maquette.fix"
+    bl_label = "Fix"
+    bl_description = "Put right what went wrong"
+    bl_options = {"INTERNAL"}
+
+    fix: bpy.props.EnumProperty(
+        name="Fix",
+        description="What to do about it",
+        items=[(name, label, tooltip) for name, (label, tooltip) in diagnosis.FIXES.items()],
+        options={"SKIP_SAVE"},
+    )
+    job: bpy.props.StringProperty(name="Job", description="The folder of the job that failed", options={"SKIP_SAVE"})
+
+    @classmethod
+    def description(cls, context: bpy.types.Context, properties: Any) -> str:
+        """Return the tooltip of this fix."""
+        return diagnosis.FIXES[properties.fix][1]
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Do it; what the called operator reports becomes ours."""
+        try:
+            return self._fix(context)
+        except RuntimeError as error:
+            self.report({"ERROR"}, str(error).strip().removeprefix("Error: "))
+            return {"CANCELLED"}
+
+    def _fix(self, context: bpy.types.Context) -> set[str]:
+        ours, job = bpy.ops.maquette, self.job
+        match self.fix:
+            case "install" | "repair":
+                return ours.install_backend(anew=self.fix == "repair")
+            case "choose" | "device":
+                return bpy.ops.preferences.addon_show(module=preferences.NAME)
+            case "online" | "update":
+                context.preferences.active_section = "SYSTEM" if self.fix == "online" else "EXTENSIONS"
+                return bpy.ops.screen.userpref_show()
+            case "driver":
+                return bpy.ops.wm.url_open(url=DRIVER_PAGE)
+            case "space":
+                return bpy.ops.wm.path_open(filepath=str(preferences.jobs_folder(context)))
+            case "folder":
+                return bpy.ops.wm.path_open(filepath=job)
+            case "log":
+                return bpy.ops.wm.path_open(filepath=str(self._log(context)))
+            case "preset":
+                wish = context.scene.maquette
+                wish.preset = LOWER_PRESETS.get(str(wish.preset), wish.preset)
+                self.report({"INFO"}, f"The preset is {PRESETS[str(wish.preset)][0]} now")
+                return {"FINISHED"}
+            case "seed":
+                context.scene.maquette.new_seed = True
+                return ours.generate()
+            case "resume":
+                return ours.resume(job=job)
+            case "again":
+                return ours.import_result(job=job)
+        return {"CANCELLED"}
+
+    def _log(self, context: bpy.types.Context) -> Path:
+        folder = preferences.environment_folder(context)
+        return Path(self.job) / protocol.LOG_FILE if self.job else environment.log_file(folder)
+
+
+# ---- the timer -------------------------------------------------------------------------------------------------------
+
+
+def start_timer() -> None:
+    """Look after what is at work until it is done."""
+    if not bpy.app.timers.is_registered(_tick):
+        bpy.app.timers.register(_tick, first_interval=TICK_SECONDS, persistent=True)
+
+
+def _tick() -> float | None:
+    """Take what was said; redraw the preferences and our tab if that was anything."""
+    if background.poll():
+        for window in bpy.context.window_manager.windows:
+            for area in window.screen.areas:
+                if area.type in ("PREFERENCES", "VIEW_3D"):
+                    area.tag_redraw()
+    return TICK_SECONDS if background.task() is not None else None
+
+
+def manual() -> tuple[str, tuple[tuple[str, str], ...]]:
+    """Return where the manual is and which page is about which operator: its copy in the extension, no web site."""
+    return MANUAL.as_uri() + "/", MANUAL_PAGES
+
+
+def register_extra() -> None:
+    """Map the operators to the manual; end what is at work when Blender leaves."""
+    bpy.utils.register_manual_map(manual)
+    atexit.register(background.close)
+
+
+def unregister_extra() -> None:
+    """End what is at work and take everything back."""
+    bpy.utils.unregister_manual_map(manual)
+    atexit.unregister(background.close)
+    if bpy.app.timers.is_registered(_tick):
+        bpy.app.timers.unregister(_tick)
+    background.close()
+
+
+CLASSES = (
+    MAQUETTE_OT_install_backend,
+    MAQUETTE_OT_verify_backend,
+    MAQUETTE_OT_check_backend,
+    MAQUETTE_OT_remove_backend,
+    MAQUETTE_OT_stop_setup,
+    MAQUETTE_OT_fix,
+)
