@@ -19,7 +19,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -102,11 +102,12 @@ class Client:
         module: str = "backend",
         root: Path = ROOT,
         patience: Patience | None = None,
+        variables: Mapping[str, str] | None = None,
     ) -> Client:
-        """Start `python -m backend run FOLDER... --supervised`. Raises NotStarted."""
+        """Start `python -m backend run FOLDER... --supervised`, with these environment variables. Raises NotStarted."""
         command = [str(python), "-m", module, "run", *(str(folder.resolve()) for folder in folders), "--supervised"]
         log = folders[0] / protocol.LOG_FILE
-        return cls(_start(command, root, log), len(folders), log, patience or Patience())
+        return cls(_start(command, root, log, variables), len(folders), log, patience or Patience())
 
     @classmethod
     def start_queue(
@@ -118,11 +119,12 @@ class Client:
         module: str = "backend",
         root: Path = ROOT,
         patience: Patience | None = None,
+        variables: Mapping[str, str] | None = None,
     ) -> Client:
         """Start `COMMAND -m backend queue FOLDER --supervised`, COMMAND being a Python. Raises NotStarted."""
         options = ["--supervised", "--idle-seconds", str(idle_seconds)]
         log = folder / protocol.LOG_FILE
-        process = _start([*command, "-m", module, "queue", str(folder.resolve()), *options], root, log)
+        process = _start([*command, "-m", module, "queue", str(folder.resolve()), *options], root, log, variables)
         return cls(process, math.inf, log, patience or Patience())
 
     def poll(self) -> list[protocol.Event]:
@@ -295,10 +297,10 @@ class Client:
         processes.end_tree(self._process)
 
 
-def _start(command: Sequence[str], root: Path, log: Path) -> processes.Child:
+def _start(command: Sequence[str], root: Path, log: Path, variables: Mapping[str, str] | None) -> processes.Child:
     try:
         with log.open("ab") as log_file:
-            return processes.start(command, cwd=root, stdout=subprocess.PIPE, stderr=log_file)
+            return processes.start(command, cwd=root, stdout=subprocess.PIPE, stderr=log_file, variables=variables)
     except OSError as error:
         hint = FREE_SPACE if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) else REINSTALL
         raise NotStarted(f"The backend could not be started: {error}.", hint) from error

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,11 @@ NAME = paths.EXTENSION or "addon"  # outside of an installed extension, the pack
 GIB = 1 << 30
 AUTOMATIC, CPU = "AUTOMATIC", "CPU"
 ICONS = {True: "CHECKMARK", False: "ERROR"}
+
+# Asked before packages are changed: each ends what uses them and returns nothing, or says why it cannot.
+before_change: list[Callable[[], str]] = []
+# Called when something was chosen that a running queue goes by.
+when_changed: list[Callable[[], None]] = []
 
 _devices: list[tuple[str, str, str, int]] = []  # Blender does not keep the strings of a list that is made anew
 
@@ -41,6 +47,11 @@ def _set_device(preferences: Any, number: int) -> None:
 def _changed(preferences: Any, context: bpy.types.Context) -> None:
     """Forget what was found: it was about another Python or GPU."""
     background.forget()
+
+
+def _keeping_changed(preferences: Any, context: bpy.types.Context) -> None:
+    for heed in when_changed:
+        heed()
 
 
 class MAQUETTE_AP_preferences(bpy.types.AddonPreferences):
@@ -96,6 +107,7 @@ class MAQUETTE_AP_preferences(bpy.types.AddonPreferences):
         name="Keep Running When Blender Closes",
         description="Let the jobs of the queue go on by themselves; the next Blender shows them again",
         default=False,
+        update=_keeping_changed,
     )
 
     def draw(self, context: bpy.types.Context) -> None:

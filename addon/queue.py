@@ -15,7 +15,7 @@ import math
 import os
 import secrets
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from . import jobs, protocol
@@ -47,10 +47,12 @@ class Queue:
         module: str = "backend",
         patience: Patience | None = None,
         idle_seconds: float = IDLE_SECONDS,
+        variables: Mapping[str, str] | None = None,
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.command = tuple(command)
+        self.variables = dict(variables or {})  # of the process's environment
         self.running: Path | None = None
         self.waiting: list[Path] = []
         self.problem: protocol.Failed | None = None
@@ -198,6 +200,7 @@ class Queue:
                 module=self._module,
                 root=self._root,
                 patience=self._patience,
+                variables=self.variables,
             )
         except ClientError as error:
             self._stop(type(error).__name__, error.message, error.hint)

@@ -40,14 +40,30 @@ _shown: Path | None = None
 def queue(context: bpy.types.Context) -> Queue:
     """Return the queue, made on first use. Raises EnvironmentMissing when there is no backend to run."""
     global _queue
-    command = (str(preferences.interpreter(context)),)
-    if _queue is not None and _queue.command != command and not is_busy():
+    command, variables = (str(preferences.interpreter(context)),), preferences.child_variables(context)
+    if _queue is not None and (_queue.command, _queue.variables) != (command, variables) and not is_busy():
         _queue.close()
         _queue = None
     if _queue is None:
-        _queue = Queue(preferences.jobs_folder(context), command, root=ROOT)
+        _queue = Queue(preferences.jobs_folder(context), command, root=ROOT, variables=variables)
+        _heed_preferences()
         start_timer()
     return _queue
+
+
+def _heed_preferences() -> None:
+    """Let the queue go on without Blender, or not, as the preferences say now."""
+    if _queue is not None and _queue.is_detached != preferences.keeps_running(bpy.context):
+        (_queue.attach if _queue.is_detached else _queue.detach)()
+
+
+def _make_way() -> str:
+    """End the process that stays warm, before its packages are changed; return why that cannot be, else nothing."""
+    if is_busy():
+        return "Jobs are running: wait for them, or cancel them"
+    if _queue is not None:
+        _queue.close()
+    return ""
 
 
 def is_busy() -> bool:
@@ -58,6 +74,21 @@ def is_busy() -> bool:
 def running() -> Path | None:
     """Return the job that runs."""
     return _queue.running if _queue is not None else None
+
+
+def waiting() -> list[Path]:
+    """Return the jobs that wait, in order."""
+    return list(_queue.waiting) if _queue is not None else []
+
+
+def is_held() -> bool:
+    """Say whether the jobs that wait need somebody to let them go on."""
+    return _queue is not None and _queue.is_held
+
+
+def problem() -> protocol.Failed | None:
+    """Return why the queue holds by itself."""
+    return _queue.problem if _queue is not None else None
 
 
 def shown() -> Path | None:
@@ -87,7 +118,7 @@ def course(job: Path) -> Course:
 def _read_course(job: Path) -> Course:
     found = Course()
     try:
-        for event in jobs.read_events(job)[0]:
+        for event in jobs.latest_run(job)[0]:
             found = follow(found, event)
     except (protocol.ProtocolError, OSError) as error:
         return follow(found, protocol.Failed(kind=type(error).__name__, message=str(error), hint="Run the job again."))
@@ -106,15 +137,20 @@ def submit(
 
     Raises EnvironmentMissing without a backend, OSError when the folder cannot be written.
     """
-    made = queue(context)
+    queue(context)  # or say what is missing, before anything is written
     job = jobs.make_job(preferences.jobs_folder(context), request, sources)
-    made.add(job)
+    enqueue(context, job, import_when_done)
+    return job
+
+
+def enqueue(context: bpy.types.Context, job: Path, import_when_done: bool) -> None:
+    """Put a job at the end of the queue. Raises as `submit` does."""
+    queue(context).add(job)
     if import_when_done:
         want_import(job)
     _courses[job] = Course()
     start_timer()
     show(job)
-    return job
 
 
 def want_import(job: Path) -> None:
@@ -293,6 +329,8 @@ def register_extra() -> None:
     if hasattr(bpy.app.handlers, "exit_pre"):  # from Blender 5.1 on
         bpy.app.handlers.exit_pre.append(_leave)
     atexit.register(_leave)
+    preferences.before_change.append(_make_way)
+    preferences.when_changed.append(_heed_preferences)
 
 
 def unregister_extra() -> None:
@@ -300,6 +338,8 @@ def unregister_extra() -> None:
     global _shown
     _leave()
     atexit.unregister(_leave)
+    preferences.before_change.remove(_make_way)
+    preferences.when_changed.remove(_heed_preferences)
     bpy.app.handlers.load_post.remove(_file_loaded)
     if hasattr(bpy.app.handlers, "exit_pre"):
         bpy.app.handlers.exit_pre.remove(_leave)

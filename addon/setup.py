@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import atexit
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +27,6 @@ MANUAL_PAGES = (
     ("bpy.ops.maquette.fix*", "installing.md"),
     ("bpy.ops.maquette.*", "README.md"),
 )
-
-# Asked before packages are changed: each ends what uses them and returns nothing, or says why it cannot.
-before_change: list[Callable[[], str]] = []
 
 
 def why_not_change(context: bpy.types.Context) -> str:
@@ -76,7 +72,7 @@ class _Setup:
 
     def is_in_use(self) -> bool:
         """End what uses the packages, or report why that cannot be."""
-        reason = next((reason for end in before_change if (reason := end())), "")
+        reason = next((reason for end in preferences.before_change if (reason := end())), "")
         if reason:
             self.report({"ERROR"}, reason)
         return bool(reason)

@@ -12,8 +12,9 @@ from addon import protocol
 class ScriptedQueue:
     """`tell(job, event, ...)` makes events that the next poll returns; `done` notes what was asked of the queue."""
 
-    def __init__(self, jobs: Path, command: Sequence[str], **_: Any) -> None:
-        self.folder, self.command = jobs, tuple(command)
+    def __init__(self, jobs: Path, command: Sequence[str], *, variables: dict[str, str], **_: Any) -> None:
+        self.folder, self.command, self.variables = jobs, tuple(command), variables
+        self.is_detached = False
         self.is_held = False
         self.waiting: list[Path] = []
         self.running: Path | None = None
@@ -31,6 +32,12 @@ class ScriptedQueue:
 
     def finish(self, job: Path) -> None:
         self.done.append(("finish", job))
+
+    def detach(self) -> None:
+        self.is_detached = True
+
+    def attach(self) -> None:
+        self.is_detached = False
 
     def close(self) -> None:
         self.done.append(("close", None))
