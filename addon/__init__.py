@@ -18,6 +18,8 @@ MODULES = (
     "drop",
     "cutout",
     "panels",
+    "queue_panel",
+    "history",
     "commands",
 )
 

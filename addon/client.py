@@ -27,7 +27,7 @@ from . import processes, protocol
 from .paths import ROOT
 
 LOG_TAIL = 2_000  # characters of log.txt in an error
-POLL_EVENTS = 1_000  # at most, in one poll
+POLL_EVENTS = 100  # at most, in one poll: 10 microseconds each, on the main thread of Blender
 REINSTALL = "Install the backend again in the preferences of Maquette."
 FREE_SPACE = "Free some disk space, then start again."
 

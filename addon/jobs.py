@@ -10,6 +10,7 @@ import errno
 import os
 import secrets
 import shutil
+import struct
 import sys
 import time
 from collections.abc import Collection, Iterator, Sequence
@@ -22,7 +23,8 @@ from .journal import read_events as read_events
 
 IMAGE_BYTES = 256 << 20  # of one input; 100 million pixels as a PNG of noise
 THUMBNAIL_BYTES = 32 << 20
-MOST_FILES = 20_000  # that are counted in a job folder
+THUMBNAIL_SIDE = 4096
+MOST_FILES = 2_000  # that are counted in a job folder
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 LOCK_FILE = ".lock"
@@ -70,6 +72,19 @@ def make_job(folder: Path, request: protocol.Request, sources: Sequence[Path]) -
     return job
 
 
+def repeat_job(job: Path) -> Path:
+    """Write a new job with the request and the inputs of another one, and return it.
+
+    Raises ProtocolError for a request that is wrong, ValueError for an input that is missing or that a link leads out
+    of the folder, and as `make_job` does.
+    """
+    request = protocol.read_request(job)
+    for image in request.images:
+        if not _is_inside(job, image.path):
+            raise ValueError(f"{job.name} has no {image.path}, or a link in its place: it cannot be run again.")
+    return make_job(job.parent, request, [job / image.path for image in request.images])
+
+
 def list_jobs(folder: Path) -> list[Path]:
     """Return the job folders in a folder, the newest first. Links are left out: they may lead anywhere."""
     try:
@@ -113,9 +128,19 @@ def results(job: Path) -> list[Path]:
 def thumbnail(job: Path) -> Path | None:
     """Return a small picture that shows the job: of its result, or how it stood last; None if there is none."""
     for name in (f"{protocol.RESULT_FOLDER}/preview.png", protocol.PREVIEW_FILE):
-        if _is_inside(job, name) and (job / name).stat().st_size <= THUMBNAIL_BYTES:
+        if _is_inside(job, name) and _is_small_png(job / name):
             return job / name
     return None
+
+
+def _is_small_png(path: Path) -> bool:
+    """Say whether a file is a PNG that Blender may decode while the artist waits: the header says how large it is."""
+    if path.stat().st_size > THUMBNAIL_BYTES:
+        return False
+    with path.open("rb") as file:
+        header = file.read(24)  # signature, then the chunk IHDR: length, name, width, height
+    is_png = header[:8] == b"\x89PNG\r\n\x1a\n" and header[12:16] == b"IHDR" and len(header) == 24
+    return is_png and all(0 < side <= THUMBNAIL_SIDE for side in struct.unpack(">II", header[16:]))
 
 
 def size_on_disk(job: Path) -> int:

@@ -74,29 +74,32 @@ def latest_run(job: Path) -> tuple[list[protocol.Event], int]:
     message; of files without end only what is near their end. Lines that are no events are passed over.
     """
     path = job / protocol.EVENTS_FILE
-    if not path.is_file() or path.stat().st_size == 0:
+    size = path.stat().st_size if path.is_file() else 0
+    if size == 0:
         return [], 0
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as lines:
+    base = max(size - RUN_BYTES, 0) // mmap.ALLOCATIONGRANULARITY * mmap.ALLOCATIONGRANULARITY
+    with (
+        path.open("rb") as file,
+        mmap.mmap(file.fileno(), size - base, access=mmap.ACCESS_READ, offset=base) as lines,
+    ):
         end = lines.rfind(b"\n") + 1
-        first = max(end - RUN_BYTES, 0)
-        hello = _before(lines, LINE_OF["Hello"], first, end)
-        begin = first if hello < 0 else hello
+        begin = max(_before(lines, LINE_OF["Hello"], 0, end), 0)
         stages = list(_last_ones(lines, LINE_OF["Stage"], begin, end))
         wanted = {begin, *stages, *_last_ones(lines, LINE_OF["Warning"], begin, end)}
         for stop in [*stages, end]:
             wanted.add(_before(lines, LINE_OF["Progress"], begin, stop))
         wanted.add(_before(lines, LINE_OF["Preview"], begin, end))
-        wanted.add(lines.rfind(b"\n", 0, end - 1) + 1)
+        wanted.add(lines.rfind(b"\n", 0, max(end - 1, 0)) + 1)
         found = [
             lines[start : min(lines.find(b"\n", start), start + protocol.LINE_BYTES)]
-            for start in sorted(wanted - {-1})
+            for start in sorted(wanted)
             if begin <= start < end
         ]
     events = []
     for line in found:
         with contextlib.suppress(protocol.ProtocolError):
             events.append(protocol.decode(line))
-    return [event for event in events if isinstance(event, protocol.Event)], end
+    return [event for event in events if isinstance(event, protocol.Event)], base + end
 
 
 def _last_ones(lines: mmap.mmap, start: bytes, begin: int, end: int) -> Iterator[int]:

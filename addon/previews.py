@@ -48,6 +48,11 @@ def icon(path: Path) -> int:
     return _pictures[name].icon_id
 
 
+def loaded(path: Path) -> int:
+    """Return the icon of a picture that `icon` has read before, else 0; no file is touched."""
+    return _pictures[str(path)].icon_id if str(path) in _seen else 0
+
+
 def forget(path: Path) -> None:
     """Free the picture of a file."""
     if _seen.pop(str(path), None) is not None:

@@ -24,6 +24,9 @@ TOUCHES_BLENDER = {
     "drop",
     "cutout",
     "panels",
+    "queue_panel",
+    "history",
+    "batch_operators",
     "importer",
     "points",
     "assets",
@@ -54,6 +57,7 @@ ADDON_RANKS = {
     "running": 4,
     **dict.fromkeys(("operators", "drop", "cutout"), 5),
     **dict.fromkeys(("panels", "commands", "__main__"), 6),
+    **dict.fromkeys(("queue_panel", "history", "batch_operators"), 6.5),
     "__init__": 7,
 }
 
