@@ -37,10 +37,10 @@ def why_not(context: bpy.types.Context) -> str:
     return next(filter(None, reasons), "").removesuffix(".")
 
 
-def bring(job: Path, wish: properties.MAQUETTE_PG_scene) -> None:
+def bring(job: Path, wish: properties.MAQUETTE_PG_scene) -> importer.Imported:
     """Import a result at the 3D cursor, as an asset if the scene says so. Raises ImportFailed."""
     tags = [tag.strip() for tag in wish.asset_tags.split(",") if tag.strip()]
-    importer.import_result(job, as_asset=wish.mark_asset, tags=tags)
+    return importer.import_result(job, as_asset=wish.mark_asset, tags=tags)
 
 
 class MAQUETTE_OT_generate(bpy.types.Operator):
@@ -197,12 +197,15 @@ class MAQUETTE_OT_finish(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        """Need a running job that has something to export."""
+        """Need a running job that counts steps, which can be cut short."""
         job = running.running()
         if job is None or running.course(job).steps == 0:
-            cls.poll_message_set("Nothing has been optimised yet")
-            return False
-        return True
+            cls.poll_message_set("Only the steps of the optimisation can be cut short")
+        elif running.told(job):
+            cls.poll_message_set("The job is ending already")
+        else:
+            return True
+        return False
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Ask the backend to come to an end."""
@@ -240,6 +243,9 @@ class MAQUETTE_OT_import_result(bpy.types.Operator):
     bl_options = {"REGISTER", "UNDO"}
 
     job: bpy.props.StringProperty(name="Job", description="Its folder", options={"SKIP_SAVE", "HIDDEN"})
+    select: bpy.props.BoolProperty(
+        name="Select", description="Select what is imported, and nothing else", default=True, options={"SKIP_SAVE"}
+    )
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
@@ -251,10 +257,16 @@ class MAQUETTE_OT_import_result(bpy.types.Operator):
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Import at the 3D cursor."""
         try:
-            bring(Path(self.job), context.scene.maquette)
+            made = bring(Path(self.job), context.scene.maquette)
         except importer.ImportFailed as error:
             self.report({"ERROR"}, sentence(error))
             return {"CANCELLED"}
+        main = made.mesh or made.points
+        if self.select and main is not None:
+            for item in context.selected_objects:
+                item.select_set(False)
+            main.select_set(True)
+            context.view_layer.objects.active = main
         return {"FINISHED"}
 
 

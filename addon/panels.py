@@ -257,6 +257,8 @@ def _draw_progress(layout: Any, job: Path, course: Course) -> None:
         memory = row.row()
         memory.alignment = "RIGHT"
         memory.label(text=wording.size(course.memory_bytes), icon="MEMORY", translate=False)
+    if told := running.told(job):
+        layout.label(text=told, icon="TIME")
     row = layout.row(align=True)
     row.operator("maquette.finish", icon="CHECKMARK")
     row.operator("maquette.cancel", icon="X")

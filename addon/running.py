@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import atexit
 import logging
+from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from .paths import ROOT
 from .queue import Queue
 
 BUSY_SECONDS, IDLE_SECONDS = 0.1, 1.0  # between two looks at the queue while jobs run, and while none does
+MOST_EVENTS = 100  # in one tick: 20 microseconds each
 CATEGORY = "Maquette"  # the tab of the sidebar
 
 _log = logging.getLogger(__name__)
@@ -31,6 +33,8 @@ _queue: Queue | None = None
 _courses: dict[Path, Course] = {}
 _wishes: dict[Path, str] = {}  # job -> the .blend that wants its result
 _import_errors: dict[Path, str] = {}
+_told: dict[Path, str] = {}  # running jobs that were told to end -> what the panel says of that
+_backlog: deque[tuple[Path, protocol.Event]] = deque()  # messages that came and were not taken yet
 _shown: Path | None = None
 
 
@@ -178,6 +182,7 @@ def cancel(job: Path) -> None:
     if _queue is not None:
         _queue.cancel(job)
         _wishes.pop(job, None)
+        _told[job] = "Cancelling at the next step"
         redraw()
 
 
@@ -185,6 +190,13 @@ def finish(job: Path) -> None:
     """Let a running job export what there is."""
     if _queue is not None:
         _queue.finish(job)
+        _told[job] = "Finishing with what there is"
+        redraw()
+
+
+def told(job: Path) -> str:
+    """Return what a running job was told and has not done yet, else nothing."""
+    return _told.get(job, "")
 
 
 # ---- the timer -------------------------------------------------------------------------------------------------------
@@ -203,16 +215,18 @@ def _tick() -> float | None:
 
 
 def pump() -> int:
-    """Take the messages that have come, without waiting, and return how many they were."""
+    """Take the messages that have come, without waiting and at most MOST_EVENTS; return how many they were."""
     if _queue is None:
         return 0
-    events = _queue.poll()
-    for job, event in events:
-        take(job, event)
-    if events:
+    if not _backlog:
+        _backlog.extend(_queue.poll())
+    count = min(len(_backlog), MOST_EVENTS)
+    for _ in range(count):
+        take(*_backlog.popleft())
+    if count:
         redraw()
     import_what_is_done()
-    return len(events)
+    return count
 
 
 def take(job: Path, event: protocol.Event) -> None:
@@ -224,6 +238,7 @@ def take(job: Path, event: protocol.Event) -> None:
         _shown = job
     if isinstance(event, protocol.LAST):
         _shown = job
+        _told.pop(job, None)
         previews.forget(job / protocol.PREVIEW_FILE)
         if not isinstance(event, protocol.Finished):
             _wishes.pop(job, None)
@@ -266,10 +281,10 @@ def _import(job: Path) -> None:
     window = _window()
     try:
         if window is None:
-            bpy.ops.maquette.import_result("EXEC_DEFAULT", True, job=str(job))
+            bpy.ops.maquette.import_result("EXEC_DEFAULT", True, job=str(job), select=False)
         else:
             with bpy.context.temp_override(window=window):
-                bpy.ops.maquette.import_result("EXEC_DEFAULT", True, job=str(job))
+                bpy.ops.maquette.import_result("EXEC_DEFAULT", True, job=str(job), select=False)
     except RuntimeError as error:  # how an operator reports what went wrong
         _import_errors[job] = str(error).strip().removeprefix("Error: ")
         _log.exception("The result of %s was not imported.", job.name)
@@ -346,9 +361,8 @@ def unregister_extra() -> None:
     for timer in (_tick, _attach):
         if bpy.app.timers.is_registered(timer):
             bpy.app.timers.unregister(timer)
-    _courses.clear()
-    _wishes.clear()
-    _import_errors.clear()
+    for kept in (_courses, _wishes, _import_errors, _told, _backlog):
+        kept.clear()
     _shown = None
 
 

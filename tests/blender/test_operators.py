@@ -28,7 +28,13 @@ def folder(enabled: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pat
     monkeypatch.setattr(preferences, "jobs_folder", lambda context: tmp_path / "jobs")
     monkeypatch.setattr(running, "Queue", ScriptedQueue)
     monkeypatch.setattr(api, "wait", lambda job, *, python: DONE)
-    monkeypatch.setattr(importer, "import_result", lambda job, **_: enabled.data.objects.new(f"from {job.name}", None))
+
+    def leave_an_empty(job: Path, **_: Any) -> importer.Imported:
+        item = enabled.data.objects.new(f"from {job.name}", None)
+        enabled.context.scene.collection.objects.link(item)
+        return importer.Imported(enabled.context.scene.collection, item, None)
+
+    monkeypatch.setattr(importer, "import_result", leave_an_empty)
     return tmp_path / "jobs"
 
 
@@ -174,7 +180,32 @@ def test_cancel_and_finish_reach_the_running_job(enabled: Any, folder: Path) -> 
     running.pump()
     enabled.ops.maquette.finish()
     enabled.ops.maquette.cancel()
+    assert running.told(job) == "Cancelling at the next step"
+    queue.tell(job, protocol.Cancelled(seconds=1))
+    running.pump()
+    assert running.told(job) == ""
     assert queue.done == [("finish", job), ("cancel", job)] and not running.wants_import(job)
+
+
+def test_what_is_imported_by_hand_is_selected(enabled: Any, folder: Path) -> None:
+    other = enabled.data.objects.new("other", None)
+    enabled.context.scene.collection.objects.link(other)
+    other.select_set(True)
+    enabled.ops.maquette.import_result(job="a", select=False)
+    assert enabled.context.selected_objects == [other]
+    enabled.ops.maquette.import_result(job="b")
+    assert [item.name for item in enabled.context.selected_objects] == ["from b"]
+    assert enabled.context.view_layer.objects.active.name == "from b"
+
+
+def test_results_are_imported_in_object_mode_only(enabled: Any, folder: Path) -> None:
+    mesh = enabled.data.objects.new("edited", enabled.data.meshes.new("edited"))
+    enabled.context.scene.collection.objects.link(mesh)
+    enabled.context.view_layer.objects.active = mesh
+    enabled.ops.object.mode_set(mode="EDIT")
+    assert not enabled.ops.maquette.import_result.poll()
+    enabled.ops.object.mode_set(mode="OBJECT")
+    assert enabled.ops.maquette.import_result.poll()
 
 
 def test_resume_queues_the_same_folder_again(enabled: Any, folder: Path) -> None:

@@ -29,9 +29,10 @@ def session(enabled: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> An
     monkeypatch.setattr(running, "Queue", ScriptedQueue)
     imported: list[Path] = []
 
-    def note(job: Path, **_: Any) -> None:
+    def note(job: Path, **_: Any) -> importer.Imported:
         imported.append(job)
-        enabled.data.objects.new("imported", None)
+        item = enabled.data.objects.new("imported", None)
+        return importer.Imported(enabled.context.scene.collection, item, None)
 
     monkeypatch.setattr(importer, "import_result", note)
     monkeypatch.setattr(running, "imported", imported, raising=False)
@@ -166,3 +167,30 @@ def test_a_job_that_cannot_be_written_leaves_nothing_behind(
     with pytest.raises(OSError, match="No (space|room)"):
         session.submit(enabled.context, request, [Path(__file__)], True)
     assert not session.is_busy() and jobs.list_jobs(session.queue(enabled.context).folder) == []
+
+
+def test_a_flood_of_messages_is_taken_in_small_parts_and_in_order(
+    enabled: Any, session: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[int] = []
+    monkeypatch.setattr(session, "redraw", lambda: drawn.append(1))
+    job = submit(enabled, session)
+    queue = session.queue(enabled.context)
+    drawn.clear()
+    steps = [
+        protocol.Progress(step=n, steps=1000, seconds_left=1, steps_per_second=1, memory_bytes=n) for n in range(1000)
+    ]
+    queue.tell(job, HELLO, *steps)
+    taken = []
+    while count := session.pump():
+        taken.append(count)
+    assert max(taken) == session.MOST_EVENTS and sum(taken) == 1001
+    assert session.course(job).step == 999 and len(drawn) == len(taken)
+    session.pump()
+    assert len(drawn) == len(taken)  # nothing has come, nothing is drawn
+
+
+def test_the_client_hands_over_no_more_in_one_poll(enabled: Any) -> None:
+    from addon import client, running
+
+    assert client.POLL_EVENTS <= running.MOST_EVENTS
