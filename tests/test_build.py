@@ -1,6 +1,6 @@
 """build.py makes its environment whole or not at all, and says in one sentence what is in its way.
 
-A shell script stands in for Python: it makes a folder as `python -m venv` does, and fails as pip does.
+A shell script stands in for Python, see `fake_python.py`.
 """
 
 from __future__ import annotations
@@ -18,40 +18,9 @@ import pytest
 
 import build
 from addon import environment
+from tests.fake_python import write_fake_python
 
 REPOSITORY = Path(build.__file__).parent
-
-FAKE_PYTHON = """#!/bin/sh
-case "$2" in
-venv)
-    echo "$@" >> "$CALLS"
-    mkdir -p "$3/bin" && cp "$0" "$3/bin/python"
-    case "$VENV" in broken) echo "Error: no ensurepip"; exit 1;; esac ;;
-pip)
-    echo pip >> "$CALLS"
-    test -d "$TMPDIR" || exit 9
-    echo "Collecting one==1.0"
-    case "$PIP" in
-    network) echo "WARNING: Retrying after connection broken by 'NewConnectionError('...: [Errno 101] ...')'"
-             echo "ERROR: No matching distribution found for one==1.0"; exit 1;;
-    full) echo "ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device"; exit 1;;
-    unknown) echo "ERROR: No matching distribution found for one==1.0"; exit 1;;
-    hang) exec sleep 60;;
-    esac
-    echo "Installing collected packages: one, two"
-    case "$PIP" in
-    moves) packages=$(dirname "$TMPDIR")/lib/python3.11/site-packages
-           for round in 1 2 3 4 5 6 7 8 9; do
-               for name in a b c d e f g h i j k l; do mkdir -p "$packages/$name/x/y/z"; done
-               rm -rf "$packages"/?
-           done
-           mkdir -p "$packages/one.dist-info" "$packages/two.dist-info";;
-    esac ;;
-*)
-    echo "$@" >> "$CALLS"
-    case "$*" in *$FAILING*) exit 3;; esac ;;
-esac
-"""
 
 
 @pytest.fixture
@@ -61,9 +30,7 @@ def root(tmp_path, monkeypatch):
     (root / "backend").mkdir(parents=True)
     (root / "backend/requirements.lock").write_text("one==1.0\n")
     (root / "requirements-dev.lock").write_text("-r backend/requirements.lock\ntwo==2.0\n")
-    fake = tmp_path / "python"
-    fake.write_text(FAKE_PYTHON)
-    fake.chmod(0o755)
+    fake = write_fake_python(tmp_path / "python")
     monkeypatch.setattr(sys, "_base_executable", str(fake))
     monkeypatch.setattr(environment, "NEEDED_GIB", 0.0)
     monkeypatch.setattr(environment, "brings_cuda", lambda wheels: False)
