@@ -14,8 +14,9 @@ The same in `blender -b`, in a window and in Blender as a Python module; nothing
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,11 +28,12 @@ from .journal import last_message, latest_run, read_events
 from .results import ImportFailed
 
 __all__ = ["EnvironmentMissing", "ImportFailed", "Imported", "JobError", "JobFailed", "JobStopped"]
-__all__ += ["describe", "import_result", "interpreter", "jobs_folder", "submit", "wait"]
+__all__ += ["describe", "import_result", "interpreter", "jobs_folder", "submit", "wait", "wait_each"]
 
 POLL_SECONDS = 0.05
 LEAVE_SECONDS = 20.0  # for a checkpoint, when the script that waits is interrupted
 FAILED, ENVIRONMENT, STOPPED = 1, 3, 4  # exit codes, as of `python -m backend`
+AGAIN = "Run it again to go on with it."
 WATCHED = "Look into its log.txt, then run it again; it goes on from its last checkpoint."
 
 OnEvent = Callable[[protocol.Event], object]
@@ -119,23 +121,43 @@ def wait(
     Ctrl+C, lets the backend write a checkpoint and goes on to the caller. Raises JobFailed, JobStopped,
     EnvironmentMissing where there is no backend, and ProtocolError where the folder is no job.
     """
-    request = protocol.read_request(job)
-    last = last_message(job)
-    if isinstance(last, protocol.Finished) and last.stopped_after in ("", request.stop_after):
-        return last
     tell = on_event or (lambda event: None)
-    last = _watch(job, tell) if is_running(job) else _run(job, python or interpreter(), tell, patience)
-    match last:
-        case protocol.Finished():
-            return last
-        case protocol.Failed():
-            raise JobFailed(last.message, last.hint, last.exit_code)
-        case protocol.Cancelled():
-            raise JobStopped(f"The job {job.name} was cancelled.", "Run it again to go on with it.", STOPPED)
-        case protocol.Interrupted():
-            raise JobStopped(
-                f"The job {job.name} was interrupted: {last.reason}.", "Run it again to go on with it.", STOPPED
-            )
+    with contextlib.closing(
+        wait_each([job], python=python, on_event=lambda _, event: tell(event), patience=patience)
+    ) as outcomes:
+        _, outcome = next(outcomes)
+    if isinstance(outcome, JobError):
+        raise outcome
+    return outcome
+
+
+def wait_each(
+    jobs: Sequence[Path],
+    *,
+    python: Path | None = None,
+    on_event: Callable[[Path, protocol.Event], object] | None = None,
+    patience: client.Patience | None = None,
+) -> Generator[tuple[Path, protocol.Finished | JobError]]:
+    """Run jobs one after the other, in one process of the backend, and yield each with what it has come to.
+
+    As `wait`, but an error of one job is yielded, and the next one begins meanwhile. Only what concerns them all is
+    raised: no backend, one that does not start, a folder that is no job. Closing the generator stops the process.
+    """
+    tell = on_event or (lambda job, event: None)
+    requests = [protocol.read_request(job) for job in jobs]
+    waiting: list[Path] = []
+    for job, request in zip(jobs, requests, strict=True):
+        last = last_message(job)
+        if isinstance(last, protocol.Finished) and last.stopped_after in ("", request.stop_after):
+            yield job, last
+        elif is_running(job):
+            yield job, _outcome(job, _watch(job, tell))
+        else:
+            waiting.append(job)
+    if waiting:
+        own, variables = (python, None) if python else (interpreter(), _variables())
+        while waiting:
+            yield from _run(waiting, own, variables, tell, patience)
 
 
 def interpreter() -> Path:
@@ -156,42 +178,76 @@ def jobs_folder() -> Path:
     return preferences.jobs_folder(bpy.context)
 
 
-def _run(job: Path, python: Path, tell: OnEvent, patience: client.Patience | None) -> protocol.Last:
+def _variables() -> Mapping[str, str]:
+    """Return what the preferences add to the backend's environment: the GPU that was chosen."""
+    import bpy
+
+    from . import preferences
+
+    return preferences.child_variables(bpy.context)
+
+
+def _run(
+    waiting: list[Path],
+    python: Path,
+    variables: Mapping[str, str] | None,
+    tell: Callable[[Path, protocol.Event], object],
+    patience: client.Patience | None,
+) -> Generator[tuple[Path, protocol.Finished | JobError]]:
+    """Run jobs in one process, yield each when it has ended and take it out of the list; a crash ends with its job."""
+    has_begun = False
+    process: client.Client | None = None
     try:
-        process = client.Client.start(python, [job], patience=patience)
-        last: protocol.Last | None = None
-        try:
-            while not process.is_done:
-                for event in process.poll():
-                    tell(event)
-                    last = _as_last(event) or last
-                time.sleep(POLL_SECONDS)
-        finally:
-            process.close(0.0 if process.is_done else LEAVE_SECONDS)
+        process = client.Client.start(python, waiting, patience=patience, variables=variables)
+        while not process.is_done:
+            for event in process.poll():
+                has_begun = True
+                tell(waiting[0], event)
+                if last := _as_last(event):
+                    job = waiting.pop(0)
+                    yield job, _outcome(job, last)
+            time.sleep(POLL_SECONDS)
     except client.ClientError as error:
         is_unfit = isinstance(error, client.NotStarted | client.WrongVersion)
-        raise JobFailed(error.message, error.hint, ENVIRONMENT if is_unfit else FAILED) from error
-    assert last is not None, "a client that is done has given the last message or raised"
-    return last
+        failed = JobFailed(error.message, error.hint, ENVIRONMENT if is_unfit else FAILED)
+        if not has_begun:
+            raise failed from error
+        yield waiting.pop(0), failed
+    finally:
+        if process is not None:
+            process.close(0.0 if process.is_done else LEAVE_SECONDS)
 
 
-def _watch(job: Path, tell: OnEvent) -> protocol.Last:
+def _outcome(job: Path, last: protocol.Last | None) -> protocol.Finished | JobError:
+    """Return a last message, as an error if it is not a good one; None stands for none."""
+    match last:
+        case protocol.Finished():
+            return last
+        case protocol.Failed():
+            return JobFailed(last.message, last.hint, last.exit_code)
+        case protocol.Cancelled():
+            return JobStopped(f"The job {job.name} was cancelled.", AGAIN, STOPPED)
+        case protocol.Interrupted():
+            return JobStopped(f"The job {job.name} was interrupted: {last.reason}.", AGAIN, STOPPED)
+        case None:
+            return JobFailed(f"The process that ran {job.name} ended without a last message.", WATCHED)
+
+
+def _watch(job: Path, tell: Callable[[Path, protocol.Event], object]) -> protocol.Last | None:
     """Follow a job that another process runs, through the events that it writes into the folder."""
     run, offset = latest_run(job)
     for event in run:
-        tell(event)
+        tell(job, event)
     has_ended, events = False, run
     while events or not has_ended:
         has_ended = not is_running(job)  # asked before reading, so that the last look sees everything
         events, offset = read_events(job, offset)
         for event in events:
-            tell(event)
+            tell(job, event)
         run += events
         if not (events or has_ended):
             time.sleep(POLL_SECONDS)
-    if run and (last := _as_last(run[-1])):
-        return last
-    raise JobFailed(f"The process that ran {job.name} ended without a last message.", WATCHED)
+    return _as_last(run[-1]) if run else None
 
 
 def _as_last(event: protocol.Event) -> protocol.Last | None:

@@ -1,7 +1,7 @@
 """A backend that leaves made results at once: `python -m tests.blender.instant_backend run JOB... --supervised`.
 
-With it the headless commands and scripts are tested for what they do around a job. A prompt that begins with "fail" or
-"wait" makes it do so. `write_interpreter` makes a program that runs it in the place of the backend's Python.
+With it the headless commands and scripts are tested for what they do around a job. A prompt that begins with "fail",
+"crash" or "wait" makes it do so. `write_interpreter` makes a program that runs it in the place of the backend's Python.
 """
 
 from __future__ import annotations
@@ -43,6 +43,8 @@ def run(job: Path) -> None:
     if request.prompt.startswith("fail"):
         say(protocol.Failed(kind="BadInput", message="The mask is empty.", hint="Use another image.", exit_code=2))
         return
+    if request.prompt.startswith("crash"):
+        os._exit(7)
     if request.prompt.startswith("wait"):
         sys.stdin.read()  # until whoever started it closes the pipe
         say(protocol.Interrupted(reason="the program that started the job is gone", seconds=1.0))

@@ -173,6 +173,46 @@ def test_whatever_ends_the_waiting_ends_the_backend_which_may_say_why(
     assert isinstance(last, protocol.Interrupted) and "gone" in last.reason  # it had the time to write that
 
 
+def run_each(tmp_path: Path, python: Path, *prompts: str) -> tuple[list[str], list[int]]:
+    """Run a job for each prompt; return what they came to and the processes that ran them."""
+    folders = [api.submit(prompt=prompt, jobs=tmp_path / "jobs") for prompt in prompts]
+    pids: list[int] = []
+
+    def note(job: Path, event: protocol.Event) -> None:
+        if isinstance(event, protocol.Hello):
+            assert event.job == job.name
+            pids.append(event.pid)
+
+    outcomes = list(api.wait_each(folders, python=python, on_event=note))
+    assert [job for job, _ in outcomes] == folders
+    return [getattr(outcome, "message", "finished") for _, outcome in outcomes], pids
+
+
+def test_several_jobs_share_a_process_and_one_failure_is_not_the_others(tmp_path: Path, python: Path) -> None:
+    said, pids = run_each(tmp_path, python, "a mug", "fail", "a car")
+    assert said == ["finished", "The mask is empty.", "finished"] and len(set(pids)) == 1
+
+
+def test_a_crash_ends_one_job_and_the_others_get_a_new_process(tmp_path: Path, python: Path) -> None:
+    said, pids = run_each(tmp_path, python, "a mug", "crash", "a car")
+    assert (said[0], said[2]) == ("finished", "finished") and "ended with exit code 7" in said[1]
+    assert pids[0] == pids[1] != pids[2]
+
+
+def test_no_interpreter_concerns_all_jobs(tmp_path: Path) -> None:
+    with pytest.raises(api.JobFailed, match="could not be started"):
+        run_each(tmp_path, tmp_path / "nowhere", "a mug", "a car")
+
+
+def test_closing_the_generator_ends_the_process(tmp_path: Path, python: Path) -> None:
+    folders = [api.submit(prompt=prompt, jobs=tmp_path / "jobs") for prompt in ("a mug", "wait for ever")]
+    outcomes = api.wait_each(folders, python=python)
+    assert next(outcomes)[0] == folders[0]
+    outcomes.close()
+    assert jobs.state(folders[1]) in (jobs.INTERRUPTED, jobs.WAITING)
+    assert not jobs.is_running(folders[1])
+
+
 def test_a_job_that_another_process_runs_is_watched(tmp_path: Path) -> None:
     last, events = watch(tmp_path, "ends")
     assert last == protocol.Finished(results=("result/model.glb",), seconds=2)
