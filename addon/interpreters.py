@@ -82,7 +82,7 @@ def probe(path: Path) -> Interpreter:
         raise UnfitPython(f"There is no Python at {path}{where}.", hint)
     try:
         answer = subprocess.run(
-            [str(path), "-I", "-c", QUESTION],
+            [str(path), "-Es", "-c", QUESTION],
             capture_output=True,
             stdin=subprocess.DEVNULL,
             timeout=ANSWER_SECONDS,
@@ -96,7 +96,7 @@ def probe(path: Path) -> Interpreter:
         return Interpreter(Path(base), (version[0], version[1], version[2]), can)
     except (ValueError, TypeError, IndexError) as error:
         said = answer.stderr.decode("utf-8", "replace").strip().splitlines()
-        reason = f": {said[-1][:200]}" if said else ""
+        reason = f": {said[-1][:200].rstrip('.')}" if said else ""
         raise UnfitPython(f"{path} does not answer as a Python does{reason}.", "Choose another.") from error
 
 
