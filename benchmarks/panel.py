@@ -1,0 +1,108 @@
+"""Measure what the add-on costs Blender's main thread while a job runs: `python -m benchmarks.panel`.
+
+Blender runs as a Python module, without a window, so that drawing is not in the figures. The backend is a process that
+says what a real one says in hours as fast as it can (`flood`), or four times a second (`steady`).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from addon import jobs, protocol
+
+ROOT = Path(__file__).resolve().parent.parent
+BUDGET_MS = 8.0  # of the main thread, for one tick
+PAUSES = {"flood": 0.0, "steady": 0.25}  # seconds between two messages
+WAIT_SECONDS = 0.02  # between two ticks; the add-on itself leaves five times as much
+LONGEST_SECONDS = 120.0
+
+
+def measure(pace: str, messages: int, folder: Path) -> dict[str, Any]:
+    """Run a job of so many messages through the add-on, and time every tick."""
+    import addon
+    from addon import running
+    from addon.queue import Queue
+
+    addon.register()
+    try:
+        request = protocol.Request(system="tv3dg", prompt=f"{pace} {messages}")
+        queue = Queue(folder, [sys.executable], root=ROOT, module="benchmarks.panel")
+        job = jobs.make_job(folder, request, [])
+        running._queue = queue
+        queue.add(job)
+        milliseconds, counts = [], []
+        end = time.monotonic() + LONGEST_SECONDS
+        while running.course(job).last is None:
+            if time.monotonic() > end:
+                raise TimeoutError(f"{sum(counts)} of {messages} messages after {LONGEST_SECONDS:.0f} seconds")
+            started, before = time.perf_counter(), running.course(job)
+            count = running.pump()
+            milliseconds.append(1000 * (time.perf_counter() - started))
+            counts.append(count)
+            assert count or running.course(job) is before
+            time.sleep(WAIT_SECONDS)
+    finally:
+        addon.unregister()
+    busy = [ms for ms, count in zip(milliseconds, counts, strict=True) if count]
+    return {
+        "ticks": len(counts),
+        "ticks_with_messages": len(busy),
+        "messages": sum(counts),
+        "most_messages_of_a_tick": max(counts),
+        "median_ms": round(statistics.median(milliseconds), 3),
+        "median_with_messages_ms": round(statistics.median(busy), 3),
+        "ticks_over_budget": sum(ms > BUDGET_MS for ms in milliseconds[1:]),  # the first one starts the process, once
+        "worst_ms": round(max(milliseconds[1:]), 3),
+        "start_ms": round(milliseconds[0], 3),
+    }
+
+
+def speak(folder: Path) -> None:
+    """Be the backend of the queue's only job."""
+    turns = (folder / protocol.QUEUE_FILE).read_text(encoding="utf-8").splitlines()
+    job = json.loads(turns[0])["job"]
+    pace, messages = protocol.read_request(folder / job).prompt.split()
+    _say(protocol.Hello(job=job, backend="0", pid=1))
+    for step in range(int(messages) - 2):
+        _say(protocol.Progress(step=step, steps=10**6, seconds_left=9, steps_per_second=1, memory_bytes=1 << 30))
+        time.sleep(PAUSES[pace])
+    _say(protocol.Finished(results=(), seconds=1))
+    sys.stdin.read()  # until Blender's side has seen it and closes
+
+
+def _say(message: protocol.Message) -> None:
+    sys.stdout.write(protocol.encode(message))
+    sys.stdout.flush()
+
+
+def main() -> int:
+    """Print the figures, and write them as JSON."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, help="a JSON file")
+    parser.add_argument("--gpu", action="store_true", help="changes nothing: no GPU is used")
+    parser.add_argument("--messages", type=int, default=20_000, help="of the flood")
+    arguments = parser.parse_args()
+    found: dict[str, Any] = {"load_before": os.getloadavg()[0], "budget_ms": BUDGET_MS}
+    for pace, messages in (("steady", 40), ("flood", arguments.messages)):
+        with tempfile.TemporaryDirectory(prefix="maquette-") as folder:
+            found[pace] = measure(pace, messages, Path(folder))
+        print(f"{pace}: " + ", ".join(f"{name} {value}" for name, value in found[pace].items()))
+    if arguments.out:
+        arguments.out.parent.mkdir(parents=True, exist_ok=True)
+        arguments.out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["queue"]:
+        speak(Path(sys.argv[2]))
+    else:
+        sys.exit(main())

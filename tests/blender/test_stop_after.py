@@ -1,0 +1,73 @@
+"""Stopping after the cut-out, with the real backend: look, replace, go on, and the result is imported."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image, ImageDraw
+
+from addon import jobs, protocol
+
+SECONDS = 300.0
+TINY = {"steps": 4, "views": 1, "count": 300, "mesh_resolution": 24, "max_faces": 1_000, "texture_size": 64}
+
+
+def pump_to_the_end(running: Any, job: Path) -> protocol.Last:
+    """Do what the timer does, until the job has ended."""
+    end = time.monotonic() + SECONDS
+    while running.is_busy() or running.course(job).last is None:
+        assert time.monotonic() < end, f"{running.course(job)} after {SECONDS:.0f} s"
+        running.pump()
+        time.sleep(0.02)
+    running.pump()
+    last = running.course(job).last
+    assert last is not None
+    return last
+
+
+@pytest.mark.slow
+def test_the_artist_replaces_the_cut_out_and_goes_on(
+    enabled: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from addon import cutout, operators, preferences, properties, running
+
+    monkeypatch.setenv("MAQUETTE_PYTHON", sys.executable)
+    monkeypatch.setattr(preferences, "jobs_folder", lambda context: tmp_path / "jobs")
+    picture = Image.new("RGB", (64, 64), "white")
+    ImageDraw.Draw(picture).ellipse((8, 8, 56, 56), fill="red")
+    picture.save(tmp_path / "ball.png")
+    wish = enabled.context.scene.maquette
+    wish.prompt, wish.preset, wish.stop_after, wish.seed, wish.threads = "a red ball", "bench", "perceive", 3, 1
+    for name, value in TINY.items():
+        setattr(wish.tv3dg, name, value)
+    enabled.ops.maquette.add_references(directory=str(tmp_path), files=[{"name": "ball.png"}])
+    sources = [tmp_path / "ball.png"]
+    images = (properties.input_image(wish.references[0], 0),)
+    job = running.submit(enabled.context, properties.request_of(wish, images), sources, True)
+
+    stopped = pump_to_the_end(running, job)
+    assert isinstance(stopped, protocol.Finished) and stopped.stopped_after == "perceive", stopped
+    assert not enabled.data.objects and not running.wants_import(job)
+    rgb, mask = cutout.pictures(job, "perceive")
+    side = Image.open(mask).size[0]
+    mine = Image.new("RGB", (side, side), "black")
+    ImageDraw.Draw(mine).rectangle((side // 4, side // 4, 3 * side // 4, 3 * side // 4), fill="white")
+    mine.save(tmp_path / "mine.png")
+    enabled.ops.maquette.replace_stage(
+        job=str(job), stage="perceive", part="mask.png", filepath=str(tmp_path / "mine.png")
+    )
+    enabled.ops.maquette.go_on(job=str(job))
+
+    finished = pump_to_the_end(running, job)
+    assert isinstance(finished, protocol.Finished) and not finished.stopped_after, finished
+    assert any("mask.png was replaced" in warning.message for warning in running.course(job).warnings)
+    record = json.loads((mask.parent / "stage.json").read_text())
+    assert record["replaced"] == ["mask.png"]
+    assert running.import_error(job) == ""
+    assert {item.type for item in enabled.data.objects} >= {"MESH"}
+    assert jobs.state(job) == jobs.FINISHED and operators.why_not(enabled.context) == ""
