@@ -71,8 +71,9 @@ def test_a_failure_while_enabling_takes_back_what_was_done(bpy: Any, monkeypatch
     addon.register()
     addon.unregister()
     before = traces(bpy)
-    monkeypatch.setattr(panels, "CLASSES", (*panels.CLASSES, object))
-    with pytest.raises(RuntimeError, match="bl_rna"):
+    undrawn = type("MAQUETTE_PT_undrawn", (bpy.types.Panel,), {"bl_label": "Undrawn"})
+    monkeypatch.setattr(panels, "CLASSES", (*panels.CLASSES, undrawn))
+    with pytest.raises(AttributeError, match="MAQUETTE_PT_undrawn"):
         addon.register()
     assert traces(bpy) == before
 
