@@ -12,10 +12,9 @@ from typing import Any
 
 import bpy
 
-from . import background, diagnosis, environment, paths
+from . import background, diagnosis, environment, paths, wording
 
 NAME = paths.EXTENSION or "addon"  # outside of an installed extension, the package itself
-GIB = 1 << 30
 AUTOMATIC, CPU = "AUTOMATIC", "CPU"
 ICONS = {True: "CHECKMARK", False: "ERROR"}
 
@@ -150,17 +149,22 @@ def interpreter(context: bpy.types.Context) -> Path:
 
     Cheap, for drawing. Raises EnvironmentMissing, with a sentence and what to do.
     """
-    for own in (chosen(context, "existing_python"), os.environ.get("MAQUETTE_PYTHON", "")):
-        if own:
-            path = _absolute(own)
-            if not path.is_file():
-                raise environment.EnvironmentMissing(f"There is no Python at {path}.", "Choose another.")
-            return path
+    own = own_python(context)
+    if own:
+        path = _absolute(own)
+        if not path.is_file():
+            raise environment.EnvironmentMissing(f"There is no Python at {path}.", "Choose another.")
+        return path
     folder = environment_folder(context)
     state = diagnosis.glance(folder)
     if not state.is_usable:
         raise environment.EnvironmentMissing(state.sentence, "Install it in the preferences of Maquette.")
     return paths.backend_python(folder)
+
+
+def own_python(context: bpy.types.Context) -> str:
+    """Return the Python with the backend's packages that the artist has, empty if we installed one ourselves."""
+    return chosen(context, "existing_python") or os.environ.get("MAQUETTE_PYTHON", "")
 
 
 def child_variables(context: bpy.types.Context) -> dict[str, str]:
@@ -211,40 +215,49 @@ def status(context: bpy.types.Context) -> diagnosis.Diagnosis:
     try:
         interpreter(context)
     except environment.EnvironmentMissing as missing:
-        folder = environment_folder(context)
-        is_own = chosen(context, "existing_python") or os.environ.get("MAQUETTE_PYTHON")
-        return diagnosis.Diagnosis("missing", missing.message) if is_own else diagnosis.glance(folder)
+        is_own = own_python(context)
+        return (
+            diagnosis.Diagnosis("missing", missing.message) if is_own else diagnosis.glance(environment_folder(context))
+        )
     return diagnosis.Diagnosis("fine", "The backend is there; Check says what it can run.", is_usable=True)
 
 
-def draw_diagnosis(layout: Any, found: diagnosis.Diagnosis, job: Path | None = None) -> None:
+def draw_diagnosis(
+    layout: Any, context: bpy.types.Context, found: diagnosis.Diagnosis, job: Path | None = None
+) -> None:
     """Draw a sentence and a button for each thing that may put it right; `job` is the one that failed, if one did."""
-    layout.label(text=found.sentence, icon=ICONS[found.is_usable])
-    if found.hint and found.hint not in found.sentence:
-        layout.label(text=found.hint, icon="BLANK1")
+    text = found.sentence if found.hint in found.sentence else f"{found.sentence} {found.hint}"
+    _draw_text(layout, context, text, ICONS[found.is_usable])
     row = layout.row(align=True)
     for name in found.fixes:
         button = row.operator("maquette.fix", text=diagnosis.FIXES[name][0])
         button.fix, button.job = name, str(job or "")
 
 
+def _draw_text(layout: Any, context: bpy.types.Context, text: str, icon: str) -> None:
+    column = layout.column(align=True)
+    column.scale_y = 0.8
+    width = context.region.width if context.region is not None else 300
+    for number, line in enumerate(wording.wrapped(text, width, context.preferences.system.ui_scale)):
+        column.label(text=line, icon="BLANK1" if number else icon, translate=False)
+
+
 def _draw_status(box: Any, context: bpy.types.Context) -> None:
+    """Draw what is at work, else what is known of the backend and what can be done with it."""
     task = background.task()
     if task is not None:
         row = box.row()
         row.progress(factor=task.share, text=task.text or task.command, type="BAR")
         row.operator("maquette.stop_setup", text="", icon="CANCEL")
         return
-    draw_diagnosis(box, status(context))
-    folder = environment_folder(context)
-    size = environment.read_record(folder).get("bytes")
-    free = environment.free_bytes(folder) / GIB
-    taken = f"It takes {int(size) / GIB:.1f} GiB; " if size else ""
-    line = box.row()
-    line.active = False
-    line.label(text=f"{taken}{free:.1f} GiB are free at {folder}", icon="BLANK1")
+    draw_diagnosis(box, context, status(context))
     row = box.row(align=True)
-    if not chosen(context, "existing_python") and not os.environ.get("MAQUETTE_PYTHON"):
+    folder = environment_folder(context)
+    if not own_python(context):
+        size = environment.read_record(folder).get("bytes")
+        taken = f"It takes {wording.size(int(size))}; " if size else ""
+        free = f"{taken}{wording.size(environment.free_bytes(folder))} are free at {folder}"
+        _draw_text(box, context, free, "DISK_DRIVE")
         if folder.is_dir():
             row.operator("maquette.verify_backend")
             row.operator("maquette.install_backend", text="Repair").anew = True

@@ -33,8 +33,8 @@ def why_not_change(context: bpy.types.Context) -> str:
     """Return why the environment cannot be changed now, else nothing."""
     if background.task() is not None:
         return "Wait until the other work on the backend is done"
-    if preferences.chosen(context, "existing_python"):
-        return "An existing Python is chosen; clear that field first"
+    if preferences.own_python(context):
+        return "A Python of yours is used: clear Existing Python, or the variable MAQUETTE_PYTHON, first"
     return ""
 
 
@@ -223,46 +223,46 @@ class MAQUETTE_OT_fix(bpy.types.Operator):
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Do it; what the called operator reports becomes ours."""
         try:
-            return self._fix(context)
+            result = put_right(context, self.fix, self.job)
         except RuntimeError as error:
             self.report({"ERROR"}, str(error).strip().removeprefix("Error: "))
             return {"CANCELLED"}
+        if self.fix == "preset":
+            self.report({"INFO"}, f"The preset is {PRESETS[context.scene.maquette.preset][0]} now")
+        return result
 
-    def _fix(self, context: bpy.types.Context) -> set[str]:
-        ours, job = bpy.ops.maquette, self.job
-        match self.fix:
-            case "install" | "repair":
-                return ours.install_backend(anew=self.fix == "repair")
-            case "choose" | "device":
-                return bpy.ops.preferences.addon_show(module=preferences.NAME)
-            case "online" | "update":
-                context.preferences.active_section = "SYSTEM" if self.fix == "online" else "EXTENSIONS"
-                return bpy.ops.screen.userpref_show()
-            case "driver":
-                return bpy.ops.wm.url_open(url=DRIVER_PAGE)
-            case "space":
-                return bpy.ops.wm.path_open(filepath=str(preferences.jobs_folder(context)))
-            case "folder":
-                return bpy.ops.wm.path_open(filepath=job)
-            case "log":
-                return bpy.ops.wm.path_open(filepath=str(self._log(context)))
-            case "preset":
-                wish = context.scene.maquette
-                wish.preset = LOWER_PRESETS.get(str(wish.preset), wish.preset)
-                self.report({"INFO"}, f"The preset is {PRESETS[str(wish.preset)][0]} now")
-                return {"FINISHED"}
-            case "seed":
-                context.scene.maquette.new_seed = True
-                return ours.generate()
-            case "resume":
-                return ours.resume(job=job)
-            case "again":
-                return ours.import_result(job=job)
-        return {"CANCELLED"}
 
-    def _log(self, context: bpy.types.Context) -> Path:
-        folder = preferences.environment_folder(context)
-        return Path(self.job) / protocol.LOG_FILE if self.job else environment.log_file(folder)
+def put_right(context: bpy.types.Context, fix: str, job: str) -> set[str]:
+    """Do one of diagnosis.FIXES; `job` is the folder of the job that failed. Raises RuntimeError as operators do."""
+    ours, wish = bpy.ops.maquette, context.scene.maquette
+    match fix:
+        case "install" | "repair":
+            return ours.install_backend(anew=fix == "repair")
+        case "choose" | "device":
+            return bpy.ops.preferences.addon_show(module=preferences.NAME)
+        case "online" | "update":
+            context.preferences.active_section = "SYSTEM" if fix == "online" else "EXTENSIONS"
+            return bpy.ops.screen.userpref_show()
+        case "driver":
+            return bpy.ops.wm.url_open(url=DRIVER_PAGE)
+        case "space":
+            return bpy.ops.wm.path_open(filepath=str(preferences.jobs_folder(context)))
+        case "folder":
+            return bpy.ops.wm.path_open(filepath=job)
+        case "log":
+            installation = environment.log_file(preferences.environment_folder(context))
+            return bpy.ops.wm.path_open(filepath=str(Path(job) / protocol.LOG_FILE if job else installation))
+        case "preset":
+            wish.preset = LOWER_PRESETS.get(str(wish.preset), wish.preset)
+            return {"FINISHED"}
+        case "seed":
+            wish.new_seed = True
+            return ours.generate()
+        case "resume":
+            return ours.resume(job=job)
+        case "again":
+            return ours.import_result(job=job)
+    raise ValueError(fix)
 
 
 # ---- the timer -------------------------------------------------------------------------------------------------------
