@@ -9,7 +9,7 @@ from pathlib import Path
 
 import bpy
 
-from . import protocol, references
+from . import protocol, references, running
 
 EXTENSIONS = ";".join(sorted(references.READABLE | {".exr", ".hdr", ".tga"}))  # the last three are written as PNG
 MOST_LISTED = 24  # images in the menu
@@ -140,8 +140,9 @@ class MAQUETTE_FH_image(bpy.types.FileHandler):
 
     @classmethod
     def poll_drop(cls, context: bpy.types.Context) -> bool:
-        """Take what falls on a 3D viewport."""
-        return context.area is not None and context.area.type == "VIEW_3D"
+        """Take what falls on a viewport that shows our tab; elsewhere Blender does with images what it always does."""
+        area = context.area
+        return area is not None and area.type == "VIEW_3D" and any(map(running.is_our_tab, area.regions))
 
 
 CLASSES = (

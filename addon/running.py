@@ -301,9 +301,14 @@ def redraw() -> None:
     for window in bpy.context.window_manager.windows:
         for area in window.screen.areas:
             for region in area.regions if area.type == "VIEW_3D" else ():
-                tab = getattr(region, "active_panel_category", CATEGORY)
-                if region.type == "UI" and region.width > 1 and tab == CATEGORY:
+                if is_our_tab(region):
                     region.tag_redraw()
+
+
+def is_our_tab(region: bpy.types.Region) -> bool:
+    """Say whether a region is a sidebar that is open and shows our tab."""
+    tab = getattr(region, "active_panel_category", CATEGORY)
+    return region.type == "UI" and region.width > 1 and tab == CATEGORY
 
 
 # ---- files come and go -----------------------------------------------------------------------------------------------

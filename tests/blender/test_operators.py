@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -299,3 +300,18 @@ def test_a_picture_that_does_not_fit_is_a_sentence(enabled: Any, stopped: Path, 
     with pytest.raises(RuntimeError, match="has left no"):
         enabled.ops.maquette.replace_stage(job=str(stopped), stage="mesh", filepath=str(tmp_path / "wide.png"))
     assert (stopped / "stages/1-perceive/rgb.png").read_bytes() == before and not enabled.data.images
+
+
+def test_only_viewports_that_show_the_tab_take_dropped_images(enabled: Any) -> None:
+    from addon import drop
+
+    def dropped_on(kind: str, width: int, tab: str) -> bool:
+        regions = [SimpleNamespace(type="WINDOW", width=900), SimpleNamespace(type="UI", width=width)]
+        regions[1].active_panel_category = tab
+        return drop.MAQUETTE_FH_image.poll_drop(SimpleNamespace(area=SimpleNamespace(type=kind, regions=regions)))
+
+    assert dropped_on("VIEW_3D", 240, "Maquette")
+    assert not dropped_on("VIEW_3D", 240, "Tool")
+    assert not dropped_on("VIEW_3D", 1, "Maquette")  # the sidebar is closed
+    assert not dropped_on("IMAGE_EDITOR", 240, "Maquette")
+    assert not drop.MAQUETTE_FH_image.poll_drop(SimpleNamespace(area=None))
