@@ -20,6 +20,7 @@ MODULES = (
     "panels",
     "queue_panel",
     "history",
+    "batch_operators",
     "commands",
 )
 

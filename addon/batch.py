@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import filecmp
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,7 +20,7 @@ NEW, AGAIN, DONE, BUSY, BAD = "new", "again", "done", "busy", "bad"
 
 @dataclass(frozen=True)
 class Item:
-    """One picture of a batch. `verdict`: NEW needs a job; AGAIN has one that did not finish, `job`, and goes on with
+    """One picture of a batch. `verdict`: NEW needs a job; AGAIN has one that is not finished, `job`, and goes on with
     it; DONE and BUSY have one that is finished, or waits or runs; BAD cannot be used, `problem` says why.
     """
 
@@ -60,10 +60,12 @@ def plan(
     template: str,
     request_of: Callable[[str, protocol.InputImage], protocol.Request],
     folder: Path,
+    queued: Collection[Path] = (),
 ) -> list[Item]:
     """Decide for each picture (name, file) what is to be done, given the jobs in a folder; nothing is written.
 
-    `request_of` makes a request of a prompt and an image. Raises ValueError for a wrong template.
+    `request_of` makes a request of a prompt and an image; `queued` are jobs that wait for their turn. Raises ValueError
+    for a wrong template.
     """
     known = list(_requests(folder))
     items = []
@@ -74,17 +76,24 @@ def plan(
             if size > jobs.IMAGE_BYTES:
                 raise ValueError(f"has {jobs.megabytes(size)}; at most {jobs.megabytes(jobs.IMAGE_BYTES)} are used")
             image = protocol.InputImage(path=f"{protocol.INPUT_FOLDER}/00{source.suffix.lower()}")
-            items.append(_judge(name, source, request_of(prompt, image), known))
+            items.append(_judge(name, source, request_of(prompt, image), known, queued))
         except (ValueError, OSError) as error:
             items.append(Item(name, source, BAD, problem=str(error)))
     return items
 
 
-def _judge(name: str, source: Path, request: protocol.Request, known: Sequence[tuple[Path, protocol.Request]]) -> Item:
-    verdicts = {jobs.FINISHED: DONE, jobs.WAITING: BUSY, jobs.RUNNING: BUSY}
+def _judge(
+    name: str,
+    source: Path,
+    request: protocol.Request,
+    known: Sequence[tuple[Path, protocol.Request]],
+    queued: Collection[Path],
+) -> Item:
+    verdicts = {jobs.FINISHED: DONE, jobs.RUNNING: BUSY}
     for job, other in known:
         if _neutral(other) == _neutral(request) and _has_input(job, other, source):
-            return Item(name, source, verdicts.get(jobs.state(job), AGAIN), request, job)
+            verdict = BUSY if job in queued else verdicts.get(jobs.state(job), AGAIN)
+            return Item(name, source, verdict, request, job)
     return Item(name, source, NEW, request)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,3 +25,18 @@ def enabled(bpy: Any) -> Iterator[Any]:
     addon.register()
     yield bpy
     addon.unregister()
+
+
+@pytest.fixture
+def folder(enabled: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The jobs folder, with a queue that no process runs."""
+    from addon import preferences, running
+    from tests.blender.scripted_queue import ScriptedQueue
+
+    (tmp_path / "python").touch()
+    monkeypatch.setenv("MAQUETTE_PYTHON", str(tmp_path / "python"))
+    monkeypatch.setattr(preferences, "jobs_folder", lambda context: tmp_path / "jobs")
+    monkeypatch.setattr(running, "_queue", ScriptedQueue(tmp_path / "jobs", [], variables={}))
+    monkeypatch.setattr(running, "queue", lambda context: running._queue)
+    (tmp_path / "jobs").mkdir()
+    return tmp_path / "jobs"

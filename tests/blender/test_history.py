@@ -18,21 +18,6 @@ from addon import jobs, protocol
 HELLO = protocol.Hello(job="j", backend="0", pid=1)
 
 
-@pytest.fixture
-def folder(enabled: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The jobs folder, with a queue that no process runs."""
-    from addon import preferences, running
-    from tests.blender.scripted_queue import ScriptedQueue
-
-    (tmp_path / "python").touch()
-    monkeypatch.setenv("MAQUETTE_PYTHON", str(tmp_path / "python"))
-    monkeypatch.setattr(preferences, "jobs_folder", lambda context: tmp_path / "jobs")
-    monkeypatch.setattr(running, "_queue", ScriptedQueue(tmp_path / "jobs", [], variables={}))
-    monkeypatch.setattr(running, "queue", lambda context: running._queue)
-    (tmp_path / "jobs").mkdir()
-    return tmp_path / "jobs"
-
-
 def make(folder: Path, name: str, *events: protocol.Event, prompt: str = "a red mug") -> Path:
     """Write a job to which these things have happened; a finished one has a result with a picture."""
     job = folder / name
