@@ -110,7 +110,8 @@ def _run_queue(folder: Path, run_system: Callable[[Job], None], supervised: bool
         with supervision.folder_lock(folder):
             turns = queue.Turns(folder)
             queue.read_commands(folder, process.obey)
-            return process.run(queue.jobs_in_turn(turns, process.control, idle_seconds, process.say), run_system)
+            code = process.run(queue.jobs_in_turn(turns, process.control, idle_seconds, process.say), run_system)
+            return code or (LEFT if process.control.interrupted else 0)
     except (BackendError, OSError) as error:
         known = explain(error)
         process.say(protocol.Idle(seconds=0.0))  # no job was begun, and none will be

@@ -29,6 +29,7 @@ from backend.supervision import Control
 
 RECORD_FILE = "stage.json"
 RANDOMNESS_FILE = "randomness.safetensors"
+INPUT_BYTES = 256 << 20  # of one file; the add-on copies none that is larger
 PROGRESS_SECONDS = 0.25
 PREVIEW_SECONDS = 1.0
 # Fields of the request without influence on what a stage makes; the one that writes `outputs` says so (`depends_on`).
@@ -46,7 +47,7 @@ class Job:
     """Run one job folder. `settings` are the request's, less `checkpoint_seconds` (30) and `checkpoint_steps` (0: off).
 
     `generator` (CPU) is the randomness of the job, seeded from the request. torch's own is kept in the same way.
-    Raises BadInput where these two settings are no numbers from 0.
+    Raises BadInput where these two settings are no numbers from 0, and for an input that is too large.
     """
 
     def __init__(self, folder: Path, request: Request, emit: Callable[[Event], None], control: Control) -> None:
@@ -62,7 +63,7 @@ class Job:
         self.stage_folder = folder / "stages"  # of the running stage, while one runs
         self.total_stages = 0  # how many the system has for this request, if it says so; for the bar
         self.stages: list[dict[str, Any]] = []  # name, number, seconds, files (path -> SHA-256), made_from, ...
-        self._inputs = {path: sha256(folder / path) for path in _files(folder / INPUT_FOLDER, folder)}
+        self._inputs = {path: _input_hash(folder, path) for path in _files(folder / INPUT_FOLDER, folder)}
         self._is_finishing = False
         self._loop = 0
         self._made_from = ""
@@ -317,6 +318,13 @@ class Job:
             "inputs": self._inputs,
             "stages": [{k: r[k] for k in ("number", "name", "seconds", "files", "replaced")} for r in self.stages],
         }
+
+
+def _input_hash(folder: Path, path: str) -> str:
+    size = (folder / path).stat().st_size
+    if size > INPUT_BYTES:
+        raise BadInput(f"The input {path} has {size} bytes; at most {INPUT_BYTES} are read.", "Use a smaller image.")
+    return sha256(folder / path)
 
 
 def _slug(name: str) -> str:
