@@ -16,6 +16,7 @@ from . import background, diagnosis, environment, paths, wording
 
 NAME = paths.EXTENSION or "addon"  # outside of an installed extension, the package itself
 AUTOMATIC, CPU = "AUTOMATIC", "CPU"
+HERE = ("choose", "device")  # fixes that show the preferences
 ICONS = {True: "CHECKMARK", False: "ERROR"}
 
 # Asked before packages are changed: each ends what uses them and returns nothing, or says why it cannot.
@@ -115,7 +116,7 @@ class MAQUETTE_AP_preferences(bpy.types.AddonPreferences):
         layout.use_property_split = True
         layout.use_property_decorate = False
         _draw_status(layout.box(), context)
-        column = layout.column(heading="Backend")
+        column = layout.column()
         column.prop(self, "device")
         column.prop(self, "existing_python")
         install = column.column()
@@ -123,7 +124,7 @@ class MAQUETTE_AP_preferences(bpy.types.AddonPreferences):
         install.prop(self, "base_python")
         install.prop(self, "wheels")
         install.prop(self, "environment_folder")
-        column = layout.column(heading="Jobs")
+        column = layout.column()
         column.prop(self, "jobs_folder")
         column.prop(self, "keep_jobs")
         column.prop(self, "keep_running")
@@ -223,13 +224,24 @@ def status(context: bpy.types.Context) -> diagnosis.Diagnosis:
 
 
 def draw_diagnosis(
-    layout: Any, context: bpy.types.Context, found: diagnosis.Diagnosis, job: Path | None = None
+    layout: Any,
+    context: bpy.types.Context,
+    found: diagnosis.Diagnosis,
+    job: Path | None = None,
+    *,
+    is_here: bool = False,
 ) -> None:
-    """Draw a sentence and a button for each thing that may put it right; `job` is the one that failed, if one did."""
+    """Draw a sentence and a button for each thing that may put it right.
+
+    `job` is the one that failed, if one did. `is_here`: these are the preferences, and need not be shown.
+    """
     text = found.sentence if found.hint in found.sentence else f"{found.sentence} {found.hint}"
     _draw_text(layout, context, text, ICONS[found.is_usable])
     row = layout.row(align=True)
+    row.scale_y = 1.3
     for name in found.fixes:
+        if name in HERE and is_here:
+            continue
         button = row.operator("maquette.fix", text=diagnosis.FIXES[name][0])
         button.fix, button.job = name, str(job or "")
 
@@ -250,21 +262,23 @@ def _draw_status(box: Any, context: bpy.types.Context) -> None:
         row.progress(factor=task.share, text=task.text or task.command, type="BAR")
         row.operator("maquette.stop_setup", text="", icon="CANCEL")
         return
-    draw_diagnosis(box, context, status(context))
-    row = box.row(align=True)
+    found = status(context)
+    draw_diagnosis(box, context, found, is_here=True)
     folder = environment_folder(context)
-    if not own_python(context):
+    is_ours = not own_python(context)
+    if is_ours:
         size = environment.read_record(folder).get("bytes")
         taken = f"It takes {wording.size(int(size))}; " if size else ""
         free = f"{taken}{wording.size(environment.free_bytes(folder))} are free at {folder}"
         _draw_text(box, context, free, "DISK_DRIVE")
-        if folder.is_dir():
-            row.operator("maquette.verify_backend")
+    row = box.row(align=True)
+    if found.kind != "missing":
+        row.operator("maquette.check_backend")
+    if is_ours and folder.is_dir():
+        row.operator("maquette.verify_backend")
+        if "repair" not in found.fixes:
             row.operator("maquette.install_backend", text="Repair").anew = True
-            row.operator("maquette.remove_backend")
-        else:
-            row.operator("maquette.install_backend")
-    row.operator("maquette.check_backend")
+        row.operator("maquette.remove_backend")
 
 
 CLASSES = (MAQUETTE_AP_preferences,)

@@ -161,18 +161,28 @@ def test_everything_is_drawn_with_a_tooltip(own: Any, bpy: Any) -> None:
         "Keep Running When Blender Closes",
     }
     assert shows(layout, "The backend is not installed.") and shows(layout, "are free at")
-    assert {"maquette.install_backend", "maquette.fix", "maquette.check_backend"} == layout.buttons.keys()
+    assert layout.buttons.keys() == {"maquette.fix"} and layout.buttons["maquette.fix"].given["fix"] == "install"
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_each_kind_of_failure_is_drawn_with_its_fixes(
-    kind: str, own: Any, bpy: Any, monkeypatch: pytest.MonkeyPatch
+    kind: str, own: Any, bpy: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    from addon import preferences
+
     monkeypatch.setattr(background, "_found", Diagnosis(kind, "What is wrong, in some words.", "What to do."))
     layout = draw(bpy)
     assert shows(layout, "What is wrong, in some words. What to do.")
     labels = [text for drawn, text in layout.drawn if drawn == "operator"]
-    assert [FIXES[fix][0] for fix in KINDS[kind]] == labels[: len(KINDS[kind])]
+    expected = [FIXES[fix][0] for fix in KINDS[kind] if fix not in preferences.HERE]
+    assert labels[: len(expected)] == expected
+
+    from tests.blender.layout import Layout
+
+    layout = Layout()
+    preferences.draw_diagnosis(layout, bpy.context, diagnosis.Diagnosis(kind, "Elsewhere."), tmp_path)
+    assert [text for drawn, text in layout.drawn if drawn == "operator"] == [FIXES[fix][0] for fix in KINDS[kind]]
+    assert all(button.given["job"] == str(tmp_path) for button in layout.buttons.values())
 
 
 def test_progress_is_drawn_with_a_way_to_stop(own: Any, bpy: Any, monkeypatch: pytest.MonkeyPatch) -> None:
