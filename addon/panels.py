@@ -11,7 +11,7 @@ from typing import Any
 
 import bpy
 
-from . import cutout, drop, preferences, previews, properties, protocol, running, wording
+from . import background, cutout, diagnosis, drop, preferences, previews, properties, protocol, running, wording
 from .course import Course
 from .environment import EnvironmentMissing
 from .settings import STAGES, SYSTEMS, Group
@@ -75,13 +75,15 @@ class MAQUETTE_PT_generate(_Panel, bpy.types.Panel):
 
 
 def _draw_backend(layout: Any, context: bpy.types.Context) -> None:
-    """Say what is missing, with the way to it."""
+    """Say what is missing, with the way to it, or how far that has come."""
     try:
         preferences.interpreter(context)
-    except EnvironmentMissing as missing:
+    except EnvironmentMissing:
         box = layout.box()
-        paragraph(box, context, missing.message, "ERROR")
-        box.operator("preferences.addon_show", text="Set Up...", icon="PREFERENCES").module = preferences.NAME
+        if task := background.task():
+            box.progress(factor=task.share, text=task.text or task.command)
+        else:
+            preferences.draw_diagnosis(box, context, preferences.status(context))
 
 
 def _draw_references(layout: Any, wish: Any) -> None:
@@ -282,12 +284,11 @@ def _draw_end(layout: Any, context: bpy.types.Context, job: Path, last: protocol
         case protocol.Finished(stopped_after=stage):
             _draw_stop(layout, job, stage)
         case protocol.Failed():
-            box = layout.box()
-            paragraph(box, context, last.message, "ERROR")
-            if last.hint:
-                paragraph(box, context, last.hint, "INFO")
+            found = diagnosis.of_failure(last)
+            preferences.draw_diagnosis(layout.box(), context, found, job)
             row = layout.row(align=True)
-            row.operator("maquette.resume", text="Try Again", icon="FILE_REFRESH").job = str(job)
+            if "resume" not in found.fixes:
+                row.operator("maquette.resume", text="Try Again", icon="FILE_REFRESH").job = str(job)
             row.operator("maquette.copy_report", icon="COPYDOWN").job = str(job)
             row.operator("maquette.open_folder", text="", icon="FILE_FOLDER").job = str(job)
         case protocol.Cancelled():
