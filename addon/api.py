@@ -102,13 +102,16 @@ def submit(
     """Write a new job folder below `jobs`, by default the one of the preferences, and return it; nothing is started.
 
     Takes a request with the files of its images, or instead the keywords of `describe`. Raises ProtocolError for what
-    cannot be asked for, ValueError for an image that is too large, OSError where the folder cannot be written.
+    cannot be asked for, OSError where the folder cannot be written.
     """
     if request is None:
         request, sources = describe(**wishes)
     elif wishes:
         raise TypeError(f"a request says everything by itself: leave {', '.join(wishes)} away")
-    return make_job(jobs or jobs_folder(), request, sources)
+    try:
+        return make_job(jobs or jobs_folder(), request, sources)
+    except ValueError as error:  # an image that is too large
+        raise protocol.ProtocolError(str(error)) from error
 
 
 def wait(

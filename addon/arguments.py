@@ -20,6 +20,9 @@ def parser() -> argparse.ArgumentParser:
     generate = commands.add_parser("generate", help="make one object")
     generate.add_argument("--image", type=Path, action="append", default=[], help="what it looks like; may be repeated")
     generate.add_argument("--prompt", default="", help="what it is, for example 'a red mug'")
+    generate.add_argument(
+        "--visual-prompt", dest="visual_prompts", type=Path, action="append", default=[], help="style or likeness"
+    )
     generate.add_argument("--resume", type=Path, metavar="JOB", help="go on with this job instead of a new one")
     _add_request(generate)
     _add_import(generate)
@@ -45,7 +48,6 @@ def _add_request(command: argparse.ArgumentParser) -> None:
     add = command.add_argument
     add("--system", default="tv3dg", help=", ".join(protocol.SYSTEMS))
     add("--negative-prompt", default="", help="what it should not be")
-    add("--visual-prompt", dest="visual_prompts", type=Path, action="append", default=[], help="style or likeness")
     add("--elevation", dest="elevation_degrees", type=float, default=0.0, help="degrees, of the camera of the image")
     add("--azimuth", dest="azimuth_degrees", type=float, default=0.0, help="degrees, 0 is the front")
     add("--fov", dest="fov_degrees", type=float, default=40.0, help="degrees, vertical field of view")

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import dataclasses
 import json
 import signal
 import subprocess
@@ -24,7 +25,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from . import api, processes, protocol
+from . import api, batch, processes, protocol
 from .arguments import COMMAND, parser
 from .environment import EnvironmentMissing
 from .paths import ROOT
@@ -81,8 +82,10 @@ def main(argv: Sequence[str]) -> int:
             run(arguments, outcome)
     except KeyboardInterrupt:
         outcome.exit_code, outcome.message = STOPPED, "Interrupted."
-        running = [job["job"] for job in outcome.jobs if job["state"] == "stopped"]
-        outcome.hint = f"Go on with: generate --resume {running[-1]}" if running else ""
+        if arguments.command == "batch":
+            outcome.hint = "The same command goes on."
+        elif outcome.jobs:
+            outcome.hint = f"Go on with: generate --resume {outcome.jobs[-1]['job']}"
     except (api.JobError, EnvironmentMissing) as error:
         outcome.exit_code = getattr(error, "exit_code", ENVIRONMENT)
         outcome.message, outcome.hint = error.message, error.hint
@@ -123,20 +126,62 @@ def _generate(arguments: argparse.Namespace, outcome: Outcome) -> None:
     _check_target(arguments.save)
     job = arguments.resume
     if job is None:
-        job = api.submit(*api.describe(arguments.image, **_wishes(arguments)), jobs=arguments.jobs)
-    _wait(job, outcome, name="")
-    _bring([job], arguments, outcome)
+        wishes = _wishes(arguments) | {"prompt": arguments.prompt, "visual_prompts": arguments.visual_prompts}
+        request, sources = api.describe(arguments.image, **wishes)
+        api.interpreter()  # or say what is missing, before anything is written
+        job = api.submit(request, sources, jobs=arguments.jobs)
+    entry = _entry(job, "stopped")
+    outcome.jobs.append(entry)
+    try:
+        _note(entry, job, api.wait(job, on_event=Terminal(sys.stderr)))
+    except (api.JobError, EnvironmentMissing) as error:
+        _note(entry, job, error)
+        raise
+    _bring([(0, job)], arguments, outcome)
 
 
 def _batch(arguments: argparse.Namespace, outcome: Outcome) -> None:
-    raise protocol.ProtocolError("This version has no batch.")
+    """Make one object of each picture; jobs of an earlier run of the same command are not made again."""
+    _check_target(arguments.save)
+    folder = arguments.jobs or api.jobs_folder()
+    _request(arguments, "it", protocol.InputImage(path="it.png"))  # or say what is wrong with all of them
+    api.interpreter()  # or say what is missing, before anything is written
+    pictures = [(batch.name_of(path), path) for path in _pictures(arguments.inputs)]
+    try:
+        items = batch.plan(pictures, arguments.prompt, lambda prompt, image: _request(arguments, prompt, image), folder)
+    except ValueError as error:
+        raise protocol.ProtocolError(str(error)) from error
+    made = batch.begin(items, folder, lambda job: None)
+    places = {item.job: place for place, item in enumerate(items) if item.verdict == batch.DONE and item.job}
+    to_come = ((place, item.name) for place, item in enumerate(items) if item.verdict in (batch.NEW, batch.AGAIN))
+    for job, name in made.jobs.items():  # in the order of the pictures, without those of which no job could be made
+        places[job] = next(place for place, picture in to_come if picture == name)
+    entries = {job: _entry(job, "waiting" if job in made.jobs else "finished") for job in places}
+    outcome.jobs += entries.values()
+    shown: dict[Path, Terminal] = {}
+
+    def show(job: Path, event: protocol.Event) -> None:
+        shown.setdefault(job, Terminal(sys.stderr, name=made.jobs[job]))(event)
+
+    with contextlib.closing(api.wait_each(list(made.jobs), on_event=show)) as outcomes:
+        for job, result in outcomes:
+            _note(entries[job], job, result)
+            if isinstance(result, api.JobError):
+                failed = protocol.Failed(kind=type(result).__name__, message=result.message, hint=result.hint)
+                made.ends[job] = failed
+                print(f"{made.jobs[job]}: {result}", file=sys.stderr)
+            else:
+                made.ends[job] = result
+    finished = [(place, job) for job, place in places.items() if entries[job]["state"] == "finished"]
+    _bring(sorted(finished), arguments, outcome, made.problems)
+    outcome.report = batch.summary(made)
+    outcome.exit_code = FAILED if made.problems or any(entry["state"] != "finished" for entry in outcome.jobs) else DONE
 
 
 def _import(arguments: argparse.Namespace, outcome: Outcome) -> None:
     _check_target(arguments.save)
-    for job in arguments.folders:
-        outcome.jobs.append({"job": str(job.resolve()), "state": "", "results": [], "message": "", "hint": ""})
-    _bring(arguments.folders, arguments, outcome)
+    outcome.jobs += [_entry(job, "") for job in arguments.folders]
+    _bring(list(enumerate(arguments.folders)), arguments, outcome)
     for entry in outcome.jobs:
         entry["state"] = "imported"
 
@@ -159,28 +204,47 @@ def _doctor(arguments: argparse.Namespace, outcome: Outcome) -> None:
 
 
 def _wishes(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Return the keywords of api.describe but for the images."""
-    names = ("visual_prompts", "system", "prompt", "negative_prompt", "seed", "preset", "prior", "threads")
+    """Return the keywords of api.describe, but for the prompt and the images."""
+    names = ("system", "negative_prompt", "seed", "preset", "prior", "threads")
     names += ("elevation_degrees", "azimuth_degrees", "fov_degrees")
     wishes = {name: getattr(arguments, name) for name in names} | {"settings": dict(arguments.set)}
     return wishes | ({"outputs": tuple(arguments.output)} if arguments.output else {})
 
 
-def _wait(job: Path, outcome: Outcome, *, name: str) -> None:
-    """Run a job to its end and put down what it came to; raises as api.wait does."""
-    entry: dict[str, Any] = {"job": str(job.resolve()), "state": "failed", "results": [], "message": "", "hint": ""}
-    outcome.jobs.append(entry)
-    try:
-        last = api.wait(job, on_event=Terminal(sys.stderr, name=name))
-    except (api.JobError, EnvironmentMissing) as error:
-        entry["message"], entry["hint"] = error.message, error.hint
-        entry["state"] = "stopped" if isinstance(error, api.JobStopped) else "failed"
-        raise
-    except KeyboardInterrupt:
-        entry["state"] = "stopped"
-        raise
-    entry["state"] = f"stopped after {last.stopped_after}" if last.stopped_after else "finished"
-    entry["results"] = [str(job.resolve() / path) for path in last.results]
+def _request(arguments: argparse.Namespace, prompt: str, image: protocol.InputImage) -> protocol.Request:
+    """Return the request of a batch for one of its pictures."""
+    request, _ = api.describe(**_wishes(arguments), prompt=prompt)
+    if request.system == "dreambooth3d":
+        return dataclasses.replace(request, images=(dataclasses.replace(image, role="subject"),))
+    angles = {name: getattr(arguments, name) for name in ("elevation_degrees", "azimuth_degrees", "fov_degrees")}
+    return dataclasses.replace(request, images=(dataclasses.replace(image, **angles),))
+
+
+def _pictures(inputs: Sequence[Path]) -> list[Path]:
+    """Return the files that are named, and those in the folders that are named."""
+    found: list[Path] = []
+    for path in inputs:
+        if not path.exists():
+            raise protocol.ProtocolError(f"There is no image or folder {path}. Check the path.")
+        try:
+            found += batch.pictures_in(path) if path.is_dir() else [path]
+        except ValueError as error:
+            raise protocol.ProtocolError(str(error)) from error
+    return found
+
+
+def _entry(job: Path, state: str) -> dict[str, Any]:
+    return {"job": str(job.resolve()), "state": state, "results": [], "message": "", "hint": ""}
+
+
+def _note(entry: dict[str, Any], job: Path, result: protocol.Finished | api.JobError | EnvironmentMissing) -> None:
+    """Put down what a job has come to."""
+    if isinstance(result, protocol.Finished):
+        entry["state"] = f"stopped after {result.stopped_after}" if result.stopped_after else "finished"
+        entry["results"] = [str(job.resolve() / path) for path in result.results]
+    else:
+        entry["state"] = "stopped" if isinstance(result, api.JobStopped) else "failed"
+        entry["message"], entry["hint"] = result.message, result.hint
 
 
 def _check_target(save: Path | None) -> None:
@@ -191,24 +255,37 @@ def _check_target(save: Path | None) -> None:
         raise protocol.ProtocolError(f"There is no folder {save.resolve().parent}. Make it, or choose another --save.")
 
 
-def _bring(folders: Sequence[Path], arguments: argparse.Namespace, outcome: Outcome) -> None:
-    """Import finished jobs into the open file, one beside the other, and save it under another name."""
+def _bring(
+    placed: Sequence[tuple[int, Path]],
+    arguments: argparse.Namespace,
+    outcome: Outcome,
+    problems: list[tuple[str, str]] | None = None,
+) -> None:
+    """Import finished jobs into the open file, each at its place in a row, and save it under another name.
+
+    With `problems` those that cannot be imported are put there, else the first one is raised.
+    """
     import bpy
 
-    if arguments.save is None:
+    if arguments.save is None or not placed:
         return
     if not bpy.data.filepath:  # no file was named before --command: nothing of the startup file is wanted
         bpy.ops.wm.read_homefile(use_empty=True)
     x, y, z = arguments.at or bpy.context.scene.cursor.location
-    for number, folder in enumerate(folders):
-        api.import_result(
-            folder,
-            location=(x + number * arguments.apart, y, z),
-            name=arguments.name,
-            outputs=tuple(arguments.output) or protocol.OUTPUTS,
-            as_asset=arguments.asset,
-            tags=arguments.tag,
-        )
+    for place, job in placed:
+        try:
+            api.import_result(
+                job,
+                location=(x + place * arguments.apart, y, z),
+                name=arguments.name,
+                outputs=tuple(arguments.output) or protocol.OUTPUTS,
+                as_asset=arguments.asset,
+                tags=arguments.tag,
+            )
+        except ImportFailed as error:
+            if problems is None:
+                raise
+            problems.append((job.name, str(error)))
     try:
         bpy.ops.wm.save_as_mainfile(filepath=str(arguments.save.resolve()), compress=True)
     except RuntimeError as error:  # how an operator reports what went wrong

@@ -125,6 +125,7 @@ def test_no_backend_is_exit_code_3(run: Runner, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("MAQUETTE_PYTHON", str(run.folder / "nowhere"))
     answer = run("generate", "--prompt", "a red mug", "--jobs", run.folder / "jobs", "--json")
     assert answer.code == 3 and f"There is no Python at {run.folder / 'nowhere'}" in answer.json["message"]
+    assert run.jobs == []
 
 
 BAD: dict[str, tuple[list[str], str]] = {

@@ -123,6 +123,21 @@ def test_generate_command_without_a_file_saves_only_what_it_made(
     assert sorted(found) == ["red mug", "red mug points"] and found["red mug"]["asset"] == ["clay"]
 
 
+def test_batch_command_goes_on_after_a_failure_and_tells_it(
+    blender: Path, resources: Path, instant: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "toys").mkdir()
+    for number, name in enumerate(("car", "fail", "mug")):
+        (tmp_path / "toys" / f"{name}.png").write_bytes(two_colours(16 + 2 * number))
+    saved = tmp_path / "toys.blend"
+    wishes = [tmp_path / "toys", "--jobs", tmp_path / "jobs", "--output", "mesh", "--save", saved]
+    done = command(blender, resources, instant, "batch", *wishes)
+    assert done.returncode == 1 and "fail: The mask is empty." in done.stderr, done.stderr
+    assert "3 pictures: 2 finished, 1 failed. fail: The mask is empty." in done.stdout
+    found = held(blender, resources, saved)
+    assert {name: item["location"] for name, item in found.items()} == {"car": [0, 0, 0], "mug": [5, 0, 0]}
+
+
 def test_jobs_go_where_the_extension_keeps_them(blender: Path, resources: Path, instant: Path) -> None:
     done = command(blender, resources, instant, "generate", "--prompt", "a blue mug", "--json")
     assert done.returncode == 0, done.stderr
