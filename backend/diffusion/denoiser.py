@@ -16,6 +16,8 @@ from backend.errors import MissingModel
 
 EMBEDDED = Path(__file__).parent.parent / "embedded" / "weights"
 
+_kept: dict[object, Prior] = {}  # one at most
+
 
 @dataclass(frozen=True)
 class Prior:
@@ -138,6 +140,22 @@ def load_prior(name: str, device: torch.device | str = "cpu", dtype: torch.dtype
         dtype=dtype,
         fingerprint=_fingerprint(folder),
     )
+
+
+def kept_prior(name: str, device: torch.device | str = "cpu") -> Prior:
+    """Return the prior that the job before has left in memory, if its files are the same, else load it.
+
+    It is shared: whoever changes its networks copies them first. torch's randomness is left as it was, so that a job
+    does the same whether it comes first or second. Raises MissingModel as `load_prior` does.
+    """
+    folder = EMBEDDED if name == "embedded" else Path(name)
+    files = sorted((path.as_posix(), path.stat().st_mtime_ns, path.stat().st_size) for path in folder.rglob("*.*"))
+    key = name, str(device), tuple(files)
+    if key not in _kept:
+        _kept.clear()  # first, because two may not fit into memory
+        with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
+            _kept[key] = load_prior(name, device)
+    return _kept[key]
 
 
 def _fingerprint(folder: Path) -> str:

@@ -15,7 +15,7 @@ import torch
 from addon.protocol import InputImage
 from backend.cameras import Cameras, azimuth_elevation, orbit, view_word
 from backend.delivery import deliver
-from backend.diffusion.denoiser import Prior, load_prior
+from backend.diffusion.denoiser import Prior, kept_prior
 from backend.diffusion.scores import csm, distillation_loss
 from backend.errors import BackendError, BadInput
 from backend.images import load_image
@@ -103,7 +103,7 @@ def run(job: Job) -> None:
             f"{len(ignored)} of {len(request.images)} images are not used: {', '.join(ignored)}.",
             "This version takes one image of what the object looks like; visual prompts are not there yet.",
         )
-    prior = load_prior(request.prior, "cuda" if torch.cuda.is_available() else "cpu")
+    prior = kept_prior(request.prior, "cuda" if torch.cuda.is_available() else "cpu")
     if unknown := prior.unknown_words(request.prompt):
         job.warn(
             f"The prior does not know {', '.join(repr(word) for word in unknown)}.",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,7 @@ import torch
 
 from backend.cameras import orbit
 from backend.diffusion.camera_tokens import CameraEncoder, camera_features, load_camera_encoder, save_camera_encoder
-from backend.diffusion.denoiser import EMBEDDED, load_prior
+from backend.diffusion.denoiser import EMBEDDED, kept_prior, load_prior
 from backend.errors import MissingModel
 
 
@@ -133,3 +135,18 @@ def test_unknown_words_are_named(prior):
 def test_a_missing_prior_is_a_sentence(tmp_path: Path):
     with pytest.raises(MissingModel, match=r"model_index\.json is missing"):
         load_prior(str(tmp_path))
+
+
+def test_the_next_job_takes_the_prior_that_is_in_memory_unless_its_files_have_changed(tmp_path: Path) -> None:
+    folder = tmp_path / "prior"
+    shutil.copytree(EMBEDDED, folder)
+    torch.manual_seed(3)
+    before = torch.get_rng_state()
+    first = kept_prior(str(folder))
+    assert torch.equal(torch.get_rng_state(), before)  # loading draws random numbers
+    assert kept_prior(str(folder)) is first
+    os.utime(folder / "model_index.json", ns=(1, 1))
+    assert kept_prior(str(folder)) is not first
+    (folder / "model_index.json").unlink()
+    with pytest.raises(MissingModel):
+        kept_prior(str(folder))
