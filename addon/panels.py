@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from pathlib import Path
 from typing import Any
@@ -284,7 +285,7 @@ def _draw_end(layout: Any, context: bpy.types.Context, job: Path, last: protocol
         case protocol.Finished(stopped_after=stage):
             _draw_stop(layout, job, stage)
         case protocol.Failed():
-            found = diagnosis.of_failure(last)
+            found = diagnosis.of_failure(dataclasses.replace(last, message=wording.first_line(last.message)))
             preferences.draw_diagnosis(layout.box(), context, found, job)
             row = layout.row(align=True)
             if "resume" not in found.fixes:

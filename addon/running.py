@@ -264,7 +264,9 @@ def hindrance() -> str:
     """Return why nothing can be imported right now, else nothing."""
     if bpy.app.background:
         return ""
-    if any(len(window.modal_operators) for window in bpy.context.window_manager.windows):
+    tools = [tool for window in bpy.context.window_manager.windows for tool in window.modal_operators]
+    # Those of other add-ons, written in Python, may run for as long as Blender does, and hold no scene data.
+    if any(bpy.types.Operator.bl_rna_get_subclass_py(tool.bl_idname) is None for tool in tools):
         return "Waits until the running tool is done"
     if bpy.app.is_job_running("RENDER"):
         return "Waits until the render is done"

@@ -45,6 +45,13 @@ def size(number: float) -> str:
     raise AssertionError(number)
 
 
+def first_line(text: str, most: int = 400) -> str:
+    """Return what a message says, without the end of the log that may follow it."""
+    line = next(iter(text.splitlines()), "").strip()
+    sentence, _, introduction = line.rpartition(". ")
+    return shortened(f"{sentence}." if sentence and introduction.endswith(":") else line, most)
+
+
 def shortened(text: str, letters: int) -> str:
     """Cut a text to one line of so many letters."""
     line = " ".join(text.split())

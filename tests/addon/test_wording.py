@@ -62,6 +62,20 @@ def test_sizes(number: float, said: str) -> None:
     assert wording.size(number) == said
 
 
+@pytest.mark.parametrize(
+    ("message", "said"),
+    [
+        ("The mask is empty: 0 of 9 pixels. Use another.", "The mask is empty: 0 of 9 pixels. Use another."),
+        ("It was ended by SIGKILL. The end of log.txt:\nTraceback\n  line 3", "It was ended by SIGKILL."),
+        ("x" * 500, "x" * 399 + "\N{HORIZONTAL ELLIPSIS}"),
+        ("Only this:", "Only this:"),
+        ("", ""),
+    ],
+)
+def test_a_failure_is_shown_without_the_end_of_the_log(message: str, said: str) -> None:
+    assert wording.first_line(message) == said
+
+
 def test_titles_are_one_short_line() -> None:
     assert wording.shortened("a red\n mug", 20) == "a red mug"
     assert wording.shortened("a red mug with a very long handle", 12) == "a red mug w\N{HORIZONTAL ELLIPSIS}"

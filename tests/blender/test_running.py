@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -194,3 +195,38 @@ def test_the_client_hands_over_no_more_in_one_poll(enabled: Any) -> None:
     from addon import client, running
 
     assert client.POLL_EVENTS <= running.MOST_EVENTS
+
+
+@pytest.mark.parametrize(
+    ("tools", "render", "mode", "said"),
+    [
+        ([], False, "OBJECT", ""),
+        (["MAQUETTE_OT_cancel"], False, "OBJECT", ""),  # for one that an add-on never ends
+        (["MAQUETTE_OT_cancel", "TRANSFORM_OT_translate"], False, "OBJECT", "Waits until the running tool is done"),
+        ([], True, "OBJECT", "Waits until the render is done"),
+        ([], False, "SCULPT", "Waits until you are back in Object Mode"),
+    ],
+)
+def test_an_import_waits_until_the_artist_has_put_the_tool_down(
+    enabled: Any, session: Any, monkeypatch: pytest.MonkeyPatch, tools: list[str], render: bool, mode: str, said: str
+) -> None:
+    active = SimpleNamespace(mode=mode)
+    layer = SimpleNamespace(objects=SimpleNamespace(active=active))
+    window = SimpleNamespace(modal_operators=[SimpleNamespace(bl_idname=tool) for tool in tools], view_layer=layer)
+    app = SimpleNamespace(background=False, is_job_running=lambda kind: render)
+    context = SimpleNamespace(window_manager=SimpleNamespace(windows=[window]))
+    with monkeypatch.context() as patched:
+        patched.setattr(session, "bpy", SimpleNamespace(app=app, context=context, types=enabled.types))
+        assert session.hindrance() == said
+
+
+def test_a_result_that_had_to_wait_is_imported_later(
+    enabled: Any, session: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = submit(enabled, session)
+    monkeypatch.setattr(session, "hindrance", lambda: "Waits until the render is done")
+    session.queue(enabled.context).tell(job, HELLO, DONE)
+    assert session._tick() == session.BUSY_SECONDS and session.imported == [] and session.wants_import(job)
+    monkeypatch.setattr(session, "hindrance", lambda: "")
+    session._tick()
+    assert session.imported == [job] and not session.wants_import(job)
