@@ -12,10 +12,11 @@ from typing import Any
 
 import bpy
 
-from . import background, diagnosis, environment, paths, wording
+from . import background, diagnosis, environment, paths, processes, wording
 
 NAME = paths.EXTENSION or "addon"  # outside of an installed extension, the package itself
 AUTOMATIC, CPU = "AUTOMATIC", "CPU"
+LONGEST_IN_JOBS = 110  # characters of a job's name and of the longest name of a file in it
 HERE = ("choose", "device")  # fixes that show the preferences
 ICONS = {True: "CHECKMARK", False: "ERROR"}
 
@@ -186,7 +187,7 @@ def environment_folder(context: bpy.types.Context) -> Path:
 def jobs_folder(context: bpy.types.Context) -> Path:
     """Return where the job folders are."""
     own = chosen(context, "jobs_folder")
-    return _absolute(own) if own else paths.jobs_folder(user_folder())
+    return processes.long_path(_absolute(own) if own else paths.jobs_folder(user_folder()), LONGEST_IN_JOBS)
 
 
 def keeps_running(context: bpy.types.Context) -> bool:

@@ -250,13 +250,14 @@ def replace_file(source: Path, target: Path, seconds: float = 2.0) -> None:
             time.sleep(0.05)
 
 
-def long_path(path: Path) -> Path:
+def long_path(path: Path, below: int = 0) -> Path:
     """Return the same place in the form in which Windows takes more than 260 characters; elsewhere the path itself.
 
-    The path must be absolute. Programs cannot be started from such a path, nor have it as their working directory.
+    The path is absolute; `below` is how many characters the names of files in it may add. Programs cannot be started
+    from such a path, nor have it as their working directory.
     """
     text = str(path)
-    if sys.platform != "win32" or len(text) < LONGEST_WINDOWS_PATH or text.startswith("\\\\?\\"):
+    if sys.platform != "win32" or len(text) + below < LONGEST_WINDOWS_PATH or text.startswith("\\\\?\\"):
         return path
     prefix = "\\\\?\\UNC\\" if text.startswith("\\\\") else "\\\\?\\"
     return Path(prefix + text.removeprefix("\\\\"))

@@ -17,6 +17,7 @@ import safetensors.torch
 import torch
 
 from backend.errors import BadInput
+from backend.machine import replace_file
 
 HEADER = "maquette"  # the one entry of the safetensors metadata that carries the values of a checkpoint
 
@@ -67,7 +68,7 @@ def write_whole(path: Path, content: bytes) -> None:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
-    os.replace(temporary, path)
+    replace_file(temporary, path)
 
 
 def sha256(path: Path) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 import sys
 import time
@@ -24,7 +23,7 @@ from addon.protocol import Warning as WarningEvent
 from backend.checkpoint import load_checkpoint, load_values, save_checkpoint, save_values, sha256, write_whole
 from backend.errors import BadInput, JobCancelled, JobInterrupted, JobStopped
 from backend.images import save_image
-from backend.machine import peak_memory_bytes
+from backend.machine import peak_memory_bytes, replace_file
 from backend.supervision import Control
 
 RECORD_FILE = "stage.json"
@@ -293,7 +292,7 @@ class Job:
         path.parent.mkdir(exist_ok=True)
         temporary = path.with_suffix(".tmp.png")
         save_image(temporary, image)
-        os.replace(temporary, path)
+        replace_file(temporary, path)
         self._emit(Preview())
         self._next_preview = time.monotonic() + PREVIEW_SECONDS
 

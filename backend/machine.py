@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,23 @@ def prepare_torch(threads: int) -> None:
     torch.set_deterministic_debug_mode("warn")
     # Filling is a debugging aid that costs a pass over each tensor.
     torch.utils.deterministic.fill_uninitialized_memory = False  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def replace_file(source: Path, target: Path, seconds: float = 2.0) -> None:
+    """Put a file in the place of another at once, as os.replace does.
+
+    On Windows that fails while Blender or a virus scanner reads the other one: try again for so long, then raise the
+    PermissionError.
+    """
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            os.replace(source, target)
+            return
+        except PermissionError:
+            if sys.platform != "win32" or time.monotonic() > end:
+                raise
+            time.sleep(0.05)
 
 
 def available_threads() -> int:

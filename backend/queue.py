@@ -7,7 +7,6 @@ this process what it has taken, and each reads the other's file: neither waits f
 from __future__ import annotations
 
 import logging
-import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -15,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from addon import protocol
+from backend.machine import replace_file
 from backend.supervision import Control
 
 LOOK_SECONDS = 0.2  # between two looks at a file
@@ -32,7 +32,7 @@ class Turns:
         self._taken = {turn.ticket for turn in taken}
         temporary = folder / (protocol.TAKEN_FILE + ".tmp")
         temporary.write_text("".join(map(protocol.encode, taken)), encoding="utf-8")
-        os.replace(temporary, folder / protocol.TAKEN_FILE)
+        replace_file(temporary, folder / protocol.TAKEN_FILE)
         (folder / protocol.COMMANDS_FILE).write_bytes(b"")  # they were for the process before
 
     def take(self) -> Path | None:

@@ -260,6 +260,14 @@ def test_on_windows_long_paths_get_their_prefix(path: str, expected: str, monkey
     assert str(processes.long_path(PureWindowsPath(path))) == path  # type: ignore[arg-type]
 
 
+def test_on_windows_what_lies_below_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processes, "Path", PureWindowsPath)
+    monkeypatch.setattr(sys, "platform", WINDOWS)
+    folder: Any = PureWindowsPath("C:\\" + "x" * 150)
+    assert processes.long_path(folder, 90) == folder
+    assert str(processes.long_path(folder, 100)).startswith("\\\\?\\C:\\xxx")
+
+
 def test_a_lock_is_held_by_one_process_and_left_behind_by_none(tmp_path: Path) -> None:
     path = tmp_path / "lock"
     code = "import sys; from pathlib import Path; from addon import processes\n"
