@@ -181,7 +181,7 @@ def _run_to_the_end(context: bpy.types.Context, made: batch.Batch, is_imported: 
     """Run the jobs one after the other, each going on when another has failed."""
     for job in made.jobs:
         try:
-            last = api.wait(job, python=preferences.interpreter(context))
+            last = api.wait(job)
             made.ends[job] = last
             if is_imported and not last.stopped_after:
                 operators.bring(job, wish)

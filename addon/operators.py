@@ -117,9 +117,9 @@ class MAQUETTE_OT_generate(bpy.types.Operator):
                 if not bpy.app.background:
                     running.submit(context, request, sources, wanted)
                     return {"FINISHED"}
-                python = preferences.interpreter(context)
+                preferences.interpreter(context)  # or say what is missing, before anything is written
                 job = jobs.make_job(preferences.jobs_folder(context), request, sources)
-            last = api.wait(job, python=python)
+            last = api.wait(job)
             if wanted and not last.stopped_after:
                 bring(job, wish)
         except (*CANNOT_START, api.JobError, importer.ImportFailed) as error:

@@ -1,7 +1,8 @@
 """A backend that leaves made results at once: `python -m tests.blender.instant_backend run JOB... --supervised`.
 
 With it the headless commands and scripts are tested for what they do around a job. A prompt that begins with "fail",
-"crash" or "wait" makes it do so. `write_interpreter` makes a program that runs it in the place of the backend's Python.
+"crash" or "wait" makes it do so, "tell" makes it name its GPU. `write_interpreter` makes a program that runs it in the
+place of the backend's Python.
 """
 
 from __future__ import annotations
@@ -40,6 +41,8 @@ def run(job: Path) -> None:
     say(protocol.Stage(number=1, name="gaussians"))
     say(protocol.Progress(step=1, steps=2, seconds_left=1.0, steps_per_second=1.0, memory_bytes=0))
     say(protocol.Warning(message="The word sks is unknown.", hint="Leave it out."))
+    if request.prompt.startswith("tell"):
+        say(protocol.Warning(message=f"The GPU is {os.environ.get('CUDA_VISIBLE_DEVICES')}."))
     if request.prompt.startswith("fail"):
         say(protocol.Failed(kind="BadInput", message="The mask is empty.", hint="Use another image.", exit_code=2))
         return

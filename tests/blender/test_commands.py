@@ -164,6 +164,14 @@ def test_a_file_that_cannot_be_written_is_exit_code_1(run: Runner) -> None:
     assert answer.code == 1 and "taken.blend" in answer.err and "Traceback" not in answer.err
 
 
+def test_jobs_run_on_the_gpu_that_was_chosen(run: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
+    from addon import preferences
+
+    monkeypatch.setattr(preferences, "child_variables", lambda context: {"CUDA_VISIBLE_DEVICES": "3"})
+    answer = run("generate", "--prompt", "tell", "--jobs", run.folder / "jobs")
+    assert answer.code == 0 and "warning: The GPU is 3." in answer.err
+
+
 # ---- import and doctor ----
 
 

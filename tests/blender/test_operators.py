@@ -28,7 +28,7 @@ def folder(enabled: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pat
     monkeypatch.setenv("MAQUETTE_PYTHON", str(tmp_path / "python"))
     monkeypatch.setattr(preferences, "jobs_folder", lambda context: tmp_path / "jobs")
     monkeypatch.setattr(running, "Queue", ScriptedQueue)
-    monkeypatch.setattr(api, "wait", lambda job, *, python: DONE)
+    monkeypatch.setattr(api, "wait", lambda job: DONE)
 
     def leave_an_empty(job: Path, **_: Any) -> importer.Imported:
         item = enabled.data.objects.new(f"from {job.name}", None)
@@ -130,7 +130,7 @@ def test_a_job_that_does_not_come_to_its_end_raises(
 ) -> None:
     from addon import api
 
-    def fail(job: Path, *, python: Path) -> None:
+    def fail(job: Path) -> None:
         raise api.JobFailed("The mask is empty.", "Use another image.", 2)
 
     monkeypatch.setattr(api, "wait", fail)
@@ -145,7 +145,7 @@ def test_a_stop_after_the_cut_out_is_no_failure(
     from addon import api
 
     stopped = protocol.Finished(results=(), seconds=1, stopped_after="perceive")
-    monkeypatch.setattr(api, "wait", lambda job, *, python: stopped)
+    monkeypatch.setattr(api, "wait", lambda job: stopped)
     enabled.context.scene.maquette.stop_after = "perceive"
     assert enabled.ops.maquette.generate(prompt="a red mug", image=str(png)) == {"FINISHED"}
     assert the_request(folder).stop_after == "perceive" and not enabled.data.objects
