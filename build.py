@@ -7,6 +7,8 @@ python build.py check                 linter, formatter, type checker
 python build.py bench [--gpu]         every benchmark that takes minutes: tables and benchmarks/results/*.json
 python build.py zip                   dist/maquette-VERSION.zip, the Blender extension
 python build.py install --blender PATH
+python build.py repository            dist/repository/, a folder that Blender can install the extension from
+python build.py docs                  takes the manual's screenshots anew, in a real Blender, into docs/images/
 """
 
 # No `from __future__ import annotations` here: Python 3.6 must be able to read this far to say that it is too old.
@@ -66,9 +68,14 @@ def main(arguments: "list[str] | None" = None) -> int:
     command.set_defaults(run=lambda options: bench(ROOT, options.gpu))
     command = commands.add_parser("zip", help="pack the Blender extension")
     command.set_defaults(run=lambda options: print(make_zip(ROOT)) or 0)
-    command = commands.add_parser("install", help="pack the extension and install it into a Blender")
-    command.add_argument("--blender", metavar="PATH", help="the program; default: $BLENDER, else the one on the path")
-    command.set_defaults(run=lambda options: install(ROOT, options.blender))
+    for name, act, text in (
+        ("install", install, "pack the extension and install it into a Blender"),
+        ("repository", make_repository, "pack the extension into a folder that Blender can install it from"),
+        ("docs", take_screenshots, "take the manual's screenshots anew, in a real Blender"),
+    ):
+        command = commands.add_parser(name, help=text)
+        command.add_argument("--blender", metavar="PATH", help="the program; default: $BLENDER, else that on the path")
+        command.set_defaults(run=lambda options, act=act: act(ROOT, find_blender(ROOT, options)))
     options, further = parser.parse_known_args(arguments)
     if further and options.command != "test":
         parser.error(f"{options.command} does not take {' '.join(further)}")
@@ -146,11 +153,37 @@ def benchmarks(root: Path) -> list[str]:
     ]
 
 
-def install(root: Path, blender: "str | None") -> int:
+def install(root: Path, blender: str) -> int:
     """Pack the extension and install it into a Blender by that Blender's own command line."""
-    blender = blender or os.environ.get("BLENDER") or shutil.which("blender")
+    archive = make_zip(root)
+    return run(root, blender, "--command", "extension", "install-file", "-r", "user_default", "-e", archive)
+
+
+def make_repository(root: Path, blender: str) -> int:
+    """Pack the extension into dist/repository/ with the index.json of a static repository, and print its address."""
+    archive, folder = make_zip(root), root / "dist" / "repository"
+    if folder.exists():
+        shutil.rmtree(folder)  # an index of older versions would offer them
+    folder.mkdir()
+    shutil.copy2(archive, folder)
+    status = run(root, blender, "--command", "extension", "server-generate", "--repo-dir", folder)
+    if status == 0:
+        print((folder / "index.json").as_uri())
+    return status
+
+
+def take_screenshots(root: Path, blender: str) -> int:
+    """Take the screenshots of docs/manual.md in a real window."""
+    python = provide_environment(root)
+    return run(root, python, "-m", "tests.blender.screenshots", blender, root / "docs" / "images")
+
+
+def find_blender(root: Path, options: argparse.Namespace) -> str:
+    """Return the Blender to use, or exit with a sentence if there is none or it is too old."""
+    blender = options.blender or os.environ.get("BLENDER") or shutil.which("blender")
     if not blender or not shutil.which(blender):
-        sys.exit(f"There is no Blender at {blender or 'the usual places'}. Say where: build.py install --blender PATH")
+        where = blender or "the usual places"
+        sys.exit(f"There is no Blender at {where}. Say where: build.py {options.command} --blender PATH")
     answer = subprocess.run([blender, "--version"], capture_output=True, text=True)
     found = re.search(r"Blender (\d+)\.(\d+)", answer.stdout)
     oldest = manifest(root)["blender_version_min"]
@@ -158,8 +191,7 @@ def install(root: Path, blender: "str | None") -> int:
         sys.exit(f"{blender} --version does not answer as Blender does: {(answer.stdout + answer.stderr)[:200]!r}")
     if (int(found[1]), int(found[2])) < tuple(int(part) for part in oldest.split(".")[:2]):
         sys.exit(f"Maquette needs Blender {oldest} or later, and {blender} is {found[1]}.{found[2]}.")
-    archive = make_zip(root)
-    return run(root, blender, "--command", "extension", "install-file", "-r", "user_default", "-e", archive)
+    return blender
 
 
 # The environment
@@ -246,6 +278,7 @@ def make_zip(root: Path) -> Path:
         )
     files = [root / "LICENSE", root / "blender_manifest.toml"]
     files += [path for folder in ("addon", "backend") for path in (root / folder).rglob("*") if is_shipped(path, root)]
+    files += (root / "docs").glob("*.md")  # what the right-click menu's Online Manual opens
     contents = {path.relative_to(root).as_posix(): path.read_bytes() for path in files}
     contents["__init__.py"] = f'"""{facts["tagline"]}."""\nfrom .addon import register, unregister\n'.encode()
     target = root / "dist" / f"{facts['id']}-{facts['version']}.zip"

@@ -49,7 +49,9 @@ def extension_command(
     blender: Path, resources: Path, *arguments: str | Path, seconds: float = 120.0
 ) -> subprocess.CompletedProcess[str]:
     """Run `blender --command extension ...` to its end. Raises TimeoutExpired after `seconds`, when it is gone."""
-    return _run([str(blender), "--command", "extension", *map(str, arguments)], resources, seconds, {})
+    # Blender wants to be allowed online even when the address is a folder's.
+    command = [str(blender), "--online-mode", "--command", "extension", *map(str, arguments)]
+    return _run(command, resources, seconds, {})
 
 
 def install(blender: Path, resources: Path, archive: Path) -> None:
