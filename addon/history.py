@@ -271,6 +271,7 @@ class MAQUETTE_OT_keep_newest(bpy.types.Operator):
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         """Ask how many."""
+        self.keep = preferences.chosen(context, "keep_jobs", self.keep)
         return context.window_manager.invoke_props_dialog(self, title="Keep the Newest Jobs", confirm_text="Delete")
 
     def draw(self, context: bpy.types.Context) -> None:

@@ -99,8 +99,8 @@ class MAQUETTE_AP_preferences(bpy.types.AddonPreferences):
     )
     keep_jobs: bpy.props.IntProperty(
         name="Keep Jobs",
-        description="How many of the newest jobs are kept when old ones are cleared away; 0 keeps all",
-        default=0,
+        description="How many jobs Keep the Newest Jobs proposes to leave; nothing is deleted by itself",
+        default=20,
         min=0,
         soft_max=1000,
     )
