@@ -15,6 +15,7 @@ from typing import Any
 import bpy
 
 from . import api, batch, operators, preferences, properties, protocol, references, running
+from .panels import paragraph
 
 WATCH_SECONDS = 1.0
 LABEL = "Generate from Selected Images"
@@ -177,6 +178,55 @@ class MAQUETTE_OT_batch(bpy.types.Operator):
         return batch.begin(batch.plan(pictures, self.prompt, request_of, folder, running.waiting()), folder, enqueue)
 
 
+class MAQUETTE_OT_batch_folder(bpy.types.Operator):
+    """Choose a folder of pictures"""
+
+    bl_idname = "maquette.batch_folder"
+    bl_label = "Generate from a Folder"
+    bl_description = "Queue one job for each picture of a folder, with the settings of the panel"
+
+    directory: bpy.props.StringProperty(
+        name="Folder", description="Its pictures are used", subtype="DIR_PATH", options={"SKIP_SAVE"}
+    )
+    filter_folder: bpy.props.BoolProperty(
+        name="Show Folders", description="Show folders", default=True, options={"HIDDEN", "SKIP_SAVE"}
+    )
+    filter_image: bpy.props.BoolProperty(
+        name="Show Images", description="Show pictures", default=True, options={"HIDDEN", "SKIP_SAVE"}
+    )
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        """Let the artist choose."""
+        context.window_manager.fileselect_add(self)
+        return {"RUNNING_MODAL"}
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Ask for the prompt, then go on as with what is selected."""
+        how = "EXEC_DEFAULT" if bpy.app.background else "INVOKE_DEFAULT"
+        return bpy.ops.maquette.batch(how, directory=self.directory)
+
+
+class MAQUETTE_PT_batch(bpy.types.Panel):
+    """Many at once"""
+
+    bl_idname = "MAQUETTE_PT_batch"
+    bl_label = "Batch"
+    bl_space_type = "VIEW_3D"
+    bl_region_type = "UI"
+    bl_category = running.CATEGORY
+    bl_order = 4
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """Draw the two ways in, and how the batches on their way stand."""
+        layout = self.layout
+        column = layout.column(align=True)
+        column.operator(MAQUETTE_OT_batch.bl_idname, icon="OUTLINER_OB_IMAGE")
+        column.operator(MAQUETTE_OT_batch_folder.bl_idname, icon="FILE_FOLDER")
+        for made in _batches:
+            paragraph(layout, context, batch.summary(made), "TIME")
+
+
 def _run_to_the_end(context: bpy.types.Context, made: batch.Batch, is_imported: bool, wish: Any) -> None:
     """Run the jobs one after the other, each going on when another has failed."""
     for job in made.jobs:
@@ -246,4 +296,4 @@ def unregister_extra() -> None:
     _batches.clear()
 
 
-CLASSES = (MAQUETTE_OT_batch,)
+CLASSES = (MAQUETTE_OT_batch, MAQUETTE_OT_batch_folder, MAQUETTE_PT_batch)

@@ -114,6 +114,25 @@ def test_selected_image_empties_become_jobs(enabled: Any, folder: Path, pictures
         enabled.ops.maquette.batch("EXEC_DEFAULT")
 
 
+def test_the_panel_counts_a_batch_on_its_way(enabled: Any, folder: Path, pictures: Path, window: None) -> None:
+    from addon import batch_operators, running
+    from tests.blender.layout import Layout
+
+    def draw() -> Any:
+        layout, panel = Layout(), batch_operators.MAQUETTE_PT_batch
+        draw_panel: Any = panel.draw
+        draw_panel(SimpleNamespace(layout=layout), enabled.context)
+        return layout
+
+    assert draw().texts == ["Generate from Selected Images", "Generate from a Folder"]
+    enabled.ops.maquette.batch("EXEC_DEFAULT", directory=str(pictures))
+    queue: Any = running._queue
+    queue.tell(queue.waiting[0], HELLO, protocol.Finished(results=(), seconds=1.0))
+    running.pump()
+    batch_operators._watch()
+    assert "3 pictures: 1 finished, 2 to come." in " ".join(draw().texts)
+
+
 def test_bad_wishes_get_a_sentence(enabled: Any, folder: Path, tmp_path: Path, pictures: Path, window: None) -> None:
     (tmp_path / "empty").mkdir()
     for options, words in [
