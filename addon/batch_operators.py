@@ -15,7 +15,7 @@ from typing import Any
 import bpy
 
 from . import api, batch, operators, preferences, properties, protocol, references, running
-from .panels import paragraph
+from .preferences import paragraph
 
 WATCH_SECONDS = 1.0
 LABEL = "Generate from Selected Images"

@@ -16,7 +16,7 @@ import bpy
 
 from . import jobs, operators, preferences, previews, running
 from .catalogue import Catalogue, Entry
-from .panels import paragraph
+from .preferences import paragraph
 
 TICK_SECONDS, WORK_SECONDS = 0.25, 0.003
 UNSEEN_SECONDS = 3.0  # after the last drawing, until the timer stops

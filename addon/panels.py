@@ -15,6 +15,7 @@ import bpy
 from . import background, cutout, diagnosis, drop, preferences, previews, properties, protocol, running, wording
 from .course import Course
 from .environment import EnvironmentMissing
+from .preferences import paragraph
 from .settings import STAGES, SYSTEMS, Group
 
 THUMBNAIL, CUT_OUT, PICTURE = 3.2, 5.0, 8.0  # heights, in rows
@@ -28,15 +29,6 @@ class _Panel:
     bl_space_type = "VIEW_3D"
     bl_region_type = "UI"
     bl_category = running.CATEGORY
-
-
-def paragraph(layout: Any, context: bpy.types.Context, text: str, icon: str = "NONE") -> None:
-    """Draw a text of any length, wrapped to the width of the region, with an icon before its first line."""
-    column = layout.column(align=True)
-    column.scale_y = 0.8
-    width = context.region.width if context.region is not None else 300
-    for number, line in enumerate(wording.wrapped(text, width, context.preferences.system.ui_scale)):
-        column.label(text=line, icon="BLANK1" if number and icon != "NONE" else icon, translate=False)
 
 
 # ---- what to make ----------------------------------------------------------------------------------------------------

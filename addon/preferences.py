@@ -237,7 +237,7 @@ def draw_diagnosis(
     `job` is the one that failed, if one did. `is_here`: these are the preferences, and need not be shown.
     """
     text = found.sentence if found.hint in found.sentence else f"{found.sentence} {found.hint}"
-    _draw_text(layout, context, text, ICONS[found.is_usable])
+    paragraph(layout, context, text, ICONS[found.is_usable])
     row = layout.row(align=True)
     row.scale_y = 1.3
     for name in found.fixes:
@@ -247,12 +247,13 @@ def draw_diagnosis(
         button.fix, button.job = name, str(job or "")
 
 
-def _draw_text(layout: Any, context: bpy.types.Context, text: str, icon: str) -> None:
+def paragraph(layout: Any, context: bpy.types.Context, text: str, icon: str = "NONE") -> None:
+    """Draw a text of any length, wrapped to the width of the region, with an icon before its first line."""
     column = layout.column(align=True)
     column.scale_y = 0.8
     width = context.region.width if context.region is not None else 300
     for number, line in enumerate(wording.wrapped(text, width, context.preferences.system.ui_scale)):
-        column.label(text=line, icon="BLANK1" if number else icon, translate=False)
+        column.label(text=line, icon="BLANK1" if number and icon != "NONE" else icon, translate=False)
 
 
 def _draw_status(box: Any, context: bpy.types.Context) -> None:
@@ -271,7 +272,7 @@ def _draw_status(box: Any, context: bpy.types.Context) -> None:
         size = environment.read_record(folder).get("bytes")
         taken = f"It takes {wording.size(int(size))}; " if size else ""
         free = f"{taken}{wording.size(environment.free_bytes(folder))} are free at {folder}"
-        _draw_text(box, context, free, "DISK_DRIVE")
+        paragraph(box, context, free, "DISK_DRIVE")
     row = box.row(align=True)
     if found.kind != "missing":
         row.operator("maquette.check_backend")

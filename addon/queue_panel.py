@@ -11,7 +11,8 @@ from typing import Any
 import bpy
 
 from . import operators, running, wording
-from .panels import TITLE_LETTERS, paragraph, title
+from .panels import TITLE_LETTERS, title
+from .preferences import paragraph
 
 ROWS = 8  # that are drawn; of the others their number
 
