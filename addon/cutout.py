@@ -106,7 +106,9 @@ class MAQUETTE_OT_replace_stage(bpy.types.Operator):
     job: bpy.props.StringProperty(name="Job", description="Its folder", options={"SKIP_SAVE", "HIDDEN"})
     stage: bpy.props.StringProperty(name="Stage", description="Its name", options={"SKIP_SAVE", "HIDDEN"})
     part: bpy.props.EnumProperty(name="Replace", description="Which picture to replace", items=PARTS)
-    filepath: bpy.props.StringProperty(subtype="FILE_PATH", options={"SKIP_SAVE", "HIDDEN"})
+    filepath: bpy.props.StringProperty(
+        subtype="FILE_PATH", options={"SKIP_SAVE", "HIDDEN", "PATH_SUPPORTS_BLEND_RELATIVE"}
+    )
     filter_image: bpy.props.BoolProperty(default=True, options={"SKIP_SAVE", "HIDDEN"})
     filter_folder: bpy.props.BoolProperty(default=True, options={"SKIP_SAVE", "HIDDEN"})
 

@@ -26,7 +26,9 @@ class MAQUETTE_OT_add_references(bpy.types.Operator):
     name: bpy.props.StringProperty(
         name="Image", description="An image of this .blend, instead of files", options={"SKIP_SAVE", "HIDDEN"}
     )
-    directory: bpy.props.StringProperty(subtype="DIR_PATH", options={"SKIP_SAVE", "HIDDEN"})
+    directory: bpy.props.StringProperty(
+        subtype="DIR_PATH", options={"SKIP_SAVE", "HIDDEN", "PATH_SUPPORTS_BLEND_RELATIVE"}
+    )
     files: bpy.props.CollectionProperty(type=bpy.types.OperatorFileListElement, options={"SKIP_SAVE", "HIDDEN"})
     filter_image: bpy.props.BoolProperty(default=True, options={"SKIP_SAVE", "HIDDEN"})
     filter_folder: bpy.props.BoolProperty(default=True, options={"SKIP_SAVE", "HIDDEN"})
@@ -52,7 +54,7 @@ class MAQUETTE_OT_add_references(bpy.types.Operator):
         images = []
         if self.name:
             images = [image for image in (bpy.data.images.get(self.name),) if image is not None]
-        for path in [Path(self.directory) / file.name for file in self.files if file.name]:
+        for path in [Path(bpy.path.abspath(self.directory)) / file.name for file in self.files if file.name]:
             try:
                 images.append(bpy.data.images.load(str(path), check_existing=True))
             except RuntimeError as error:

@@ -63,7 +63,7 @@ class MAQUETTE_OT_generate(bpy.types.Operator):
         name="Image",
         description="File, or name of an image of this .blend, that shows the object; if not given, those of the panel",
         subtype="FILE_PATH",
-        options={"SKIP_SAVE"},
+        options={"SKIP_SAVE", "PATH_SUPPORTS_BLEND_RELATIVE"},
     )
     elevation: bpy.props.FloatProperty(
         name="Elevation", description="Height from which the image was taken, in degrees", options={"SKIP_SAVE"}

@@ -21,7 +21,6 @@ from . import protocol
 from .settings import PRESETS, SYSTEMS, Setting, System
 
 MOST_SEED = 2**31 - 1  # Blender's whole numbers have 32 bits
-RELATIVE = {"PATH_SUPPORTS_BLEND_RELATIVE"} if bpy.app.version >= (5, 0) else set()  # which older ones all are
 DIGITS = 7  # that a number of 32 bits keeps
 
 OUTPUTS = [
@@ -202,7 +201,7 @@ class MAQUETTE_PG_scene(bpy.types.PropertyGroup):
         name="Model Folder",
         description="Folder that holds a model_index.json and the model's parts",
         subtype="DIR_PATH",
-        options=RELATIVE,
+        options={"PATH_SUPPORTS_BLEND_RELATIVE"},
     )
     outputs: bpy.props.EnumProperty(
         name="Output",

@@ -84,6 +84,13 @@ def test_what_is_not_given_is_taken_from_the_scene(enabled: Any, folder: Path, p
     assert made.images[0].azimuth_degrees == -45 and not enabled.data.objects
 
 
+def test_an_image_beside_the_blend_is_found(enabled: Any, folder: Path, png: Path) -> None:
+    enabled.ops.wm.save_as_mainfile(filepath=str(png.parent / "scene.blend"))
+    enabled.ops.maquette.generate(prompt="a red mug", image=f"//{png.name}", import_when_done=False)
+    (job,) = jobs.list_jobs(folder)
+    assert (job / "inputs/00.png").read_bytes() == png.read_bytes()
+
+
 def test_a_new_seed_is_drawn_each_time_and_shown(enabled: Any, folder: Path) -> None:
     wish = enabled.context.scene.maquette
     enabled.ops.maquette.generate(prompt="a red mug", import_when_done=False)
