@@ -84,7 +84,7 @@ def main(argv: Sequence[str]) -> int:
         outcome.exit_code, outcome.message = STOPPED, "Interrupted."
         if arguments.command == "batch":
             outcome.hint = "The same command goes on."
-        elif outcome.jobs:
+        elif arguments.command == "generate" and outcome.jobs:
             outcome.hint = f"Go on with: generate --resume {outcome.jobs[-1]['job']}"
     except (api.JobError, EnvironmentMissing) as error:
         outcome.exit_code = getattr(error, "exit_code", ENVIRONMENT)

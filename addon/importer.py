@@ -89,8 +89,8 @@ def import_result(
     The origin lies at the base of the object, at `location` or else at the 3D cursor. The collection goes under
     `parent` or else under the scene's; it is named `name` or else after the subject. Points are hidden where there is a
     mesh in the same place. `as_asset` marks the object (the mesh, or else the points) as an asset with the job's
-    picture and `tags`. Raises ImportFailed when the folder holds no result or one that is damaged or not safe, and
-    leaves nothing.
+    picture and `tags`. Selection and active object stay; Blender is in Object Mode afterwards. Raises ImportFailed when
+    the folder holds no result or one that is damaged or not safe, and leaves nothing.
     """
     import bpy
     from mathutils import Matrix, Vector

@@ -153,6 +153,19 @@ def test_result_stands_at_the_cursor_in_its_own_collection(job: Path) -> None:
     assert elsewhere.mesh.name == "other" and len(bpy.data.materials) == 3  # the look of points is shared
 
 
+@pytest.mark.parametrize("mode", ["OBJECT", "EDIT", "SCULPT"])
+def test_what_is_selected_stays_selected_and_edits_are_kept(job: Path, mode: str) -> None:
+    bpy.ops.mesh.primitive_cube_add()
+    cube = bpy.context.object
+    bpy.ops.object.mode_set(mode=mode)
+    if mode == "EDIT":
+        bpy.ops.mesh.subdivide()
+    importer.import_result(job)
+    assert bpy.context.mode == "OBJECT" and bpy.context.object == cube
+    assert bpy.context.selected_objects == [cube]
+    assert len(cube.data.vertices) == (26 if mode == "EDIT" else 8)
+
+
 def test_objects_know_where_they_come_from(job: Path) -> None:
     imported = importer.import_result(job)
     for item in (imported.mesh, imported.points, imported.collection):
