@@ -1,0 +1,143 @@
+"""A real Blender with a window and the real backend: killed, or closed, in the middle of a job, and started again."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+import build
+from addon import jobs, protocol
+from tests.addon.test_client import is_alive
+from tests.blender.real import CHECKOUT, Window, install, window
+
+pytestmark = [pytest.mark.blender, pytest.mark.slow]
+
+GENERATE = """
+scene = bpy.context.scene
+scene.maquette.prompt, scene.maquette.preset, scene.maquette.seed = "a red mug", "draft", 3
+bpy.ops.maquette.generate()
+answer = None
+"""
+QUEUE = """
+from bl_ext.user_default.maquette.addon import running
+running.queue(bpy.context)
+answer = [running.is_held(), [job.name for job in running.waiting()], running.running() and running.running().name]
+"""
+HISTORY = """
+from bl_ext.user_default.maquette.addon import history
+bpy.ops.maquette.refresh_history()
+answer = [[entry.job.name, history.state_of(entry)] for entry in history.catalogue(bpy.context).entries]
+"""
+DETACH = """
+from bl_ext.user_default.maquette.addon import preferences
+preferences.of(bpy.context).keep_running = True
+bpy.ops.wm.save_userpref()
+answer = None
+"""
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The extension, packed out of the reach of who is editing it."""
+    copy = tmp_path_factory.mktemp("source")
+    for name in ("LICENSE", "blender_manifest.toml"):
+        shutil.copy2(CHECKOUT / name, copy)
+    for name in ("addon", "backend"):
+        shutil.copytree(CHECKOUT / name, copy / name)
+    return build.make_zip(copy)
+
+
+class Desk:
+    """An artist's Blender: the same preferences and jobs each time that it is opened."""
+
+    def __init__(self, blender: Path, folder: Path, archive: Path) -> None:
+        self._blender, self._folder = blender, folder
+        self._resources = folder / "resources"
+        self._times = 0
+        install(blender, self._resources, archive)
+
+    @contextmanager
+    def open(self) -> Iterator[Window]:
+        """Start Blender."""
+        self._times += 1
+        place = self._folder / f"questions{self._times}"
+        python = sys.executable
+        with window(self._blender, self._resources, place, MAQUETTE_PYTHON=python, OMP_NUM_THREADS="1") as shown:
+            yield shown
+
+    def job(self) -> Path:
+        """Return the newest job."""
+        folders = {request.parent.parent for request in self._resources.rglob(f"jobs/*/{protocol.REQUEST_FILE}")}
+        return jobs.list_jobs(folders.pop())[0]
+
+    def begin(self, shown: Window) -> tuple[Path, int]:
+        """Start a job; return it, and the number of its process, when it has made steps."""
+        shown.ask(GENERATE)
+        job = self.job()
+
+        def pid() -> int:
+            events = jobs.read_events(job)[0]
+            if not any(isinstance(event, protocol.Progress) for event in events):
+                return 0
+            return next(event.pid for event in events if isinstance(event, protocol.Hello))
+
+        return job, shown.wait(pid, "the first step", 300.0)
+
+
+@pytest.fixture
+def desk(blender: Path, tmp_path: Path, archive: Path) -> Desk:
+    return Desk(blender, tmp_path, archive)
+
+
+def seconds_until_gone(pid: int, most: float = 30.0) -> float:
+    """Wait until a process is gone; return how long that took."""
+    begin = time.monotonic()
+    while is_alive(pid) and time.monotonic() < begin + most:
+        time.sleep(0.02)
+    return time.monotonic() - begin
+
+
+def test_killed_blender_takes_its_backend_along_and_the_job_waits_for_the_next_start(desk: Desk) -> None:
+    with desk.open() as shown:
+        job, pid = desk.begin(shown)
+        os.kill(shown.process.pid, signal.SIGKILL)
+        assert seconds_until_gone(pid) < 5.0
+    assert jobs.state(job) == jobs.INTERRUPTED and list(job.glob("stages/*/checkpoint-*"))
+    with desk.open() as shown:
+        assert shown.ask(QUEUE) == [True, [job.name], None]
+        assert shown.ask(HISTORY) == [[job.name, "queued"]]
+        shown.ask("bpy.ops.maquette.hold_queue(hold=False); answer = None")
+        before = (job / protocol.EVENTS_FILE).stat().st_size
+        shown.wait(lambda: "Progress" in (job / protocol.EVENTS_FILE).read_text()[before:], "the next step", 300.0)
+        steps = [event.step for event in jobs.read_events(job, before)[0] if isinstance(event, protocol.Progress)]
+        assert steps[0] > 1  # it went on from the checkpoint
+        hello = next(event for event in jobs.read_events(job, before)[0] if isinstance(event, protocol.Hello))
+        shown.process.send_signal(signal.SIGTERM)
+        shown.process.wait(30)
+        assert seconds_until_gone(hello.pid) < 5.0  # and so it is when Blender is closed
+    assert jobs.state(job) == jobs.INTERRUPTED
+
+
+def test_detached_queue_outlives_blender_and_the_next_one_shows_it(desk: Desk) -> None:
+    with desk.open() as shown:
+        shown.ask(DETACH)
+        job, pid = desk.begin(shown)
+        os.kill(shown.process.pid, signal.SIGKILL)
+    time.sleep(6.0)
+    assert is_alive(pid) and jobs.state(job) == jobs.RUNNING
+    with desk.open() as shown:
+        shown.ask(QUEUE)
+        shown.wait(lambda: shown.ask(QUEUE)[2] == job.name, "the running job", 60.0)
+        assert shown.ask(HISTORY) == [[job.name, "running"]]
+        shown.ask("bpy.ops.maquette.cancel(); answer = None")
+        shown.wait(lambda: jobs.state(job) == jobs.CANCELLED, "the end of the job", 60.0)
+        shown.wait(lambda: shown.ask(HISTORY) == [[job.name, "cancelled"]], "its end in the history", 60.0)
+    assert seconds_until_gone(pid) < 5.0
