@@ -14,7 +14,7 @@ import bpy
 from . import api, importer, jobs, preferences, properties, protocol, references, report, running
 from .environment import EnvironmentMissing
 
-CANNOT_START = (protocol.ProtocolError, references.ImageMissing, EnvironmentMissing, OSError)
+CANNOT_START = (ValueError, EnvironmentMissing, OSError)  # ProtocolError and ImageMissing are ValueErrors
 
 
 def sentence(error: Exception) -> str:

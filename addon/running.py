@@ -31,7 +31,7 @@ _log = logging.getLogger(__name__)
 
 _queue: Queue | None = None
 _courses: dict[Path, Course] = {}
-_wishes: dict[Path, str] = {}  # job -> the .blend that wants its result
+_wishes: dict[Path, str] = {}  # jobs whose results the open .blend wants -> its path, empty until it is saved
 _import_errors: dict[Path, str] = {}
 _told: dict[Path, str] = {}  # running jobs that were told to end -> what the panel says of that
 _backlog: deque[tuple[Path, protocol.Event]] = deque()  # messages that came and were not taken yet
@@ -158,7 +158,7 @@ def enqueue(context: bpy.types.Context, job: Path, import_when_done: bool) -> No
 
 
 def want_import(job: Path) -> None:
-    """Import the result of a job when it is done, if the same .blend is open then."""
+    """Import the result of a job when it is done, if this .blend is still open then."""
     _wishes[job] = bpy.data.filepath
 
 
@@ -182,7 +182,8 @@ def cancel(job: Path) -> None:
     if _queue is not None:
         _queue.cancel(job)
         _wishes.pop(job, None)
-        _told[job] = "Cancelling at the next step"
+        if job == running():
+            _told[job] = "Cancelling at the next step"
         redraw()
 
 
@@ -232,10 +233,10 @@ def pump() -> int:
 def take(job: Path, event: protocol.Event) -> None:
     """Note one message of a job."""
     global _shown
-    _courses[job] = follow(_courses.get(job) or Course(), event)
+    _courses[job] = follow(_courses.get(job, Course()), event)
     if isinstance(event, protocol.Hello):
-        _courses[job] = follow(Course(), event)
         _shown = job
+        _told.pop(job, None)
     if isinstance(event, protocol.LAST):
         _shown = job
         _told.pop(job, None)
@@ -252,7 +253,7 @@ def import_what_is_done() -> None:
     for job in ready:
         last = course(job).last
         stopped = isinstance(last, protocol.Finished) and last.stopped_after
-        if stopped or _wishes[job] != bpy.data.filepath:
+        if stopped:
             del _wishes[job]
         elif not hindrance():
             del _wishes[job]
@@ -318,9 +319,16 @@ def is_our_tab(region: bpy.types.Region) -> bool:
 
 @persistent
 def _file_loaded(*_: object) -> None:
-    """Forget who wanted results, if it is another file now; the jobs run on."""
-    for job in [job for job, file in _wishes.items() if file != bpy.data.filepath]:
+    """Forget who wanted results, unless the same file was loaded again; the jobs run on."""
+    for job in [job for job, file in _wishes.items() if not file or file != bpy.data.filepath]:
         del _wishes[job]
+
+
+@persistent
+def _file_saved(*_: object) -> None:
+    """Note the name under which the file that wants results was saved."""
+    for job in _wishes:
+        _wishes[job] = bpy.data.filepath
 
 
 def _attach() -> None:
@@ -330,8 +338,8 @@ def _attach() -> None:
         return
     try:
         queue(context)
-    except EnvironmentMissing as missing:
-        _log.warning("The queue is left alone: %s", missing)
+    except (EnvironmentMissing, OSError) as error:
+        _log.warning("The queue is left alone: %s", error)
 
 
 @persistent
@@ -348,6 +356,7 @@ def register_extra() -> None:
     if not bpy.app.background:
         bpy.app.timers.register(_attach, first_interval=0.5, persistent=True)
     bpy.app.handlers.load_post.append(_file_loaded)
+    bpy.app.handlers.save_post.append(_file_saved)
     if hasattr(bpy.app.handlers, "exit_pre"):  # from Blender 5.1 on
         bpy.app.handlers.exit_pre.append(_leave)
     atexit.register(_leave)
@@ -363,6 +372,7 @@ def unregister_extra() -> None:
     preferences.before_change.remove(_make_way)
     preferences.when_changed.remove(_heed_preferences)
     bpy.app.handlers.load_post.remove(_file_loaded)
+    bpy.app.handlers.save_post.remove(_file_saved)
     if hasattr(bpy.app.handlers, "exit_pre"):
         bpy.app.handlers.exit_pre.remove(_leave)
     for timer in (_tick, _attach):

@@ -51,6 +51,7 @@ def test_enabling_ten_times_leaves_nothing(bpy: Any) -> None:
     assert traces(bpy) == before
     assert before["classes"] == before["properties"] == before["operators"] == set() and before["timers"] == 0
     assert len(enabled["classes"]) > 20 and "maquette" in enabled["properties"] and "generate" in enabled["operators"]
+    assert enabled["handlers"]["save_post"] == before["handlers"]["save_post"] + 1
     assert enabled["handlers"]["load_post"] == before["handlers"]["load_post"] + 1
 
 

@@ -76,14 +76,27 @@ def test_a_result_is_imported_once_and_as_one_undo_step(enabled: Any, session: A
     assert not enabled.data.objects
 
 
-def test_nothing_is_imported_into_another_file(enabled: Any, session: Any, tmp_path: Path) -> None:
-    job = submit(enabled, session)
+@pytest.mark.parametrize("change", ["saved as", "loaded again", "another", "new"])
+def test_a_result_goes_into_the_file_that_asked_for_it(enabled: Any, session: Any, tmp_path: Path, change: str) -> None:
+    mine, other = str(tmp_path / "mine.blend"), str(tmp_path / "other.blend")
+    enabled.ops.wm.save_as_mainfile(filepath=other)
+    enabled.ops.wm.read_factory_settings(use_empty=True)
+    job = submit(enabled, session)  # from a file that has no name yet
     queue = session.queue(enabled.context)
-    enabled.ops.wm.save_as_mainfile(filepath=str(tmp_path / "other.blend"))
-    enabled.ops.wm.open_mainfile(filepath=str(tmp_path / "other.blend"))
+    match change:
+        case "saved as":
+            enabled.ops.wm.save_as_mainfile(filepath=mine)
+        case "loaded again":
+            enabled.ops.wm.save_as_mainfile(filepath=mine)
+            enabled.ops.wm.open_mainfile(filepath=mine)
+        case "another":
+            enabled.ops.wm.open_mainfile(filepath=other)
+        case "new":
+            enabled.ops.wm.read_factory_settings(use_empty=True)
     queue.tell(job, HELLO, DONE)
     session.pump()
-    assert session.imported == [] and session.shown() == job
+    assert session.imported == ([job] if change in ("saved as", "loaded again") else [])
+    assert session.shown() == job and not session.wants_import(job)
     assert enabled.app.timers.is_registered(session._tick)  # the timer outlives the file
 
 
