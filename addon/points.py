@@ -217,14 +217,14 @@ def _point_look(material: bpy.types.Material, is_cloud: bool) -> bpy.types.Geome
     shown = visible.outputs["Geometry"]
     if not is_cloud:
         radius, points = tree.nodes.new("GeometryNodeInputNamedAttribute"), tree.nodes.new("GeometryNodeMeshToPoints")
-        coloured = tree.nodes.new("GeometryNodeSetMaterial")
         radius.inputs["Name"].default_value = RADIUS
-        coloured.inputs["Material"].default_value = material
         tree.links.new(shown, points.inputs["Mesh"])
         tree.links.new(radius.outputs["Attribute"], points.inputs["Radius"])
-        tree.links.new(points.outputs["Points"], coloured.inputs["Geometry"])
-        shown = coloured.outputs["Geometry"]
-    tree.links.new(shown, tree.nodes.new("NodeGroupOutput").inputs["Geometry"])
+        shown = points.outputs["Points"]
+    coloured = tree.nodes.new("GeometryNodeSetMaterial")  # also for clouds: deleting points takes their material away
+    coloured.inputs["Material"].default_value = material
+    tree.links.new(shown, coloured.inputs["Geometry"])
+    tree.links.new(coloured.outputs["Geometry"], tree.nodes.new("NodeGroupOutput").inputs["Geometry"])
     for column, node in enumerate(tree.nodes):
         node.location = (200 * column, 0)
     return tree

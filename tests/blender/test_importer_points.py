@@ -89,7 +89,26 @@ def test_faint_points_are_kept_but_not_seen(job: Path) -> None:
     (job / "result/points.ply").write_bytes(ply(both))
     item = importer.import_result(job, outputs=("points",)).points
     assert len(attribute(item, "position")) == 205
-    assert len(shown(item)[0]) == 200
+    radii, materials, attributes = shown(item)
+    assert (len(radii), materials) == (200, ["Maquette points"]) and "Color" in attributes
+
+
+def test_points_are_rendered_in_their_colours_where_faint_ones_are_left_out(job: Path, tmp_path: Path) -> None:
+    bright, faint = gaussians(800), gaussians(50, opacity=0.05)
+    (job / "result/points.ply").write_bytes(ply({name: np.concatenate([bright[name], faint[name]]) for name in bright}))
+    importer.import_result(job, outputs=("points",), location=(0, 0, 0))
+    scene = bpy.context.scene
+    scene.camera = bpy.data.objects.new("camera", bpy.data.cameras.new("camera"))
+    scene.collection.objects.link(scene.camera)
+    scene.camera.location, scene.camera.rotation_euler = (0, -3, 0.4), (np.pi / 2, 0, 0)
+    scene.render.engine, scene.view_settings.view_transform = "CYCLES", "Standard"
+    scene.cycles.samples, scene.cycles.use_denoising = 2, False
+    scene.render.resolution_x = scene.render.resolution_y = 32
+    scene.render.filepath = str(tmp_path / "seen.png")
+    bpy.ops.render.render(write_still=True)
+    pixels = np.array(bpy.data.images.load(scene.render.filepath).pixels[:]).reshape(32, 32, 4)
+    left, right = pixels[12:20, 13:15, :3].mean(axis=(0, 1)), pixels[12:20, 17:19, :3].mean(axis=(0, 1))
+    assert left[2] > 0.6 > 0.3 > left[0] and right[0] > 0.6 > 0.3 > right[2]  # blue on the left, red on the right
 
 
 def test_higher_harmonics_become_one_attribute_each(tmp_path: Path) -> None:
