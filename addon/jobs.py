@@ -186,6 +186,8 @@ def remove_old(folder: Path, keep: int, spare: Collection[Path] = ()) -> list[Pa
 
 def megabytes(size: int) -> str:
     """Return a number of bytes as an artist reads it."""
+    if size < 1e5:
+        return f"{(size + 999) // 1000} kB"
     return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.1f} MB"
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import shutil
 import struct
 import sys
@@ -17,6 +16,9 @@ from addon import course, jobs, journal, protocol
 from addon.catalogue import read_entry
 from tests.addon.test_catalogue import PNG, make
 from tests.addon.test_jobs import HELLO, say
+
+if sys.platform != "win32":  # where the tests that limit anything are skipped
+    import resource
 
 HUGE = 2 << 30
 
@@ -200,6 +202,11 @@ def test_a_job_that_runs_or_is_none_is_not_removed(tmp_path: Path, monkeypatch: 
         jobs.remove(tmp_path / "mine")
     assert jobs.remove_old(tmp_path, 0, spare=[other]) == [] and job.exists() and other.exists()
     assert jobs.remove_old(tmp_path, 0) == [other]
+
+
+def test_sizes_are_said_as_an_artist_reads_them() -> None:
+    sizes = (0, 1, 99_000, 100_000, 3_800_000, 2_000_000_000)
+    assert [jobs.megabytes(size) for size in sizes] == ["0 kB", "1 kB", "99 kB", "0.1 MB", "3.8 MB", "2.0 GB"]
 
 
 def test_a_run_of_nobody_is_closed_once(tmp_path: Path) -> None:

@@ -89,6 +89,14 @@ def test_a_finished_stage_comes_from_disk_and_is_not_run_again(tmp_path: Path) -
     assert again.of(protocol.Stage) == [protocol.Stage(number=1, name="make it", loaded=True)]
 
 
+def test_a_stage_says_of_how_many_it_is_one_if_the_system_does(tmp_path: Path) -> None:
+    setup = Setup(tmp_path / "a")
+    setup.job.stage("first", dict)
+    setup.job.total_stages = 3
+    setup.job.stage("second", dict)
+    assert [(stage.number, stage.stages) for stage in setup.of(protocol.Stage)] == [(1, 0), (2, 3)]
+
+
 def test_tensors_that_share_memory_are_kept_apart(tmp_path: Path) -> None:
     whole = torch.arange(6.0)
     values = Setup(tmp_path / "a").job.stage("share", lambda: {"a": whole[:3], "b": whole[2:], "a/b": whole[0]})

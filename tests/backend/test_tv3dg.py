@@ -74,6 +74,8 @@ def test_image_and_prompt_become_the_files_of_a_result(tmp_path: Path) -> None:
     assert (
         result["seed"] == 4 and result["points"] == "gaussians" and set(result["seconds"]) >= {"perceive", "gaussians"}
     )
+    stages = [(event.number, event.stages) for event in events if isinstance(event, protocol.Stage)]
+    assert stages == [(1, 3), (2, 3), (3, 3)]
     warnings = [event.message for event in events if isinstance(event, protocol.Warning)]
     assert any("skateboard" in message and "robot" not in message for message in warnings)
     before = (folder / "result/model.glb").read_bytes()
