@@ -17,12 +17,15 @@ import dataclasses
 import json
 import sys
 import threading
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
 from . import diagnosis, environment, interpreters, processes, verification
 from .diagnosis import Diagnosis
 from .paths import ROOT, backend_python
+
+LEAVE_SECONDS = 4.0  # for putting back what was there; then what is half-made stays, for the next call to clear away
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -43,8 +46,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands.add_parser("diagnose").add_argument("python", type=Path)
     options = parser.parse_args(arguments)
     gone = threading.Event()
+
+    def leave() -> None:
+        gone.set()
+        time.sleep(LEAVE_SECONDS if options.command == "make" else 0.0)
+        processes.end_own_tree()
+
     if options.supervised:
-        processes.when_parent_is_gone(gone.set if options.command == "make" else processes.end_own_tree)
+        processes.when_parent_is_gone(leave)
     try:
         match options.command:
             case "make":

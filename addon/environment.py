@@ -96,7 +96,8 @@ def provide(
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with processes.hold(folder.with_name(folder.name + "-lock")) as lock:
-            _make(folder, locks, python, on_progress or _unseen, wheels, log, lock)
+            if not is_put_back(folder, locks, python.language) or anew:
+                _make(folder, locks, python, on_progress or _unseen, wheels, log, lock)
     except BlockingIOError as error:
         raise Busy(
             f"Another process is installing into {folder}.", "Wait until it is done, then look again."
@@ -168,6 +169,15 @@ def _unseen(progress: Progress) -> None:
     """Show nothing."""
 
 
+def is_put_back(folder: Path, locks: Sequence[Path], language: str) -> bool:
+    """Put back what an installation that was killed had set aside, and say whether that is all that is wanted."""
+    aside = folder.with_name(folder.name + "-previous")
+    if aside.exists() and not (folder / STAMP).exists():
+        delete(folder)
+        aside.rename(folder)
+    return is_whole(folder, locks, language)
+
+
 def _make(
     folder: Path,
     locks: Sequence[Path],
@@ -178,10 +188,8 @@ def _make(
     lock: int,
 ) -> None:
     aside = folder.with_name(folder.name + "-previous")
-    if aside.exists() and not (folder / STAMP).exists():
-        delete(folder)  # an earlier attempt was killed half-way, and what it had set aside is whole
-    elif folder.exists():
-        delete(aside)
+    delete(aside)
+    if folder.exists():
         folder.rename(aside)
     try:
         on_progress(Progress(0, 1, 0.0, "making the environment"))

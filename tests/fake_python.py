@@ -14,7 +14,7 @@ case "$2" in
 venv)
     echo "$@" >> "$CALLS"
     mkdir -p "$3/bin" "$3/lib/python3.11/site-packages" && cp "$0" "$3/bin/python" && touch "$3/pyvenv.cfg"
-    case "$VENV" in broken) echo "Error: no ensurepip"; exit 1;; esac ;;
+    case "$VENV" in hang) echo hanging >> "$CALLS"; sleep 3600;; broken) echo "Error: no ensurepip"; exit 1;; esac ;;
 pip)
     echo pip >> "$CALLS"
     test -d "$TMPDIR" || exit 9
@@ -24,7 +24,7 @@ pip)
              echo "ERROR: No matching distribution found for one==1.0"; exit 1;;
     full) echo "ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device"; exit 1;;
     unknown) echo "ERROR: No matching distribution found for one==1.0"; exit 1;;
-    hang) echo hanging >> "$CALLS"; exec sleep 60;;
+    hang) echo hanging >> "$CALLS"; exec sleep 3600;;
     esac
     echo "Installing collected packages: one, two"
     case "$PIP" in

@@ -169,10 +169,14 @@ def test_a_renewal_that_was_killed_leaves_the_old_environment_to_the_next_failur
     (root / ".venv").rename(root / ".venv-previous")
     (root / ".venv").mkdir()
     (root / ".venv" / "half").touch()
+    before = calls(root)
+    (root / "requirements-dev.lock").write_text("-r backend/requirements.lock\ntwo==2.1\n")
     monkeypatch.setenv("PIP", "full")
     with pytest.raises(SystemExit):
         build.provide_environment(root)
     assert visible(root) == CLEAN | {".venv"} and (root / ".venv" / environment.STAMP).exists()
+    (root / "requirements-dev.lock").write_text("-r backend/requirements.lock\ntwo==2.0\n")
+    assert build.provide_environment(root).exists() and len(calls(root)) == len(before) + 2
 
 
 def test_progress_is_shown(root, monkeypatch, capsys):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -223,7 +224,9 @@ def at_rest() -> Any:
 
 
 def finish() -> Diagnosis:
+    end = time.monotonic() + 30.0
     while background.task() is not None:
+        assert time.monotonic() < end, "it goes on and on"
         background.poll()
     found = background.found()
     assert found is not None
@@ -249,7 +252,7 @@ def test_a_task_that_breaks_is_told(tmp_path: Path, at_rest: None, monkeypatch: 
 
 
 def test_a_task_that_does_not_stop_is_ended(tmp_path: Path, at_rest: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    script = 'echo \'{"share": 0.5, "text": "halfway"}\'; exec sleep 60'
+    script = 'echo \'{"share": 0.5, "text": "halfway"}\'; exec sleep 3600'
     monkeypatch.setattr(background, "helper", lambda: backend(tmp_path, script))
     monkeypatch.setattr(background, "STOP_SECONDS", 0.0)
     task = background.start("make", tmp_path)

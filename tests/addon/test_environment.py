@@ -145,7 +145,7 @@ def test_a_long_path_on_windows_is_refused(monkeypatch: pytest.MonkeyPatch) -> N
 # ---- killed, stopped, twice at once ----------------------------------------------------------------------------------
 
 
-def start_hanging(folder: Path, lock: Path, fake: Path, tmp_path: Path) -> processes.Child:
+def start_hanging(folder: Path, lock: Path, fake: Path, tmp_path: Path, what: str = "PIP") -> processes.Child:
     """Start `python -m addon make` with a pip that hangs, and wait until it does."""
     code = (
         "import sys; from addon import environment as e; e.NEEDED_GIB = e.NEEDED_WITH_CUDA_GIB = 0.0; "
@@ -153,7 +153,7 @@ def start_hanging(folder: Path, lock: Path, fake: Path, tmp_path: Path) -> proce
     )
     command = [sys.executable, "-c", code, "--supervised", "make", folder, "--lock", lock, "--python", fake]
     child = processes.start(
-        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, variables={"PIP": "hang"}
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, variables={what: "hang"}
     )
     while "hanging" not in ((tmp_path / "calls").read_text() if (tmp_path / "calls").exists() else ""):
         assert child.poll() is None, child.stdout and child.stdout.read()
@@ -188,6 +188,56 @@ def test_being_killed_leaves_nothing_that_looks_whole_and_the_next_one_repairs_i
     make(folder, lock, fake)
     assert environment.is_whole(folder, [lock], "3.11")
     assert {path.name for path in folder.parent.iterdir()} == {"environment", "environment.log"}
+
+
+def test_being_killed_during_a_repair_leaves_nothing_of_either_in_the_next_one(
+    fake: Path, lock: Path, folder: Path, tmp_path: Path
+) -> None:
+    make(folder, lock, fake)
+    (folder / "old").touch()
+    lock.write_text("one==1.1\n")
+    child = start_hanging(folder, lock, fake, tmp_path)
+    (folder / "half").touch()
+    processes.end_tree(child)
+    make(folder, lock, fake)
+    assert environment.is_whole(folder, [lock], "3.11")
+    assert not (folder / "half").exists() and not (folder / "old").exists()
+    assert {path.name for path in folder.parent.iterdir()} == {"environment", "environment.log"}
+
+
+def test_a_repair_that_was_killed_leaves_the_old_one_to_be_put_back(
+    fake: Path, lock: Path, folder: Path, tmp_path: Path
+) -> None:
+    make(folder, lock, fake)
+    (folder / "old").touch()
+    wanted = lock.read_text()
+    lock.write_text("one==1.1\n")
+    child = start_hanging(folder, lock, fake, tmp_path)
+    processes.end_tree(child)
+    lock.write_text(wanted)
+    before = (tmp_path / "calls").read_text()
+    make(folder, lock, fake)
+    assert (folder / "old").exists() and (tmp_path / "calls").read_text() == before  # nothing was installed
+    assert {path.name for path in folder.parent.iterdir()} == {"environment", "environment.log"}
+
+
+def test_what_does_not_heed_the_end_of_blender_is_ended(fake: Path, lock: Path, folder: Path, tmp_path: Path) -> None:
+    child = start_hanging(folder, lock, fake, tmp_path, "VENV")
+    processes.close_stdin(child)
+    assert child.stdout is not None
+    assert child.wait(30) == -signal.SIGKILL
+    child.stdout.read()  # ends, since nobody who has inherited it is left
+    assert not environment.is_whole(folder, [lock], "3.11")
+    make(folder, lock, fake)
+
+
+def test_another_python_makes_it_anew(fake: Path, lock: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make(folder, lock, fake)
+    monkeypatch.setenv("VERSION", "3, 13, 1")
+    (folder / "mark").touch()
+    make(folder, lock, fake)
+    assert not (folder / "mark").exists() and environment.read_record(folder)["language"] == "3.13"
+    assert environment.is_whole(folder, [lock], "3.13") and not environment.is_whole(folder, [lock], "3.11")
 
 
 def verification_of(folder: Path, lock: Path) -> str:

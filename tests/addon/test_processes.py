@@ -74,14 +74,18 @@ def is_alive(number: int) -> bool:
 
 
 GRANDPARENT = "import subprocess, sys, time; " + (
-    "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)']); print(child.pid, flush=True); "
+    "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(3600)']); print(child.pid, flush=True); "
     "time.sleep(60)"
 )
 
 
 def wait_until_gone(number: int) -> None:
+    end = time.monotonic() + 30.0
     while is_alive(number):
-        time.sleep(0.01)  # the test's own time limit ends it
+        if time.monotonic() > end:
+            os.kill(number, signal.SIGKILL)
+            raise AssertionError(f"process {number} outlived the one that started it")
+        time.sleep(0.01)
 
 
 def test_the_whole_tree_ends() -> None:
