@@ -31,6 +31,8 @@ def source(tmp_path):
     for name, text in {
         "LICENSE": "GPL",
         "README.md": "not shipped",
+        "docs/installing.md": "# Installing",
+        "docs/images/window.png": "not shipped",
         "addon/__init__.py": "def register(): ...",
         "addon/__pycache__/x.cpython-311.pyc": "cache",
         "addon/.hidden": "hidden",
@@ -61,6 +63,7 @@ def test_the_zip_holds_the_extension_and_nothing_else(source):
             "backend/embedded/weights/unet/model.safetensors",
             "backend/requirements.lock",
             "blender_manifest.toml",
+            "docs/installing.md",
         ]
         assert content.read("backend/__main__.py") == b"main()"
         init = content.read("__init__.py").decode().splitlines()
