@@ -11,6 +11,7 @@ through their events, and it is told of wishes through a file.
 
 from __future__ import annotations
 
+import logging
 import math
 import os
 import secrets
@@ -26,6 +27,8 @@ from .processes import replace_file
 LOOK_SECONDS = 0.5  # between two looks at files that another process may have changed
 MOST_CRASHES = 3  # in a row; then the queue is held
 IDLE_SECONDS = 300.0  # that the process stays warm, with its memory
+
+_log = logging.getLogger(__name__)
 
 Told = list[tuple[Path, protocol.Event]]
 
@@ -231,7 +234,7 @@ class Queue:
             if isinstance(event, protocol.Cancelled) and job is not None:
                 jobs.close_run(job, event)  # of a process that was ended because it did not obey
             if not isinstance(event, protocol.Interrupted):
-                self._change(lambda turns: turns)
+                self._tidy()
 
     def _crashed(self, error: ClientError) -> None:
         """Let the running job have failed with its process, and the others go on in a new one, but not endlessly."""
@@ -242,7 +245,7 @@ class Queue:
             self._events.append((job, failed))
             self._client = None
             jobs.close_run(job, failed)
-            self._change(lambda turns: turns)
+            self._tidy()
             if self._crashes >= MOST_CRASHES:
                 self.is_held, self.problem = True, failed
         elif not jobs.is_running(self.folder):  # else another process was quicker
@@ -327,6 +330,13 @@ class Queue:
         turns = change(waiting)
         self._write([turn for turn in kept if turn not in turns] + turns)
         self._read_turns()
+
+    def _tidy(self) -> None:
+        """Drop the turns of jobs that are over. They do no harm where the disk is full."""
+        try:
+            self._change(lambda turns: turns)
+        except OSError as error:
+            _log.warning("The order of the queue in %s could not be written: %s", self.folder, error)
 
     def _take_back(self) -> None:
         """Let jobs wait again whose process ended with the Blender that had them run."""

@@ -77,6 +77,7 @@ class Control:
         self.job = job  # the running folder's name, which a wish without a name means; empty while none runs
         self.is_alone = False  # the program that started us is gone
         self._stay_file = stay_file
+        self._stays = False  # all the same; decided once, when it is gone
         self.interrupted = ""  # why the process should leave; empty while it should not
         self._cancelled: set[str] = set()  # names of folders; "" is a wish about the next job, whichever that is
         self._finished: set[str] = set()
@@ -116,11 +117,13 @@ class Control:
 
     def left_alone(self, reason: str) -> bool:
         """Note that the program that started us is gone; return whether to go on, else be interrupted."""
-        self.is_alone = True
-        if self._stay_file is not None and self._stay_file.exists():
-            return True
-        self.interrupt(reason)
-        return False
+        with self._lock:
+            if not self.is_alone:
+                self._stays = self._stay_file is not None and self._stay_file.exists()
+            self.is_alone = True
+        if not self._stays:
+            self.interrupt(reason)
+        return self._stays
 
     def interrupt(self, reason: str) -> None:
         """Make the process leave; the first reason counts."""

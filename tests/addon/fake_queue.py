@@ -44,7 +44,4 @@ def act(run: Any, _: Callable[..., Any]) -> protocol.Last:
 
 if __name__ == "__main__":
     command_line._Run._execute = act  # pyright: ignore[reportAttributeAccessIssue]
-    if quick := os.environ.get("FAKE_ORPHAN_SECONDS"):
-        command_line.ORPHAN_SECONDS = float(quick)
-        command_line.GUARD_SECONDS = float(quick) + 0.2
     sys.exit(command_line.main())

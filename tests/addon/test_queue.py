@@ -227,6 +227,22 @@ def test_a_backend_that_does_not_start_is_told_once_and_the_jobs_wait(tmp_path: 
     assert queue.problem is not None and queue.problem.hint and jobs.state(a) == jobs.WAITING
 
 
+def test_a_full_disk_loses_no_event(
+    tmp_path: Path, start: Callable[..., Queue], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    queue = start()
+    for name in "abc":
+        queue.add(make(tmp_path, name))
+    monkeypatch.setattr(queue, "_write", full)
+    assert ends(run(queue, is_done(queue))) == [("a", "Finished"), ("b", "Finished"), ("c", "Finished")]
+    with pytest.raises(OSError, match="No space left"):
+        queue.add(make(tmp_path, "d"))
+    assert queue.waiting == [] and not queue.is_held
+
+
 # ---- when Blender is not there any more ------------------------------------------------------------------------------
 
 BLENDER = """
@@ -295,6 +311,7 @@ def test_a_detached_queue_goes_on_when_blender_was_killed_and_the_next_one_attac
     assert is_alive(pid) and jobs.state(a) == jobs.RUNNING
     queue = start()
     assert queue.is_foreign and not queue.is_held
+    queue.attach()  # what was decided when Blender was killed is not taken back
     told = run(queue, lambda told: started(told, a))
     assert queue.running == a and queue.waiting == [b]
     late = make(tmp_path, "late")
