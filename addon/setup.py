@@ -18,15 +18,14 @@ TICK_SECONDS = 0.2
 DRIVER_PAGE = "https://www.nvidia.com/drivers"
 LOWER_PRESETS = {"paper": "standard", "standard": "draft", "draft": "bench"}
 MANUAL = paths.ROOT / "docs"
-# What the right-click menu's Online Manual shows for an operator, the longest beginning first.
-MANUAL_PAGES = (
-    ("bpy.ops.maquette.install_backend*", "installing.md"),
-    ("bpy.ops.maquette.verify_backend*", "installing.md"),
-    ("bpy.ops.maquette.check_backend*", "installing.md"),
-    ("bpy.ops.maquette.remove_backend*", "installing.md"),
-    ("bpy.ops.maquette.fix*", "installing.md"),
-    ("bpy.ops.maquette.*", "README.md"),
-)
+# Page -> the operators that it is about; of all others there is OTHER_PAGE.
+PAGES = {
+    "installing.md": "install_backend verify_backend check_backend remove_backend stop_setup fix".split(),
+    "queue-and-history.md": (
+        "batch batch_folder hold_queue keep_newest move_job refresh_history remove_job repeat resume".split()
+    ),
+}
+OTHER_PAGE = "inputs-and-results.md"
 
 
 def why_not_change(context: bpy.types.Context) -> str:
@@ -286,7 +285,8 @@ def _tick() -> float | None:
 
 def manual() -> tuple[str, tuple[tuple[str, str], ...]]:
     """Return where the manual is and which page is about which operator: its copy in the extension, no web site."""
-    return MANUAL.as_uri() + "/", MANUAL_PAGES
+    pages = [(f"bpy.ops.maquette.{name}", page) for page, names in PAGES.items() for name in names]
+    return MANUAL.as_uri() + "/", (*pages, ("bpy.ops.maquette.*", OTHER_PAGE))
 
 
 def register_extra() -> None:
