@@ -55,6 +55,11 @@ class Catalogue:
         """Return the bytes of all jobs."""
         return sum(entry.size for entry in self.entries)
 
+    @property
+    def is_busy(self) -> bool:
+        """Say whether a pass is on its way."""
+        return self._next < len(self._names)
+
     def find(self, name: str) -> Entry | None:
         """Return what is known of the job folder of this name."""
         known = self._known.get(name)

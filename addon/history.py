@@ -18,7 +18,7 @@ from . import jobs, operators, preferences, previews, running
 from .catalogue import Catalogue, Entry
 from .preferences import paragraph
 
-TICK_SECONDS, WORK_SECONDS = 0.25, 0.003
+TICK_SECONDS, BUSY_SECONDS, WORK_SECONDS = 0.25, 0.02, 0.003
 UNSEEN_SECONDS = 3.0  # after the last drawing, until the timer stops
 WAITING = "queued"  # what the queue knows better than the folder
 ICONS = {
@@ -80,7 +80,7 @@ def _tick() -> float | None:
         path = _wanted.pop()
         if not previews.loaded(path) and previews.icon(path):
             running.redraw()
-    return TICK_SECONDS
+    return BUSY_SECONDS if known.is_busy else TICK_SECONDS
 
 
 def show(manager: bpy.types.WindowManager, known: Catalogue) -> None:

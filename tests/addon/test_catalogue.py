@@ -90,9 +90,9 @@ def test_the_work_is_done_in_slices(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     known = Catalogue(tmp_path)
     slices = 1
     while not known.refresh(4.5):  # the clock goes on by one at each look: five jobs
-        assert known.entries == [] and known.reads == 5 * slices
+        assert known.entries == [] and known.reads == 5 * slices and known.is_busy
         slices += 1
-    assert slices == 4 and len(known.entries) == 20
+    assert slices == 4 and len(known.entries) == 20 and not known.is_busy
     assert not known.refresh(4.5) and known.reads == 20  # the next pass is not due yet
 
 
