@@ -41,16 +41,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print how many tests were skipped for each reason, above pytest's closing line."""
+    """Print how many tests were skipped for each reason, and the names of those that want a Blender or a screen."""
     counts: dict[str, int] = {}
+    named: dict[str, list[str]] = {}
     for report in terminalreporter.stats.get("skipped", []):
         reason = str(report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr)
         reason = reason.removeprefix("Skipped: ")
         counts[reason] = counts.get(reason, 0) + 1
+        if "blender" in report.keywords:
+            named.setdefault(reason, []).append(report.nodeid.removeprefix("tests/"))
     if counts:
         terminalreporter.section("skipped")
     for reason, count in sorted(counts.items()):
         terminalreporter.write_line(f"{count} {'test' if count == 1 else 'tests'}: {reason}")
+        for name in named.get(reason, ()):
+            terminalreporter.write_line(f"    {name}")
 
 
 @pytest.fixture
