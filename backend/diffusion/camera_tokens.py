@@ -1,6 +1,6 @@
-"""Turns cameras into extra text tokens, for priors that were trained with them.
+"""Tells cameras to priors that were trained with them, by way of the text tokens that the cross-attention reads.
 
-The tokens stand behind the text tokens in the cross-attention, so a plain pipeline, which appends none, works as well.
+A plain pipeline, which tells no camera, works as well.
 """
 
 from __future__ import annotations
@@ -17,21 +17,38 @@ FOLDER = "camera_encoder"
 
 
 class CameraEncoder(torch.nn.Module):
-    """Maps camera features to tokens; cameras that are not told become a learned null camera."""
+    """Tells a prompt's context from where the object is seen; cameras that are not told leave it as it is.
+
+    Two tokens for the camera alone were hardly heard among the thirty of the text: what "a chair" looks like from the
+    left is a matter of both. So each text token is also moved, by a layer that sees it together with the camera.
+    """
 
     def __init__(self, width: int, tokens: int = 2) -> None:
         super().__init__()
         self.tokens = tokens
         self.hidden = torch.nn.Linear(FEATURES, width)
         self.out = torch.nn.Linear(width, tokens * width)
+        self.norm = torch.nn.LayerNorm(width)  # as loud as text tokens, which have passed one too
         self.null = torch.nn.Parameter(torch.zeros(tokens, width))
+        self.text = torch.nn.Linear(width, 2 * width)
+        self.camera = torch.nn.Linear(width, 2 * width)
+        self.move = torch.nn.Linear(2 * width, width)
+        torch.nn.init.zeros_(self.move.weight)
+        torch.nn.init.zeros_(self.move.bias)
 
-    def forward(self, features: torch.Tensor, known: torch.Tensor | None = None) -> torch.Tensor:
-        """Return tokens [B, tokens, width] for features [B, 8]; where `known` [B] is false, the null camera's."""
-        tokens = self.out(torch.nn.functional.silu(self.hidden(features))).unflatten(-1, (self.tokens, -1))
-        if known is None:
-            return tokens
-        return torch.where(known[:, None, None], tokens, self.null)
+    def forward(self, context: torch.Tensor, features: torch.Tensor, known: torch.Tensor | None = None) -> torch.Tensor:
+        """Return [B, T + tokens, width] for a context [B, T, width] and features [B, 8].
+
+        Where `known` [B] is false the context stays, and the tokens are the null camera's.
+        """
+        hidden = torch.nn.functional.silu(self.hidden(features))  # [B, width]
+        tokens = self.norm(self.out(hidden).unflatten(-1, (self.tokens, -1)))
+        both = torch.nn.functional.silu(self.text(context) + self.camera(hidden)[:, None])
+        moved = context + self.move(both)
+        if known is not None:
+            tokens = torch.where(known[:, None, None], tokens, self.null)
+            moved = torch.where(known[:, None, None], moved, context)
+        return torch.cat([moved, tokens], dim=1)
 
 
 def camera_features(cameras: Cameras) -> torch.Tensor:

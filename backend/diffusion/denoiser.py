@@ -68,8 +68,7 @@ class Prior:
         if cameras is None or self.camera_encoder is None:
             return context
         known = torch.full((len(prompts),), camera_known, device=self.device)
-        extra = self.camera_encoder(camera_features(cameras).to(self.device), known)
-        return torch.cat([context, extra.to(context)], dim=1)
+        return self.camera_encoder(context.float(), camera_features(cameras).to(self.device), known).to(context)
 
     @torch.no_grad()
     def predict_noise(self, latents: torch.Tensor, t: int, context: torch.Tensor) -> torch.Tensor:

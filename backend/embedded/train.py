@@ -18,31 +18,32 @@ import torch
 from diffusers import AutoencoderKL, StableDiffusionPipeline
 
 from backend.diffusion.camera_tokens import save_camera_encoder
-from backend.embedded.data import render_dataset
-from backend.embedded.train_autoencoder import averaged_copy, new_autoencoder, train_autoencoder
-from backend.embedded.train_denoiser import averaged_denoiser, cached_latents, new_scheduler, train_denoiser
+from backend.embedded.data import load_dataset, render_dataset
+from backend.embedded.train_autoencoder import averaged_copy, encoded, new_autoencoder, train_autoencoder, whiten
+from backend.embedded.train_denoiser import averaged_denoiser, new_scheduler, train_denoiser
 from backend.embedded.training import Averaged, load_training
 
 LOG = "training_log.jsonl"
 WEIGHTS = Path(__file__).parent / "weights"
 
 
-def trained_autoencoder(folder: Path, weights: Path) -> AutoencoderKL:
-    """Return the autoencoder with its averaged weights from the checkpoint in `folder`, else the one in `weights`."""
+def trained_autoencoder(folder: Path, renders: Path, weights: Path) -> AutoencoderKL:
+    """Return the autoencoder, averaged and whitened, from the checkpoint in `folder`, else the one in `weights`."""
     autoencoder = new_autoencoder()
     averaged = Averaged(autoencoder, 0.999)
     optimiser = torch.optim.Adam(autoencoder.parameters())
-    if load_training(folder / "autoencoder.safetensors", autoencoder, averaged, optimiser):
-        return averaged_copy(averaged)
-    return AutoencoderKL.from_pretrained(weights, subfolder="vae", torch_dtype=torch.float32).eval()
+    if not load_training(folder / "autoencoder.safetensors", autoencoder, averaged, optimiser):
+        return AutoencoderKL.from_pretrained(weights, subfolder="vae", torch_dtype=torch.float32).eval()
+    autoencoder = averaged_copy(averaged)
+    shards, _ = load_dataset(renders)
+    whiten(autoencoder, encoded(autoencoder, [shard[::20] for shard in shards]))
+    return autoencoder
 
 
 def export_prior(folder: Path, renders: Path, weights: Path) -> None:
     """Write the averaged networks as a folder that StableDiffusionPipeline.from_pretrained loads, in fp16."""
-    autoencoder = trained_autoencoder(folder, weights)
+    autoencoder = trained_autoencoder(folder, renders, weights)
     denoiser, tokenizer = averaged_denoiser(folder)
-    _, scale = cached_latents(folder, renders, autoencoder)
-    autoencoder.register_to_config(scaling_factor=scale)
     pipeline = StableDiffusionPipeline(
         vae=autoencoder, text_encoder=denoiser.text_encoder, tokenizer=tokenizer, unet=denoiser.unet,
         scheduler=new_scheduler(), safety_checker=None, feature_extractor=None, requires_safety_checker=False,
@@ -79,7 +80,7 @@ if __name__ == "__main__":
         train_autoencoder(folder, renders, options.minutes * (0.35 if options.stage == "all" else 1))
     if "denoiser" in chosen:
         minutes = options.minutes * (0.65 if options.stage == "all" else 1)
-        autoencoder = trained_autoencoder(folder, options.weights)
+        autoencoder = trained_autoencoder(folder, renders, options.weights)
         train_denoiser(folder, renders, minutes, autoencoder, options.weights)
     if "export" in chosen:
         export_prior(folder, renders, options.weights)

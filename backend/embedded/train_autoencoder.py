@@ -88,6 +88,32 @@ def averaged_copy(averaged: Averaged) -> AutoencoderKL:
     return autoencoder.eval()
 
 
+@torch.no_grad()
+def encoded(autoencoder: AutoencoderKL, shards: list[np.ndarray]) -> torch.Tensor:
+    """Return the latents (fp16) [N, 4, 16, 16] of shards of images, uint8 [n, H, W, 3] each."""
+    parts = []
+    for shard in shards:
+        for i in range(0, len(shard), 50):
+            parts.append(autoencoder.encode(to_network(shard[i : i + 50])).latent_dist.mode().half())
+    return torch.cat(parts)
+
+
+@torch.no_grad()
+def whiten(autoencoder: AutoencoderKL, latents: torch.Tensor) -> None:
+    """Scale and shift the latent channels in place until `latents` [N, 4, h, w] would have deviation 1 and mean 0.
+
+    Pictures stay what they are: what the last layer of the encoder does is undone by the first of the decoder.
+    """
+    mean, deviation = latents.float().mean(dim=(0, 2, 3)), latents.float().std(dim=(0, 2, 3))
+    last, first, channels = autoencoder.quant_conv, autoencoder.post_quant_conv, len(mean)
+    last.weight[:channels] /= deviation[:, None, None, None]
+    last.bias[:channels] = (last.bias[:channels] - mean) / deviation
+    last.bias[channels:] -= 2 * deviation.log()  # the logarithm of a variance
+    first.bias += first.weight[:, :, 0, 0] @ mean
+    first.weight *= deviation[None, :, None, None]
+    autoencoder.register_to_config(scaling_factor=1.0)
+
+
 def image_batch(shards: list[np.ndarray], generator: np.random.Generator, count: int, crop: int) -> torch.Tensor:
     """Return `count` random crops [B, 3, crop, crop] in [-1, 1]."""
     images = []

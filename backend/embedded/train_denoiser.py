@@ -19,17 +19,16 @@ from backend.embedded.captions import caption, vocabulary
 from backend.embedded.data import load_dataset
 from backend.embedded.shapes import HELD_OUT, Subject
 from backend.embedded.tokenizer import MAX_TOKENS, build_tokenizer
-from backend.embedded.train_autoencoder import to_network
+from backend.embedded.train_autoencoder import encoded
 from backend.embedded.training import Averaged, Budget, load_training, log, save_training
 
 PEAK_RATE = 8e-4
 BATCH = 32
 TEXT_WIDTH = 160
 DROP_TEXT = 0.12  # for classifier-free guidance
-DROP_CAMERA = 0.15
-CAMERA_SHARE = 0.6  # of the batches carry camera tokens; the others teach the plain pipeline
-UNSCALED = 0.18215  # what diffusers gives an autoencoder whose latents nobody has measured
-SNR_CAP = 5.0  # Source: Hang et al. 2023, Efficient Diffusion Training via Min-SNR Weighting Strategy
+DROP_CAMERA = 0.1
+CAMERA_SHARE = 0.8  # of the batches carry camera tokens; the others teach the plain pipeline
+MOST_WEIGHT = 6.0  # of an image's squared error where little noise is left, against 1 where only noise is
 
 
 class Denoiser(torch.nn.Module):
@@ -57,64 +56,66 @@ class Denoiser(torch.nn.Module):
 
 
 def new_scheduler() -> DDIMScheduler:
-    """Return Stable Diffusion's noise schedule."""
+    """Return Stable Diffusion 2's noise schedule, for networks that predict velocities."""
     return DDIMScheduler(
         beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", clip_sample=False, set_alpha_to_one=False,
-        steps_offset=1,
+        steps_offset=1, prediction_type="v_prediction",
     )  # fmt: skip
 
 
-@torch.no_grad()
-def cached_latents(folder: Path, renders: Path, autoencoder: AutoencoderKL) -> tuple[torch.Tensor, float]:
-    """Encode all renders once (fp16 on disk) and return latents [N, 4, 16, 16] of unit deviation and their scale."""
+def cached_latents(folder: Path, renders: Path, autoencoder: AutoencoderKL) -> torch.Tensor:
+    """Encode all renders once (fp16 on disk) and return their latents [N, 4, 16, 16]."""
     path = folder / "latents.npy"
     if not path.exists():
-        shards, _ = load_dataset(renders)
-        parts = []
-        for shard in shards:
-            for i in range(0, len(shard), 50):
-                parts.append(autoencoder.encode(to_network(shard[i : i + 50])).latent_dist.mode().half().numpy())
-        np.save(path, np.concatenate(parts))
-    latents = torch.from_numpy(np.load(path))
-    stored = float(autoencoder.config.scaling_factor)
-    scale = stored if stored != UNSCALED else 1.0 / float(latents[::7].float().std())
-    return latents, scale
+        np.save(path, encoded(autoencoder, load_dataset(renders)[0]).numpy())
+    return torch.from_numpy(np.load(path))
 
 
 def train_denoiser(
-    folder: Path, renders: Path, minutes: float, autoencoder: AutoencoderKL, weights: Path, seed: int = 1
+    folder: Path,
+    renders: Path,
+    minutes: float,
+    autoencoder: AutoencoderKL,
+    weights: Path,
+    seed: int = 1,
+    device: str = "cuda" if torch.cuda.is_available() else "cpu",
 ) -> None:
     """Train for `minutes` more: from the checkpoint in `folder`, else from exported `weights`, else from nothing."""
     torch.manual_seed(seed)
-    latents, scale = cached_latents(folder, renders, autoencoder)
+    latents = cached_latents(folder, renders, autoencoder)
     _, facts = load_dataset(renders)
     assert len(facts) == len(latents), f"{len(facts)} descriptions for {len(latents)} latents: delete latents.npy"
+    assert 0.9 < float(latents[::7].float().std()) < 1.1, "latents of another autoencoder: delete latents.npy"
     assert not any(f["category"] in HELD_OUT.categories or f["seed"] >= HELD_OUT.first_seed for f in facts)
     assert not any(HELD_OUT.pair(f["category"], f["colour"]) for f in facts)
     tokenizer = build_tokenizer(vocabulary())
-    model = Denoiser(tokenizer)
-    if (weights / "unet").is_dir():
+    model = Denoiser(tokenizer).to(device)
+    checkpoint = folder / "denoiser.safetensors"
+    if not checkpoint.exists() and (weights / "unet").is_dir():
         load_exported(model, weights)
     averaged = Averaged(model, 0.9993)
     optimiser = torch.optim.AdamW(model.parameters(), lr=PEAK_RATE, betas=(0.9, 0.99), weight_decay=0.01)
-    checkpoint = folder / "denoiser.safetensors"
     counts = load_training(checkpoint, model, averaged, optimiser) or {"step": 0, "images": 0}
     rng = random.Random(seed + counts["step"])
     torch.manual_seed(seed + counts["step"])
-    alphas = new_scheduler().alphas_cumprod
+    alphas = new_scheduler().alphas_cumprod.to(device)
     budget, first, smoothed = Budget(minutes), counts["step"], 0.0
     while budget.share < 1:
         step = counts["step"]
         chosen = [rng.randrange(len(facts)) for _ in range(BATCH)]
-        clean = latents[chosen].float() * scale  # [B, 4, 16, 16]
+        clean = latents[chosen].to(device).float()  # [B, 4, 16, 16]
         context = condition(model, tokenizer, [facts[i] for i in chosen], rng)
-        t = torch.randint(0, 1000, (BATCH,))
+        t = torch.randint(0, 1000, (BATCH,), device=device)
         noise = torch.randn_like(clean)
         alpha = alphas[t][:, None, None, None]
-        with torch.autocast("cpu", torch.bfloat16):  # a quarter off the time where the CPU has bfloat16 units
-            predicted = model.unet(alpha.sqrt() * clean + (1 - alpha).sqrt() * noise, t, context).sample.float()
-        snr = alphas[t] / (1 - alphas[t])
-        loss = ((predicted - noise).square().mean(dim=(1, 2, 3)) * snr.clamp_max(SNR_CAP) / snr).mean()
+        signal, rest = alpha.sqrt(), (1 - alpha).sqrt()
+        noisy, velocity = signal * clean + rest * noise, signal * noise - rest * clean
+        with torch.autocast(device, torch.bfloat16):  # a quarter off the time where the CPU has bfloat16 units
+            predicted = model.unet(noisy, t, context).sample.float()
+        # An error e of the image is an error of e * sqrt(snr + 1) of its velocity. Weights that vanish with the signal,
+        # as those of the noise do, hardly teach what a picture's first steps decide: from where the object is seen.
+        ratio = 1 / (1 - alphas[t])  # snr + 1
+        loss = ((predicted - velocity).square().mean(dim=(1, 2, 3)) * ratio.clamp_max(MOST_WEIGHT) / ratio).mean()
         optimiser.param_groups[0]["lr"] = budget.learning_rate(PEAK_RATE, step - first)
         optimiser.zero_grad()
         loss.backward()
@@ -145,6 +146,7 @@ def condition(model: Denoiser, tokenizer: CLIPTokenizer, facts: list[dict], rng:
     """Return the context [B, tokens, width] of a batch: captions, some dropped, and for most batches cameras."""
     words = ["" if rng.random() < DROP_TEXT else describe(fact, rng) for fact in facts]
     tokens = tokenizer(words, padding="max_length", truncation=True, return_tensors="pt").input_ids
+    tokens = tokens.to(model.camera_encoder.null.device)
     context = model.text_encoder(tokens).last_hidden_state
     if rng.random() > CAMERA_SHARE:
         return context
@@ -156,7 +158,7 @@ def condition(model: Denoiser, tokenizer: CLIPTokenizer, facts: list[dict], rng:
         column["zoom"],
     )
     known = torch.tensor([rng.random() > (DROP_CAMERA if word else 0.5) for word in words])
-    return torch.cat([context, model.camera_encoder(features, known)], dim=1)
+    return model.camera_encoder(context, features.to(context), known.to(context.device))
 
 
 def describe(fact: dict, rng: random.Random) -> str:

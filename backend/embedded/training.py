@@ -88,7 +88,8 @@ def load_training(
             averaged.average[name].copy_(tensors[f"average.{name}"])
             if f"exp_avg.{name}" in tensors:
                 optimiser.state[parameter] = {
-                    key: tensors[f"{key}.{name}"] for key in ("step", "exp_avg", "exp_avg_sq")
+                    key: tensors[f"{key}.{name}"].to("cpu" if key == "step" else parameter.device)
+                    for key in ("step", "exp_avg", "exp_avg_sq")
                 }
     return {name[6:]: int(value) for name, value in tensors.items() if name.startswith("count.")}
 
