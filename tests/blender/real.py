@@ -28,7 +28,6 @@ WIDTH, HEIGHT = 1600, 1000
 SCREEN_PROGRAMS = {"Xvfb": "xvfb", "xdotool": "xdotool", "import": "imagemagick"}  # and the Debian package of each
 POLL_SECONDS = 0.02
 HOVER_SECONDS = 0.12  # for Blender to notice what the mouse is on, which takes a redraw
-SIDEBAR = 400  # pixels, enough for every label
 ROW = 10  # a button of Blender is about 20 pixels high
 
 
@@ -132,17 +131,6 @@ class Window:
         self._do(self._xdotool, "click", "--repeat", str(times), "--delay", "60", "1")
         time.sleep(HOVER_SECONDS)
 
-    def drag(self, start: tuple[float, float], goal: tuple[float, float]) -> None:
-        """Move from one place to another with the left button down."""
-        self.move(*start)
-        time.sleep(HOVER_SECONDS)
-        self._do(self._xdotool, "mousedown", "1")
-        for share in (0.1, 0.5, 1.0):
-            self.move(*(a + (b - a) * share for a, b in zip(start, goal, strict=True)))
-            time.sleep(HOVER_SECONDS)
-        self._do(self._xdotool, "mouseup", "1")
-        time.sleep(HOVER_SECONDS)
-
     def scroll(self, x: float, y: float, notches: int) -> None:
         """Turn the wheel over a place; down is positive."""
         self.move(x, y)
@@ -161,13 +149,10 @@ class Window:
         time.sleep(HOVER_SECONDS)
 
     def open_tab(self, name: str) -> None:
-        """Show the sidebar of the 3D view, wide enough to read, and click its tab."""
+        """Show the sidebar of the 3D view and click its tab."""
         self.ask("region('UI')[1].spaces.active.show_region_ui = True")
         self.wait(lambda: self.value("rectangle('UI')[2]") > 1, "the sidebar")
         x, y, width, height = self.value("rectangle('UI')")
-        if width < SIDEBAR:
-            self.drag((x + 1, y + height * 0.8), (x + width - SIDEBAR, y + height * 0.8))
-            x, y, width, height = self.value("rectangle('UI')")
         for tab in range(y + 30, y + height, 25):  # the tabs' places are nowhere to be read
             if self.value("region('UI')[2].active_panel_category") == name:
                 return

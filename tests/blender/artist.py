@@ -1,0 +1,94 @@
+"""What an artist does in Blender's window, one function for each step, with mouse and keys only.
+
+The test of the window and the script that takes the manual's screenshots go the same way.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from tests.blender.real import Window
+
+ADDON = "__import__('bl_ext.user_default.maquette.addon', fromlist=['running'])"
+SHOWN = f"{ADDON}.running.shown()"
+COURSE = f"{ADDON}.running.course({SHOWN})"
+MADE = "[o.name for o in bpy.data.objects if o.type == 'MESH' and 'maquette_prompt' in o]"
+NEAR = 40  # how far two colours may lie apart, of 255, to be taken for one
+
+
+def write_prompt(shown: Window, text: str) -> None:
+    """Click the field of the prompt and type; what was in it goes."""
+    shown.click(*shown.find("maquette.prompt"))
+    shown.key("ctrl+a")
+    shown.type(text)
+    shown.key("Return")
+    shown.wait(lambda: shown.value("bpy.context.scene.maquette.prompt") == text, f"the prompt {text!r}")
+
+
+def pick_image(shown: Window) -> None:
+    """Add the first image of the .blend to the reference images, from the menu under the button."""
+    (x, above), (_, below) = shown.find("maquette.negative_prompt"), shown.find("maquette.preset")
+    shown.click(x, (above + below) / 2)  # the menu is the only button between the two
+    shown.key("Down", "Down", "Return")  # past "Open Files..."
+    shown.wait(lambda: shown.value("len(bpy.context.scene.maquette.references)") == 1, "a reference image")
+
+
+def write_elevation(shown: Window, degrees: int) -> None:
+    """Type from how high the selected reference image was taken."""
+    shown.click(*shown.find("maquette.references[0].elevation"), times=2)
+    shown.key("ctrl+a")
+    shown.type(str(degrees))
+    shown.key("Return")
+    code = "round(57.29578 * bpy.context.scene.maquette.references[0].elevation)"
+    shown.wait(lambda: shown.value(code) == degrees, f"an elevation of {degrees}")
+
+
+def press_generate(shown: Window) -> None:
+    """Press the button and wait until the backend has the job."""
+    shown.click(*shown.find("maquette.generate"))
+    shown.wait(lambda: shown.value(f"{SHOWN} is not None"), "a job")
+
+
+def share(shown: Window) -> float:
+    """Return how far the job is, from 0 to 1, as the add-on knows it."""
+    return shown.value(f"{COURSE}.share")
+
+
+def has_ended(shown: Window) -> str:
+    """Return how the job ended, empty while it runs."""
+    return shown.value(f"type({COURSE}.last).__name__ if {COURSE}.last else ''")
+
+
+def bar_lengths(shown: Window, picture: Path) -> list[int]:
+    """Return how long each bar in the colour of progress is in a screenshot's sidebar, in pixels, the upper one first.
+
+    What is selected has the same colour, so a test compares with a picture from before.
+    """
+    code = "[round(255 * c) for c in bpy.context.preferences.themes[0].user_interface.wcol_progress.inner_sel[:3]]"
+    colour = np.array(shown.value(code))
+    x, y, width, height = shown.value("rectangle('UI')")
+    pixels = np.asarray(Image.open(picture).convert("RGB"), dtype=int)[y : y + height, x : x + width]
+    lengths = (np.abs(pixels - colour).max(axis=2) < NEAR).sum(axis=1)
+    bars, top = [], 0
+    for row, length in enumerate([*lengths, 0]):
+        if length < 4:  # rows between two bars
+            if row - top >= 6:
+                bars.append(int(np.median(lengths[top:row])))
+            top = row + 1
+    return bars
+
+
+def viewport(shown: Window, picture: Path) -> np.ndarray:
+    """Return what a screenshot shows of the 3D view, left of the sidebar: [H, W, 3] of 0 to 255."""
+    x, y, width, height = shown.value("rectangle('WINDOW')")
+    sidebar = shown.value("rectangle('UI')[0]")
+    return np.asarray(Image.open(picture).convert("RGB"), dtype=int)[y : y + height, x : min(x + width, sidebar)]
+
+
+def reddish(pixels: np.ndarray) -> int:
+    """Count the pixels that are clearly red, which nothing in an empty scene is but a thin axis."""
+    red, green, blue = pixels[..., 0], pixels[..., 1], pixels[..., 2]
+    return int(((red > 1.6 * green) & (red > 1.6 * blue) & (red > 60)).sum())
