@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -99,7 +100,7 @@ def encoded(autoencoder: AutoencoderKL, shards: list[np.ndarray]) -> torch.Tenso
 
 
 @torch.no_grad()
-def whiten(autoencoder: AutoencoderKL, latents: torch.Tensor) -> None:
+def whiten(autoencoder: Any, latents: torch.Tensor) -> None:
     """Scale and shift the latent channels in place until `latents` [N, 4, h, w] would have deviation 1 and mean 0.
 
     Pictures stay what they are: what the last layer of the encoder does is undone by the first of the decoder.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 
 from backend.embedded.train_autoencoder import new_autoencoder, whiten
@@ -10,7 +12,7 @@ from backend.embedded.training import Averaged, load_training, save_training
 
 def test_whitening_keeps_the_pictures_and_evens_out_the_channels():
     torch.manual_seed(0)
-    autoencoder = new_autoencoder().eval()
+    autoencoder: Any = new_autoencoder().eval()
     images = torch.rand(6, 3, 64, 64) * 2 - 1
     with torch.no_grad():
         autoencoder.quant_conv.weight *= torch.tensor([4.0, 1, 2, 0.5, 1, 1, 1, 1])[:, None, None, None]
