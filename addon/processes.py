@@ -264,12 +264,14 @@ def long_path(path: Path, below: int = 0) -> Path:
 
 
 @contextlib.contextmanager
-def hold(path: Path) -> Iterator[int]:
+def hold(path: Path, patience: float = 3.0) -> Iterator[int]:
     """Hold a lock file until the block ends, and yield its descriptor; a child that inherits it holds it as well.
 
-    Raises BlockingIOError if another process has it. The file is removed at the end; one that is left behind by a
+    Raises BlockingIOError if another process still has it after `patience` seconds: one that was killed takes a moment
+    to be gone, with all that it had started. The file is removed at the end; one that is left behind by a
     process that was killed is nobody's.
     """
+    end = time.monotonic() + patience
     while True:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         try:
@@ -278,7 +280,10 @@ def hold(path: Path) -> Iterator[int]:
                 break  # else the holder before us has removed it meanwhile
         except BlockingIOError:
             os.close(descriptor)
-            raise
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.05)
+            continue
         os.close(descriptor)
     try:
         yield descriptor
