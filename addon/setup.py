@@ -25,7 +25,7 @@ PAGES = {
         "batch batch_folder hold_queue keep_newest move_job refresh_history remove_job repeat resume".split()
     ),
 }
-OTHER_PAGE = "inputs-and-results.md"
+OTHER_PAGE = "manual.md"
 
 
 def why_not_change(context: bpy.types.Context) -> str:
