@@ -64,7 +64,8 @@ def judge_cameras(prior: Prior, generator: torch.Generator) -> tuple[dict[str, o
             prior, [f"a {colours[category]} {category}"] * len(AZIMUTHS), steps=50, scale=4.0, generator=generator,
             cameras=cameras,
         )  # fmt: skip
-        error = (read(load_reader(), shown)["azimuth"] - torch.tensor(AZIMUTHS) + 180) % 360 - 180
+        said = read(load_reader(), shown, TRAINED_CATEGORIES.index(category))["azimuth"]
+        error = (said - torch.tensor(AZIMUTHS) + 180) % 360 - 180
         hits[category] = float((error.abs() <= 45).float().mean())
         images.append(shown)
     met = [category for category, share in hits.items() if share >= 0.5]  # chance is a quarter

@@ -17,7 +17,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from backend.embedded.data import render_object
-from backend.embedded.shapes import COLOURS, TRAINED_CATEGORIES
+from backend.embedded.shapes import COLOURS, TRAINED_CATEGORIES, WITH_FRONT
 
 FIRST_SEED = 500_000  # objects of the judge; training of the prior stays far below
 TEST_SEED = 700_000
@@ -26,7 +26,10 @@ SIDE = 64
 
 
 class Reader(torch.nn.Module):
-    """A small convolutional network: images [B, 64, 64, 3] in [0, 1] -> category, colour, (sin, cos) of the azimuth."""
+    """A small convolutional network: images [B, 64, 64, 3] in [0, 1] -> category, colour, azimuth.
+
+    What says where the front is differs from category to category, so each has a (sin, cos) of its own.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -40,21 +43,26 @@ class Reader(torch.nn.Module):
         self.body = torch.nn.Sequential(*blocks)  # -> [B, 128, 4, 4]
         self.category = torch.nn.Linear(128 * 16, len(TRAINED_CATEGORIES))
         self.colour = torch.nn.Linear(128 * 16, len(COLOURS))
-        self.azimuth = torch.nn.Linear(128 * 16, 2)
+        self.azimuth = torch.nn.Linear(128 * 16, 2 * len(TRAINED_CATEGORIES))
 
     def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Return logits [B, 24] and [B, 12], and unnormalised (sin, cos) [B, 2]."""
+        """Return logits [B, 24] and [B, 12], and for each category an unnormalised (sin, cos) [B, 24, 2]."""
         features = torch.nn.functional.dropout(
             self.body(images.permute(0, 3, 1, 2) * 2 - 1).flatten(1), 0.3, self.training
         )
-        return self.category(features), self.colour(features), self.azimuth(features)
+        return self.category(features), self.colour(features), self.azimuth(features).unflatten(-1, (-1, 2))
 
 
-def read(reader: Reader, images: torch.Tensor) -> dict[str, torch.Tensor]:
-    """Return category and colour indices [B], and azimuth in degrees [B], of square images [B, H, W, 3]."""
+def read(reader: Reader, images: torch.Tensor, shown: int | None = None) -> dict[str, torch.Tensor]:
+    """Return category and colour indices [B], and azimuth in degrees [B], of square images [B, H, W, 3].
+
+    The azimuth is read as that of the category `shown`, where it is said, else of the one that is read.
+    """
     small = shrink(images)
     with torch.no_grad():
-        category, colour, azimuth = reader(small)
+        category, colour, azimuths = reader(small)
+    seen_as = category.argmax(-1) if shown is None else torch.full((len(images),), shown)
+    azimuth = azimuths[torch.arange(len(azimuths)), seen_as]  # [B, 2]
     return {
         "category": category.argmax(-1),
         "colour": colour.argmax(-1),
@@ -108,17 +116,19 @@ def train(images: torch.Tensor, labels: dict[str, torch.Tensor], epochs: int, se
     reader = Reader()
     optimiser = torch.optim.AdamW(reader.parameters(), lr=2e-3, weight_decay=0.02)
     steps = epochs * (len(images) // 64)
+    has_front = torch.tensor([name in WITH_FRONT for name in TRAINED_CATEGORIES])
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 2e-3, total_steps=steps)
     for step in range(steps):
         chosen = torch.randint(0, len(images), (64,))
         batch = images[chosen]
         batch = (batch + 0.04 * torch.randn(()) + 0.02 * torch.randn_like(batch)).clamp(0, 1)
-        category, colour, azimuth = reader(batch)
-        angle = labels["azimuth"][chosen]
+        category, colour, azimuths = reader(batch)
+        angle, true_category = labels["azimuth"][chosen], labels["category"][chosen]
+        difference = azimuths[torch.arange(64), true_category] - torch.stack([angle.sin(), angle.cos()], -1)  # [B, 2]
         loss = (
-            torch.nn.functional.cross_entropy(category, labels["category"][chosen])
+            torch.nn.functional.cross_entropy(category, true_category)
             + torch.nn.functional.cross_entropy(colour, labels["colour"][chosen])
-            + (azimuth - torch.stack([angle.sin(), angle.cos()], -1)).square().mean()
+            + 2 * (difference.square().mean(-1) * has_front[true_category]).mean()
         )
         optimiser.zero_grad()
         loss.backward()
@@ -130,20 +140,22 @@ def train(images: torch.Tensor, labels: dict[str, torch.Tensor], epochs: int, se
 
 
 def accuracy(reader: Reader, images: torch.Tensor, labels: dict[str, torch.Tensor]) -> dict[str, float]:
-    """Return the shares of right categories and colours, and the median azimuth error in degrees."""
+    """Return the shares of right categories and colours, and of azimuths within 45 degrees where there is a front."""
     said = read(reader, images)
     error = (said["azimuth"] - torch.rad2deg(labels["azimuth"]) + 180) % 360 - 180
+    has_front = torch.tensor([TRAINED_CATEGORIES[i] in WITH_FRONT for i in labels["category"].tolist()])
     return {
         "category": float((said["category"] == labels["category"]).float().mean()),
         "colour": float((said["colour"] == labels["colour"]).float().mean()),
-        "median_azimuth_error": float(error.abs().median()),
+        "within_45_degrees": float((error[has_front].abs() <= 45).float().mean()),
+        "median_azimuth_error": float(error[has_front].abs().median()),
         "images": len(images),
     }
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--objects", type=int, default=2000)
+    parser.add_argument("--objects", type=int, default=6000)
     parser.add_argument("--epochs", type=int, default=14)
     parser.add_argument("--cache", type=Path, default=Path(".cache/embedded/judge"))
     parser.add_argument("--processes", type=int, default=2)
