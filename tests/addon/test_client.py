@@ -195,7 +195,7 @@ def start_queue(tmp_path: Path) -> Iterator[Callable[[str], Client]]:
 
     def start(manner: str) -> Client:
         (tmp_path / "manner").write_text(manner)
-        patience = Patience(hello=1.0, event=1.0, leave=0.5)
+        patience = IMPATIENT if manner == "idle for ever" else PATIENCE  # a busy machine starts a process in seconds
         clients.append(
             Client.start_queue([sys.executable], tmp_path, module="tests.addon.fake_backend", patience=patience)
         )
