@@ -22,7 +22,8 @@ def has_cuda() -> bool:
 
 def real_blender() -> str | None:
     """Return the Blender that BLENDER names, or None where it names none that can be run."""
-    return shutil.which(os.environ.get("BLENDER", ""))
+    found = shutil.which(os.environ.get("BLENDER", ""))
+    return found and os.path.abspath(found)  # tests start it from other folders too
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
