@@ -1,8 +1,9 @@
-"""Replacing files as Windows allows it, on a pretended Windows."""
+"""Replacing files as Windows allows it, on a pretended Windows; threads that do not spin for long."""
 
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -37,3 +38,16 @@ def test_a_file_that_is_being_read_is_replaced_a_moment_later_on_windows(
     tried.clear()
     with pytest.raises(PermissionError):
         replace_file(tmp_path / "nothing", tmp_path / "old", seconds=-1.0)
+
+
+def test_threads_are_told_not_to_spin_for_long_before_torch_is_loaded() -> None:
+    code = (
+        "import os, sys; from backend.machine import BRIEF_SPINNING, prepare_torch; assert 'torch' not in sys.modules\n"
+        "os.environ['KMP_BLOCKTIME'] = '7'; prepare_torch(2)\n"  # what the artist has set stays
+        "print({name: os.environ[name] for name in BRIEF_SPINNING}, file=sys.stderr)"
+    )
+    environment = {k: v for k, v in os.environ.items() if k != "GOMP_SPINCOUNT"} | {"OMP_DISPLAY_ENV": "verbose"}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert "{'GOMP_SPINCOUNT': '10000', 'KMP_BLOCKTIME': '7'}" in done.stderr
+    if "GOMP_SPINCOUNT = " in done.stderr:  # GNU's OpenMP says what it has read, where it is the one that torch uses
+        assert "GOMP_SPINCOUNT = '10000'" in done.stderr
