@@ -218,15 +218,29 @@ def is_running(job: Path) -> bool:
         return not _try_lock(file.fileno())
 
 
+def take_lock(path: Path) -> int | None:
+    """Lock a file, made if need be, and return its descriptor; None if another process has it.
+
+    The lock lasts until the descriptor is closed or this process is gone. No other part of it may open the file.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    if _try_lock(descriptor, keep=True):
+        return descriptor
+    os.close(descriptor)
+    return None
+
+
 if sys.platform == "win32":
     import msvcrt
 
-    def _try_lock(descriptor: int) -> bool:
+    def _try_lock(descriptor: int, keep: bool = False) -> bool:
         os.lseek(descriptor, LOCK_BYTE, os.SEEK_SET)
         try:
             msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
         except OSError:
             return False
+        if keep:
+            return True
         os.lseek(descriptor, LOCK_BYTE, os.SEEK_SET)
         msvcrt.locking(descriptor, msvcrt.LK_UNLCK, 1)
         return True
@@ -234,7 +248,7 @@ if sys.platform == "win32":
 else:
     import fcntl
 
-    def _try_lock(descriptor: int) -> bool:
+    def _try_lock(descriptor: int, keep: bool = False) -> bool:
         try:
             fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, LOCK_BYTE)  # closing the file gives it back
         except (BlockingIOError, PermissionError):

@@ -44,6 +44,8 @@ COMMANDS_FILE = (
     "commands.jsonl"  # commands, each with its job, from who has no pipe to the backend; emptied at its start
 )
 STAY_FILE = "stay"  # while it is there, the backend goes on when stdin closes
+OWNER_FILE = "owner"  # locked by the Blender that a backend without a pipe is tied to: its end is the backend's end
+HOLD_FILE = "hold"  # while it is there, no job has its turn
 TURNS_BYTES = 4 << 20  # no more is read of a file of turns
 
 Setting = int | float | str | bool

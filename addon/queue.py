@@ -6,15 +6,14 @@
 
 The order lies in the folder (`protocol.QUEUE_FILE`), not here: it outlives Blender, and the process reads it before
 each job. A process that another Blender has left behind, or still holds, is not disturbed: its jobs are followed
-through their events, and it is told of wishes through a file.
+through their events, and it is told of wishes through a file. One that was left behind is tied to this Blender: it ends
+when this one does, unless the queue is detached.
 """
 
 from __future__ import annotations
 
 import logging
 import math
-import os
-import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -22,7 +21,7 @@ from pathlib import Path
 from . import jobs, protocol
 from .client import Client, ClientError, Patience
 from .paths import ROOT
-from .processes import replace_file
+from .turns import Tie, has_begun, new_turn, write_turns
 
 LOOK_SECONDS = 0.5  # between two looks at files that another process may have changed
 MOST_CRASHES = 3  # in a row; then the queue is held
@@ -68,6 +67,7 @@ class Queue:
         self._offset = 0  # in the events of the job that a foreign process runs
         self._begun: set[str] = set()  # tickets of turns that were told of, or are over
         self._looked = -math.inf
+        self._tie = Tie(folder)
         if self.is_foreign:
             self._begin_to_follow()
         else:
@@ -75,7 +75,7 @@ class Queue:
             self._take_back()
             self._begun = {turn.ticket for turn in self._taken()}
         self._read_turns()
-        self.is_held = bool(self.waiting) and not self.is_foreign
+        self.is_held = (self.folder / protocol.HOLD_FILE).exists() if self.is_foreign else bool(self.waiting)
 
     # ---- the order ---------------------------------------------------------------------------------------------------
 
@@ -115,10 +115,12 @@ class Queue:
     def hold(self) -> None:
         """Begin no further job; the running one goes on. A process that stays warm is left to end by itself."""
         self.is_held = True
+        (self.folder / protocol.HOLD_FILE).touch()
 
     def resume(self) -> None:
         """Go on after `hold`, or after crashes."""
         self.is_held, self.problem, self._crashes = False, None, 0
+        (self.folder / protocol.HOLD_FILE).unlink(missing_ok=True)
 
     # ---- the running job ---------------------------------------------------------------------------------------------
 
@@ -176,7 +178,11 @@ class Queue:
                 self._start()
 
     def close(self, seconds: float = 2.0) -> None:
-        """End the process, or let it go on if `detach` was called. Safe to call twice."""
+        """End the process, or let it go on if `detach` was called. Safe to call twice.
+
+        One that another Blender had started, and that is tied to this one, leaves by itself within seconds.
+        """
+        self._tie.cut()
         client, self._client = self._client, None
         if client is None:
             return
@@ -194,7 +200,7 @@ class Queue:
     def _start(self) -> None:
         taken = {turn.ticket for turn in self._taken()}
         if any(turn.ticket in taken for turn in self._read_turns()):  # by a process that ended before it said Hello
-            self._change(lambda turns: [_new_turn(turn.job) for turn in turns])
+            self._change(lambda turns: [new_turn(turn.job) for turn in turns])
         try:
             self._client = Client.start_queue(
                 self.command,
@@ -262,17 +268,19 @@ class Queue:
     # ---- a process of somebody else ----------------------------------------------------------------------------------
 
     def _begin_to_follow(self) -> None:
+        self._tie.take()
         self._begun |= {turn.ticket for turn in self._taken()[:-1]}
 
     def _follow(self) -> None:
         """Read on what the jobs of a process say that is not our child."""
+        self._tie.take()  # if the Blender that had it is gone
         is_there = jobs.is_running(self.folder)  # asked before reading, so that the last look sees everything
         if self.running is not None:
             events, self._offset = jobs.read_events(self.running, self._offset)
             self._tell_of(self.running, events)
         for turn in self._taken():
             job = self.folder / turn.job
-            if turn.ticket in self._begun or self.running is not None or not _has_begun(job, turn):
+            if turn.ticket in self._begun or self.running is not None or not has_begun(job, turn):
                 continue
             self._begun.add(turn.ticket)
             self.running = job
@@ -280,6 +288,7 @@ class Queue:
             self._tell_of(job, events)
         if not is_there:
             self.is_foreign = False
+            self._tie.cut()
             if self.running is not None:
                 self._crashed(ForeignDied())
 
@@ -307,7 +316,7 @@ class Queue:
         if not (job / protocol.REQUEST_FILE).is_file():
             raise ValueError(f"{job} is not a job folder: it has no {protocol.REQUEST_FILE}.")
         self._unwanted.discard(job.name)
-        return _new_turn(job.name)
+        return new_turn(job.name)
 
     def _taken(self) -> list[protocol.Turn]:
         return protocol.read_turns(self.folder / protocol.TAKEN_FILE)
@@ -328,7 +337,7 @@ class Queue:
         ]
         waiting = self._read_turns()
         turns = change(waiting)
-        self._write([turn for turn in kept if turn not in turns] + turns)
+        write_turns(self.folder, [turn for turn in kept if turn not in turns] + turns)
         self._read_turns()
 
     def _tidy(self) -> None:
@@ -344,29 +353,14 @@ class Queue:
         turns = protocol.read_turns(self.folder / protocol.QUEUE_FILE)
         begun = [turn for turn in turns if turn.ticket in taken and self._is_interrupted(turn)]
         if begun:
-            fresh = [_new_turn(turn.job) for turn in begun]
-            self._write(fresh + [turn for turn in turns if turn.ticket not in taken])
+            fresh = [new_turn(turn.job) for turn in begun]
+            write_turns(self.folder, fresh + [turn for turn in turns if turn.ticket not in taken])
 
     def _is_interrupted(self, turn: protocol.Turn) -> bool:
         try:
             return jobs.state(self.folder / turn.job) == jobs.INTERRUPTED
         except (OSError, protocol.ProtocolError):  # whatever is the matter with it, it does not run by itself
             return False
-
-    def _write(self, turns: Sequence[protocol.Turn]) -> None:
-        temporary = self.folder / f"{protocol.QUEUE_FILE}.{os.getpid()}.tmp"
-        temporary.write_text("".join(map(protocol.encode, turns)), encoding="utf-8")
-        replace_file(temporary, self.folder / protocol.QUEUE_FILE)
-
-
-def _new_turn(job: str) -> protocol.Turn:
-    return protocol.Turn(job=job, ticket=secrets.token_hex(8))
-
-
-def _has_begun(job: Path, turn: protocol.Turn) -> bool:
-    """Say whether a job has said anything since it was its turn."""
-    events = job / protocol.EVENTS_FILE
-    return events.is_file() and events.stat().st_size > turn.begin
 
 
 class ForeignDied(ClientError):

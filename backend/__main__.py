@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from backend.job import Job
 
 ORPHAN_SECONDS = 3.0  # how long a job whose parent is gone may take to come to its next step
+OWNERLESS_SECONDS = 1.0  # until a program that ties itself to a queue has taken over from another one
 GUARD_SECONDS = 3.5  # and how long when native code lets no thread of this process run
 LEFT = 4  # the exit code of a run that was cancelled or interrupted
 
@@ -105,11 +106,11 @@ def _run_queue(folder: Path, run_system: Callable[[Job], None], supervised: bool
     """Run the jobs that wait in a folder until none is left; return the exit code of the first that was not done."""
     from backend import queue
 
-    process = _Process(supervised, folder / protocol.STAY_FILE)
+    process = _Process(supervised, folder / protocol.STAY_FILE, folder / protocol.OWNER_FILE)
     try:
         with supervision.folder_lock(folder):
             turns = queue.Turns(folder)
-            queue.read_commands(folder, process.obey)
+            queue.read_commands(folder, process.obey, process.look_for_owner)
             code = process.run(queue.jobs_in_turn(turns, process.control, idle_seconds, process.say), run_system)
             return code or (LEFT if process.control.interrupted else 0)
     except (BackendError, OSError) as error:
@@ -122,13 +123,14 @@ def _run_queue(folder: Path, run_system: Callable[[Job], None], supervised: bool
 class _Process:
     """What the runs of one process share: streams, wishes, and who stands for it when its parent is gone."""
 
-    def __init__(self, supervised: bool, stay_file: Path | None = None) -> None:
+    def __init__(self, supervised: bool, stay_file: Path | None = None, owner_file: Path | None = None) -> None:
         self.streams = supervision.reserve_streams()
-        self.control = supervision.Control(stay_file=stay_file)
+        self.control = supervision.Control(stay_file=stay_file, owner_file=owner_file)
         self._current: _Run | None = None
+        self._wanted = time.monotonic()  # when the process was last seen to be wanted without its parent
         supervision.heed_signals(self.control)
         if supervised:
-            supervision.guard(self.streams.commands, GUARD_SECONDS, stay_file)
+            supervision.guard(self.streams.commands, GUARD_SECONDS, stay_file, owner_file)
             supervision.listen(self.streams.commands, self.obey, self._leave_orphan)
 
     def run(self, folders: Iterable[Path], run_system: Callable[[Job], None], for_a_person: bool = False) -> int:
@@ -164,10 +166,21 @@ class _Process:
         except protocol.ProtocolError as error:
             _log.warning("A line is not a command: %s", error)
 
+    def look_for_owner(self) -> None:
+        """Leave when the program that a queue without its parent was tied to is gone as well."""
+        if not self.control.is_deserted():
+            self._wanted = time.monotonic()
+        elif time.monotonic() > self._wanted + OWNERLESS_SECONDS:
+            self.control.interrupt("the program that the queue was tied to is gone")
+            self._end_orphan()
+
     def _leave_orphan(self) -> None:
-        """Interrupt the run, and end the process if it does not come to its next step."""
-        if self.control.left_alone("the program that started the job is gone"):
-            return
+        """Interrupt the run, unless it is to stay."""
+        if not self.control.left_alone("the program that started the job is gone"):
+            self._end_orphan()
+
+    def _end_orphan(self) -> None:
+        """End the process if it does not come to its next step."""
         threading.Event().wait(ORPHAN_SECONDS)
         if self._current is not None:
             self._current.emit(protocol.Interrupted(reason=self.control.interrupted, seconds=self._current.seconds))

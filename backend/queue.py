@@ -36,9 +36,9 @@ class Turns:
         (folder / protocol.COMMANDS_FILE).write_bytes(b"")  # they were for the process before
 
     def take(self) -> Path | None:
-        """Return the job folder whose turn it is, and note that it was taken; None if none waits."""
+        """Return the job folder whose turn it is, and note that it was taken; None if none waits or all are held."""
         turn = next((turn for turn in self._in_order() if turn.ticket not in self._taken), None)
-        if turn is None:
+        if turn is None or (self.folder / protocol.HOLD_FILE).exists():
             return None
         self._taken.add(turn.ticket)
         job = self.folder / turn.job
@@ -75,14 +75,18 @@ def jobs_in_turn(
         yield job
 
 
-def read_commands(folder: Path, obey: Callable[[bytes], None]) -> None:
-    """Call `obey` with every line that is appended to the queue's file of commands from now on, in a thread."""
+def read_commands(folder: Path, obey: Callable[[bytes], None], look: Callable[[], None]) -> None:
+    """Call `obey` with every line that is appended to the queue's file of commands from now on, in a thread.
+
+    `look` is called between two looks at the file.
+    """
     path = folder / protocol.COMMANDS_FILE
 
     def read() -> None:
         offset = 0
         while True:
             time.sleep(LOOK_SECONDS)
+            look()
             try:
                 if path.stat().st_size <= offset:
                     continue

@@ -19,6 +19,7 @@ from backend.errors import BackendError
 
 _log = logging.getLogger(__name__)
 
+GUARD_LOOKS = 4  # in a row, before a process is killed that nobody wants
 LOCK_FILE = ".lock"
 LOCK_BYTE = 1 << 20  # far behind the text of the file, because Windows lets nobody read a locked byte
 
@@ -73,10 +74,10 @@ def _redirect(output: int, error: int) -> None:
 class Control:
     """What the outside wants of the running job: written by the stdin thread and by signals, read between steps."""
 
-    def __init__(self, job: str = "", stay_file: Path | None = None) -> None:
+    def __init__(self, job: str = "", stay_file: Path | None = None, owner_file: Path | None = None) -> None:
         self.job = job  # the running folder's name, which a wish without a name means; empty while none runs
         self.is_alone = False  # the program that started us is gone
-        self._stay_file = stay_file
+        self._stay_file, self._owner_file = stay_file, owner_file
         self._stays = False  # all the same; decided once, when it is gone
         self.interrupted = ""  # why the process should leave; empty while it should not
         self._cancelled: set[str] = set()  # names of folders; "" is a wish about the next job, whichever that is
@@ -125,6 +126,10 @@ class Control:
             self.interrupt(reason)
         return self._stays
 
+    def is_deserted(self) -> bool:
+        """Say whether what went on without its parent should end: nobody wants that any more, or is tied to it."""
+        return self._stays and not is_wanted(self._stay_file, self._owner_file)
+
     def interrupt(self, reason: str) -> None:
         """Make the process leave; the first reason counts."""
         self.interrupted = self.interrupted or reason
@@ -167,11 +172,25 @@ def listen(commands: int, obey: Callable[[bytes], None], parent_gone: Callable[[
     threading.Thread(target=read, name="commands", daemon=True).start()
 
 
-def guard(commands: int, seconds: float, stay_file: Path | None = None) -> None:
+def is_wanted(stay_file: Path | None, owner_file: Path | None) -> bool:
+    """Say whether a file is there, or another one is locked by another process."""
+    if stay_file is not None and stay_file.exists():
+        return True
+    if owner_file is None or not owner_file.is_file():
+        return False
+    descriptor = os.open(owner_file, os.O_RDWR)
+    try:
+        return not _try_lock(descriptor)
+    finally:
+        os.close(descriptor)  # which gives the lock back
+
+
+def guard(commands: int, seconds: float, stay_file: Path | None = None, owner_file: Path | None = None) -> None:
     """Let a small process kill this one so many seconds after the other end of a pipe has closed.
 
     It is for what the thread of `listen` cannot end: native code that keeps every thread of Python waiting for minutes.
-    Nothing happens while the file is there, and nothing at all on Windows, where the add-on uses a job object.
+    Nothing happens while the process is wanted all the same, and nothing at all on Windows, where the add-on uses a
+    job object.
     """
     if not hasattr(os, "fork"):
         return
@@ -192,9 +211,12 @@ def guard(commands: int, seconds: float, stay_file: Path | None = None) -> None:
         poll.register(alive, 0)
         gone = {descriptor for descriptor, _ in poll.poll()}
         poll.unregister(commands)
-        is_over = alive in gone or bool(poll.poll(seconds * 1000))
-        if not is_over and os.getppid() == pid and not (stay_file is not None and stay_file.exists()):
-            os.kill(pid, signal.SIGKILL)
+        is_over, stays, unwanted = alive in gone, stay_file is not None and stay_file.exists(), 0
+        while not is_over:
+            is_over = bool(poll.poll(seconds * 1000 / GUARD_LOOKS))
+            unwanted = 0 if stays and is_wanted(stay_file, owner_file) else unwanted + 1
+            if not is_over and os.getppid() == pid and unwanted >= GUARD_LOOKS:
+                os.kill(pid, signal.SIGKILL)
     finally:
         os._exit(0)
 

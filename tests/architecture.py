@@ -44,7 +44,7 @@ ADDON_RANKS = {
     "processes": 1,
     "interpreters": 1.5,
     **dict.fromkeys(("client", "jobs", "environment", "importer", "properties"), 2),
-    **dict.fromkeys(("verification",), 2.2),
+    **dict.fromkeys(("verification", "turns"), 2.2),
     "diagnosis": 2.5,
     "background": 2.7,
     "preferences": 3,
@@ -62,7 +62,7 @@ ADDON_RANKS = {
 }
 
 # Who imports whom inside backend/: the first part of the module's name -> the first parts of what it may import.
-LEAVES = {"cameras", "losses", "schedules", "images", "errors"}
+LEAVES = {"cameras", "losses", "schedules", "images", "errors", "weights"}
 PROCESS = {"arguments", "checkpoint", "console", "machine", "gpus", "supervision"}
 ENGINES = {"diffusion", "vision", "meshing", "baking", "export", "rendering", "representations"}
 BACKEND_LAYERS = {
@@ -73,7 +73,7 @@ BACKEND_LAYERS = {
     "meshing": {"rendering", "representations"} | LEAVES,
     "baking": {"rendering", "representations"} | LEAVES,
     "export": {"representations"} | LEAVES,
-    "diffusion": {"diffusion", "representations"} | LEAVES,
+    "diffusion": {"diffusion", "vision", "representations"} | LEAVES,
     "vision": {"vision", "representations"} | LEAVES,
     "job": PROCESS | LEAVES,
     "queue": PROCESS | LEAVES,

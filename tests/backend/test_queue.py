@@ -118,7 +118,7 @@ def test_commands_reach_the_process_through_a_file_and_old_wishes_are_forgotten(
     turns(tmp_path, "a", "b")
     order = queue.jobs_in_turn(queue.Turns(tmp_path), control, 0.0, said.append)
     lines: list[bytes] = []
-    queue.read_commands(tmp_path, lines.append)
+    queue.read_commands(tmp_path, lines.append, lambda: None)
     next(order)
     control.begin("a")
     control.end()
