@@ -19,6 +19,7 @@ TOUCHES_BLENDER = {
     "properties",
     "references",
     "previews",
+    "arrivals",
     "running",
     "operators",
     "drop",
@@ -49,7 +50,8 @@ ADDON_RANKS = {
     "background": 2.7,
     "preferences": 3,
     "setup": 4,
-    **dict.fromkeys(("references", "previews"), 2),
+    **dict.fromkeys(("references", "previews", "wishes"), 2),
+    "arrivals": 3,
     **dict.fromkeys(("arguments", "terminal"), 2),
     "api": 3.5,
     **dict.fromkeys(("queue", "batch", "catalogue"), 3),
@@ -106,6 +108,7 @@ NEVER_AT_START = {
     "peft",
     "safetensors",
 }
+GENERATOR = {f"backend/embedded/{name}.py" for name in ("shapes", "solids", "categories", "data", "captions")}
 PICKLES = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}
 VAGUE_NAMES = {"utils", "util", "helpers", "helper", "common", "base", "misc"}
 # Command lines; the trainer's is spread over several files.
@@ -293,6 +296,27 @@ def light_at_start(files: Files) -> list[str]:
                 elif item.when == "import" and (file := module_file(item.target, files)):
                     folders = file.split("/")[:-1]
                     waiting += [file, *("/".join([*folders[:n], "__init__.py"]) for n in range(1, len(folders) + 1))]
+    return problems
+
+
+def product_reaches_no_judge(files: Files) -> list[str]:
+    """What ships never comes, by any chain of imports, to the judges or to the generator of objects.
+
+    Only the trainers in backend/embedded/, benchmarks/ and tests/ import these.
+    """
+    problems, found = [], {path: imports(path, text) for path, text in python(files, "addon", "backend")}
+    for start in (path for path in found if not path.startswith("backend/embedded/")):
+        waiting, seen = [start], set()
+        while waiting:
+            if (path := waiting.pop()) in seen:
+                continue
+            seen.add(path)
+            for item in found[path]:
+                file = module_file(item.target, files)
+                if library(item.target) == "benchmarks" or file in GENERATOR:
+                    problems.append(f"{start} comes to {item.target} through {path}:{item.line}")
+                elif file in found:
+                    waiting.append(file)
     return problems
 
 

@@ -27,6 +27,7 @@ RULES = [
     rules.systems_are_apart,
     rules.libraries_in_their_places,
     rules.light_at_start,
+    rules.product_reaches_no_judge,
     rules.no_pickle,
     rules.no_silent_except,
     rules.only_command_lines_print,
@@ -129,6 +130,20 @@ OFFENDERS = [
         {"backend/__main__.py": "import backend.a.b", "backend/a/__init__.py": "import numpy", "backend/a/b.py": ""},
         "backend/a/__init__.py:1 imports numpy",
     ),
+    (
+        rules.product_reaches_no_judge,
+        {"backend/systems/a.py": "def f():\n    import benchmarks.judges.reader"},
+        "comes to benchmarks.judges.reader through backend/systems/a.py:2",
+    ),
+    (
+        rules.product_reaches_no_judge,
+        {
+            "backend/images.py": "from backend.embedded import tokenizer",
+            "backend/embedded/tokenizer.py": "def f():\n    from backend.embedded.shapes import COLOURS",
+            "backend/embedded/shapes.py": "",
+        },
+        "comes to backend.embedded.shapes.COLOURS through backend/embedded/tokenizer.py:2",
+    ),
     (rules.no_pickle, {"backend/a.py": "import pickle"}, "imports pickle"),
     (rules.no_pickle, {"backend/a.py": "torch.load(path)"}, "calls torch.load"),
     (rules.no_pickle, {"benchmarks/a.py": "f(trust_remote_code=True)"}, "passes trust_remote_code"),
@@ -171,6 +186,14 @@ INNOCENTS = [
     (rules.light_at_start, {"backend/__main__.py": "def f():\n    import torch\nif TYPE_CHECKING:\n    import numpy"}),
     (rules.only_command_lines_print, {"backend/embedded/train.py": 'print()\nif __name__ == "__main__":\n    main()'}),
     (rules.only_command_lines_print, {"backend/embedded/training.py": "print()"}),
+    (
+        rules.product_reaches_no_judge,
+        {
+            "backend/embedded/train_denoiser.py": "from backend.embedded.shapes import COLOURS",
+            "backend/embedded/shapes.py": "",
+            "benchmarks/demo.py": "from backend.embedded.shapes import COLOURS",
+        },
+    ),
     (rules.no_pickle, {"backend/a.py": "f(trust_remote_code=False)"}),
     (
         rules.short_files_with_telling_names,

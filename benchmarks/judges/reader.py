@@ -8,21 +8,15 @@ from __future__ import annotations
 
 import argparse
 import json
-import random
-from multiprocessing import get_context
 from pathlib import Path
 
-import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 
-from backend.embedded.data import render_object
 from backend.embedded.shapes import COLOURS, TRAINED_CATEGORIES, WITH_FRONT
+from benchmarks.judges.renders import CACHE, FIRST_SEED, TEST_SEED, cached_renders, shrink
 
-FIRST_SEED = 500_000  # objects of the judge; training of the prior stays far below
-TEST_SEED = 700_000
 WEIGHTS = Path(__file__).parent / "reader.safetensors"
-SIDE = 64
 
 
 class Reader(torch.nn.Module):
@@ -70,11 +64,6 @@ def read(reader: Reader, images: torch.Tensor, shown: int | None = None) -> dict
     }
 
 
-def shrink(images: torch.Tensor) -> torch.Tensor:
-    """Average images [B, H, W, 3] down to 64 px."""
-    return torch.nn.functional.adaptive_avg_pool2d(images.permute(0, 3, 1, 2), SIDE).permute(0, 2, 3, 1)
-
-
 def load_reader(path: Path = WEIGHTS) -> Reader:
     """Return the trained judge."""
     reader = Reader()
@@ -82,26 +71,10 @@ def load_reader(path: Path = WEIGHTS) -> Reader:
     return reader.eval()
 
 
-def _render(seed: int) -> tuple[np.ndarray, list[dict]]:
-    torch.set_num_threads(1)
-    rng = random.Random(seed)
-    category, colour = rng.choice(TRAINED_CATEGORIES), rng.choice(list(COLOURS))
-    images, facts = render_object(seed, 6, modalities=False, category=category, colour=colour)
-    small = shrink(torch.from_numpy(np.stack(images)).float() / 255)
-    return (255 * small).round().byte().numpy(), facts
-
-
 def renders(first_seed: int, objects: int, cache: Path, processes: int) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
     """Render objects (cached on disk): images [N, 64, 64, 3] in [0, 1], and what they show."""
-    path = cache / f"{first_seed}-{objects}.npy"
-    if not path.exists():
-        cache.mkdir(parents=True, exist_ok=True)
-        with get_context("spawn").Pool(processes) as pool:
-            made = pool.map(_render, range(first_seed, first_seed + objects), chunksize=20)
-        path.with_suffix(".json").write_text(json.dumps([fact for _, facts in made for fact in facts]))
-        np.save(path, np.concatenate([images for images, _ in made]))
-    images = torch.from_numpy(np.load(path)).float() / 255
-    facts = json.loads(path.with_suffix(".json").read_text())
+    pictures, facts = cached_renders(first_seed, objects, cache, processes)
+    images = pictures.float() / 255
     labels = {
         "category": torch.tensor([TRAINED_CATEGORIES.index(f["category"]) for f in facts]),
         "colour": torch.tensor([list(COLOURS).index(f["colour"]) for f in facts]),
@@ -157,7 +130,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--objects", type=int, default=6000)
     parser.add_argument("--epochs", type=int, default=14)
-    parser.add_argument("--cache", type=Path, default=Path(".cache/embedded/judge"))
+    parser.add_argument("--cache", type=Path, default=CACHE)
     parser.add_argument("--processes", type=int, default=2)
     options = parser.parse_args()
     trained = train(*renders(FIRST_SEED, options.objects, options.cache, options.processes), options.epochs)
