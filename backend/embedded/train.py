@@ -32,7 +32,7 @@ def trained_autoencoder(folder: Path, renders: Path, weights: Path) -> Autoencod
     autoencoder = new_autoencoder()
     averaged = Averaged(autoencoder, 0.999)
     optimiser = torch.optim.Adam(autoencoder.parameters())
-    if not load_training(folder / "autoencoder.safetensors", autoencoder, averaged, optimiser):
+    if not load_training(folder / "autoencoder.safetensors", averaged, optimiser):
         return AutoencoderKL.from_pretrained(weights, subfolder="vae", torch_dtype=torch.float32).eval()
     autoencoder = averaged_copy(averaged)
     shards, _ = load_dataset(renders)

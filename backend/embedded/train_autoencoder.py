@@ -41,7 +41,7 @@ def train_autoencoder(folder: Path, renders: Path, minutes: float, seed: int = 0
     averaged = Averaged(autoencoder, 0.999)
     optimiser = torch.optim.Adam(autoencoder.parameters(), lr=PEAK_RATE, betas=(0.9, 0.99))
     checkpoint = folder / "autoencoder.safetensors"
-    counts = load_training(checkpoint, autoencoder, averaged, optimiser) or {"step": 0, "images": 0}
+    counts = load_training(checkpoint, averaged, optimiser) or {"step": 0, "images": 0}
     held_out = held_out_images(folder)
     budget, first, smoothed = Budget(minutes), counts["step"], 0.0
     while budget.share < 1:
@@ -64,8 +64,8 @@ def train_autoencoder(folder: Path, renders: Path, minutes: float, seed: int = 0
             psnr = reconstruction_psnr(averaged_copy(averaged), held_out[:32])
             log(folder, stage="autoencoder", **counts, share=budget.share, loss=smoothed, psnr=psnr)
         if budget.checkpoint_due():
-            save_training(checkpoint, autoencoder, averaged, optimiser, counts)
-    save_training(checkpoint, autoencoder, averaged, optimiser, counts)
+            save_training(checkpoint, averaged, optimiser, counts)
+    save_training(checkpoint, averaged, optimiser, counts)
     psnr = reconstruction_psnr(averaged_copy(averaged), held_out)
     log(folder, stage="autoencoder", **counts, share=1.0, loss=smoothed, psnr=psnr, held_out=len(held_out))
 

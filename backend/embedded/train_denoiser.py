@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -20,10 +21,11 @@ from backend.embedded.data import load_dataset
 from backend.embedded.shapes import HELD_OUT, Subject
 from backend.embedded.tokenizer import MAX_TOKENS, build_tokenizer
 from backend.embedded.train_autoencoder import encoded
-from backend.embedded.training import Averaged, Budget, load_training, log, save_training
+from backend.embedded.training import Averaged, fit, load_training
 
 PEAK_RATE = 8e-4
 BATCH = 32
+DECAY = 0.9993
 TEXT_WIDTH = 160
 DROP_TEXT = 0.12  # for classifier-free guidance
 DROP_CAMERA = 0.1
@@ -93,43 +95,32 @@ def train_denoiser(
     checkpoint = folder / "denoiser.safetensors"
     if not checkpoint.exists() and (weights / "unet").is_dir():
         load_exported(model, weights)
-    averaged = Averaged(model, 0.9993)
-    optimiser = torch.optim.AdamW(model.parameters(), lr=PEAK_RATE, betas=(0.9, 0.99), weight_decay=0.01)
-    counts = load_training(checkpoint, model, averaged, optimiser) or {"step": 0, "images": 0}
-    rng = random.Random(seed + counts["step"])
-    torch.manual_seed(seed + counts["step"])
     alphas = new_scheduler().alphas_cumprod.to(device)
-    budget, first, smoothed = Budget(minutes), counts["step"], 0.0
-    while budget.share < 1:
-        step = counts["step"]
+
+    def loss_of_batch(rng: random.Random) -> torch.Tensor:
         chosen = [rng.randrange(len(facts)) for _ in range(BATCH)]
-        clean = latents[chosen].to(device).float()  # [B, 4, 16, 16]
         context = condition(model, tokenizer, [facts[i] for i in chosen], rng)
-        t = torch.randint(0, 1000, (BATCH,), device=device)
-        noise = torch.randn_like(clean)
-        alpha = alphas[t][:, None, None, None]
-        signal, rest = alpha.sqrt(), (1 - alpha).sqrt()
-        noisy, velocity = signal * clean + rest * noise, signal * noise - rest * clean
-        with torch.autocast(device, torch.bfloat16):  # a quarter off the time where the CPU has bfloat16 units
-            predicted = model.unet(noisy, t, context).sample.float()
-        # An error e of the image is an error of e * sqrt(snr + 1) of its velocity. Weights that vanish with the signal,
-        # as those of the noise do, hardly teach what a picture's first steps decide: from where the object is seen.
-        ratio = 1 / (1 - alphas[t])  # snr + 1
-        loss = ((predicted - velocity).square().mean(dim=(1, 2, 3)) * ratio.clamp_max(MOST_WEIGHT) / ratio).mean()
-        optimiser.param_groups[0]["lr"] = budget.learning_rate(PEAK_RATE, step - first)
-        optimiser.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimiser.step()
-        averaged.update(step)
-        smoothed = loss.item() if step == first else 0.99 * smoothed + 0.01 * loss.item()
-        counts = {"step": step + 1, "images": counts["images"] + BATCH}
-        if step % 250 == 0:
-            log(folder, stage="denoiser", **counts, share=budget.share, loss=smoothed)
-        if budget.checkpoint_due():
-            save_training(checkpoint, model, averaged, optimiser, counts)
-    save_training(checkpoint, model, averaged, optimiser, counts)
-    log(folder, stage="denoiser", **counts, share=1.0, loss=smoothed)
+        return velocity_loss(model.unet, latents[chosen].to(device).float(), context, alphas)
+
+    fit(folder, "denoiser", model, loss_of_batch, minutes, peak_rate=PEAK_RATE, batch=BATCH, decay=DECAY, seed=seed)
+
+
+def velocity_loss(
+    unet: Callable, clean: torch.Tensor, context: torch.Tensor, alphas: torch.Tensor, extra: torch.Tensor | None = None
+) -> torch.Tensor:
+    """Return the loss of latents [B, 4, h, w] noised to random timesteps; `extra` channels [B, C, h, w] stay clean."""
+    t = torch.randint(0, len(alphas), (len(clean),), device=clean.device)
+    noise = torch.randn_like(clean)
+    alpha = alphas[t][:, None, None, None]
+    signal, rest = alpha.sqrt(), (1 - alpha).sqrt()
+    noisy, velocity = signal * clean + rest * noise, signal * noise - rest * clean
+    seen = noisy if extra is None else torch.cat([noisy, extra], dim=1)
+    with torch.autocast(clean.device.type, torch.bfloat16):  # a quarter off the time where the CPU has bfloat16 units
+        predicted = unet(seen, t, context).sample.float()
+    # An error e of the image is an error of e * sqrt(snr + 1) of its velocity. Weights that vanish with the signal,
+    # as those of the noise do, hardly teach what a picture's first steps decide: from where the object is seen.
+    ratio = 1 / (1 - alphas[t])  # snr + 1
+    return ((predicted - velocity).square().mean(dim=(1, 2, 3)) * ratio.clamp_max(MOST_WEIGHT) / ratio).mean()
 
 
 def load_exported(model: Denoiser, weights: Path) -> None:
@@ -142,9 +133,11 @@ def load_exported(model: Denoiser, weights: Path) -> None:
         module.load_state_dict({name: value.float() for name, value in load_file(path).items()})
 
 
-def condition(model: Denoiser, tokenizer: CLIPTokenizer, facts: list[dict], rng: random.Random) -> torch.Tensor:
+def condition(
+    model: Denoiser, tokenizer: CLIPTokenizer, facts: list[dict], rng: random.Random, drop_text: float = DROP_TEXT
+) -> torch.Tensor:
     """Return the context [B, tokens, width] of a batch: captions, some dropped, and for most batches cameras."""
-    words = ["" if rng.random() < DROP_TEXT else describe(fact, rng) for fact in facts]
+    words = ["" if rng.random() < drop_text else describe(fact, rng) for fact in facts]
     tokens = tokenizer(words, padding="max_length", truncation=True, return_tensors="pt").input_ids
     tokens = tokens.to(model.camera_encoder.null.device)
     context = model.text_encoder(tokens).last_hidden_state
@@ -172,8 +165,8 @@ def averaged_denoiser(folder: Path) -> tuple[Denoiser, CLIPTokenizer]:
     """Return the denoiser with its averaged weights from the checkpoint in `folder`."""
     tokenizer = build_tokenizer(vocabulary())
     model = Denoiser(tokenizer)
-    averaged = Averaged(model, 0.9993)
-    if not load_training(folder / "denoiser.safetensors", model, averaged, torch.optim.AdamW(model.parameters())):
+    averaged = Averaged(model, DECAY)
+    if not load_training(folder / "denoiser.safetensors", averaged, torch.optim.AdamW(model.parameters())):
         raise FileNotFoundError(f"no denoiser has been trained in {folder}: run `python -m backend.embedded.train`")
     averaged.store_into(model)
     return model.eval(), tokenizer

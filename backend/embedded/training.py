@@ -1,10 +1,15 @@
-"""What the training stages share: a time budget with its learning rate, averaged weights, checkpoints, the log."""
+"""What the training stages share: the loop, a time budget, averaged weights, checkpoints, the log.
+
+Only parameters that require gradients are trained, averaged and saved.
+"""
 
 from __future__ import annotations
 
 import json
 import math
+import random
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -24,7 +29,7 @@ class Budget:
     @property
     def share(self) -> float:
         """Return how much of the time is used, in [0, 1]."""
-        return min(1.0, (time.monotonic() - self.started) / self.seconds)
+        return min(1.0, (time.monotonic() - self.started) / self.seconds) if self.seconds else 1.0
 
     def learning_rate(self, peak: float, step: int, warmup: int = 200) -> float:
         """Return a rate that warms up over steps and falls as a half cosine over the time, to 2 % of its peak."""
@@ -43,7 +48,7 @@ class Averaged:
 
     def __init__(self, module: torch.nn.Module, decay: float) -> None:
         self.decay = decay
-        self.parameters = dict(module.named_parameters())
+        self.parameters = {name: p for name, p in module.named_parameters() if p.requires_grad}
         self.average = {name: p.detach().clone() for name, p in self.parameters.items()}
 
     @torch.no_grad()
@@ -56,15 +61,62 @@ class Averaged:
     def store_into(self, module: torch.nn.Module) -> None:
         """Overwrite a module's parameters with the average."""
         for name, parameter in module.named_parameters():
-            parameter.copy_(self.average[name])
+            if name in self.average:
+                parameter.copy_(self.average[name])
 
 
-def save_training(
-    path: Path, module: torch.nn.Module, averaged: Averaged, optimiser: torch.optim.Optimizer, counts: dict[str, int]
+def fit(
+    folder: Path,
+    stage: str,
+    module: torch.nn.Module,
+    loss_of_batch: Callable[[random.Random], torch.Tensor],
+    minutes: float,
+    *,
+    peak_rate: float,
+    batch: int,
+    decay: float = 0.999,
+    seed: int = 1,
 ) -> None:
+    """Train the module's parameters for `minutes` more and leave their average in it.
+
+    `loss_of_batch` draws a batch from the generator that it is given and returns its scalar loss. Training goes on from
+    the checkpoint `folder/stage.safetensors`, where there is one; with 0 minutes that is only loaded.
+    """
+    checkpoint = folder / f"{stage}.safetensors"
+    averaged = Averaged(module, decay)
+    parameters = list(averaged.parameters.values())
+    optimiser = torch.optim.AdamW(parameters, lr=peak_rate, betas=(0.9, 0.99), weight_decay=0.01)
+    counts = load_training(checkpoint, averaged, optimiser) or {"step": 0, "images": 0}
+    if not counts["step"] and not minutes:
+        raise FileNotFoundError(f"{stage} has not been trained in {folder}: run `python -m backend.embedded.train`")
+    rng = random.Random(seed + counts["step"])
+    torch.manual_seed(seed + counts["step"])
+    budget, first, smoothed = Budget(minutes), counts["step"], 0.0
+    while budget.share < 1:
+        step = counts["step"]
+        loss = loss_of_batch(rng)
+        optimiser.param_groups[0]["lr"] = budget.learning_rate(peak_rate, step - first)
+        optimiser.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(parameters, 1.0)
+        optimiser.step()
+        averaged.update(step)
+        smoothed = loss.item() if step == first else 0.99 * smoothed + 0.01 * loss.item()
+        counts = {"step": step + 1, "images": counts["images"] + batch}
+        if step % 250 == 0:
+            log(folder, stage=stage, **counts, share=budget.share, loss=smoothed)
+        if budget.checkpoint_due():
+            save_training(checkpoint, averaged, optimiser, counts)
+    if minutes:
+        save_training(checkpoint, averaged, optimiser, counts)
+        log(folder, stage=stage, **counts, share=1.0, loss=smoothed)
+    averaged.store_into(module)
+
+
+def save_training(path: Path, averaged: Averaged, optimiser: torch.optim.Optimizer, counts: dict[str, int]) -> None:
     """Write parameters, their average, the optimiser's moments and the counters to one safetensors file."""
     tensors = {f"count.{name}": torch.tensor(value) for name, value in counts.items()}
-    for name, parameter in module.named_parameters():
+    for name, parameter in averaged.parameters.items():
         tensors[f"module.{name}"] = parameter.detach().contiguous()
         tensors[f"average.{name}"] = averaged.average[name].contiguous()
         for key, value in optimiser.state.get(parameter, {}).items():
@@ -75,15 +127,13 @@ def save_training(
     partial.replace(path)
 
 
-def load_training(
-    path: Path, module: torch.nn.Module, averaged: Averaged, optimiser: torch.optim.Optimizer
-) -> dict[str, int]:
+def load_training(path: Path, averaged: Averaged, optimiser: torch.optim.Optimizer) -> dict[str, int]:
     """Restore what save_training wrote and return the counters; empty where there is no checkpoint."""
     if not path.exists():
         return {}
     tensors = load_file(path)
     with torch.no_grad():
-        for name, parameter in module.named_parameters():
+        for name, parameter in averaged.parameters.items():
             parameter.copy_(tensors[f"module.{name}"])
             averaged.average[name].copy_(tensors[f"average.{name}"])
             if f"exp_avg.{name}" in tensors:
