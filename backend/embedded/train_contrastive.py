@@ -206,7 +206,7 @@ def corrupted(fact: dict, rng: random.Random) -> dict:
         "style": STYLES,
     }
     if kind == "azimuth":
-        return fact | {"azimuth": (fact["azimuth"] + 360 + rng.choice((90, 180, -90))) % 360 - 180}
+        return fact | {"azimuth": (fact["azimuth"] + 180 + rng.choice((90, 180, -90))) % 360 - 180}
     if kind == "hat":
         return fact | {"hat": not fact["hat"]}
     return fact | {kind: rng.choice([choice for choice in choices[kind] if choice != fact[kind]])}

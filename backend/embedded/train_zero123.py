@@ -42,7 +42,7 @@ class NovelView(torch.nn.Module):
         with torch.no_grad():
             self.conv_in.weight[:, :4] = unet.conv_in.weight
             self.conv_in.weight[:, 4:] = 0.5 * unet.conv_in.weight  # zeros would take long to hear of the reference
-            self.conv_in.bias.copy_(unet.conv_in.bias)
+            self.conv_in.bias = torch.nn.Parameter(unet.conv_in.bias.clone())
         self.unet.conv_in = self.conv_in
 
     def context(self, embeddings: torch.Tensor, pose: torch.Tensor, known: torch.Tensor) -> torch.Tensor:
