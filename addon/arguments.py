@@ -20,9 +20,6 @@ def parser() -> argparse.ArgumentParser:
     generate = commands.add_parser("generate", help="make one object")
     generate.add_argument("--image", type=Path, action="append", default=[], help="what it looks like; may be repeated")
     generate.add_argument("--prompt", default="", help="what it is, for example 'a red mug'")
-    generate.add_argument(
-        "--visual-prompt", dest="visual_prompts", type=Path, action="append", default=[], help="style or likeness"
-    )
     generate.add_argument("--resume", type=Path, metavar="JOB", help="go on with this job instead of a new one")
     _add_request(generate)
     _add_import(generate)
@@ -46,6 +43,7 @@ def parser() -> argparse.ArgumentParser:
 
 def _add_request(command: argparse.ArgumentParser) -> None:
     add = command.add_argument
+    add("--visual-prompt", dest="visual_prompts", type=Path, action="append", default=[], help="style or likeness")
     add("--system", default="tv3dg", help=", ".join(protocol.SYSTEMS))
     add("--negative-prompt", default="", help="what it should not be")
     add("--elevation", dest="elevation_degrees", type=float, default=0.0, help="degrees, of the camera of the image")

@@ -27,6 +27,7 @@ class Item:
     name: str
     source: Path
     verdict: str
+    extras: tuple[Path, ...] = ()  # files of the request's other images
     request: protocol.Request | None = None
     job: Path | None = None
     problem: str = ""
@@ -61,11 +62,12 @@ def plan(
     request_of: Callable[[str, protocol.InputImage], protocol.Request],
     folder: Path,
     queued: Collection[Path] = (),
+    extras: Sequence[Path] = (),
 ) -> list[Item]:
     """Decide for each picture (name, file) what is to be done, given the jobs in a folder; nothing is written.
 
-    `request_of` makes a request of a prompt and an image; `queued` are jobs that wait for their turn. Raises ValueError
-    for a wrong template.
+    `request_of` makes a request of a prompt and an image, to which it may add others, whose files are `extras`;
+    `queued` are jobs that wait for their turn. Raises ValueError for a wrong template.
     """
     known = list(_requests(folder))
     items = []
@@ -76,7 +78,7 @@ def plan(
             if size > jobs.IMAGE_BYTES:
                 raise ValueError(f"has {jobs.megabytes(size)}; at most {jobs.megabytes(jobs.IMAGE_BYTES)} are used")
             image = protocol.InputImage(path=f"{protocol.INPUT_FOLDER}/00{source.suffix.lower()}")
-            items.append(_judge(name, source, request_of(prompt, image), known, queued))
+            items.append(_judge(name, source, tuple(extras), request_of(prompt, image), known, queued))
         except (ValueError, OSError) as error:
             items.append(Item(name, source, BAD, problem=str(error)))
     return items
@@ -85,16 +87,17 @@ def plan(
 def _judge(
     name: str,
     source: Path,
+    extras: tuple[Path, ...],
     request: protocol.Request,
     known: Sequence[tuple[Path, protocol.Request]],
     queued: Collection[Path],
 ) -> Item:
     verdicts = {jobs.FINISHED: DONE, jobs.RUNNING: BUSY}
     for job, other in known:
-        if _neutral(other) == _neutral(request) and _has_input(job, other, source):
+        if _neutral(other) == _neutral(request) and _has_inputs(job, other, (source, *extras)):
             verdict = BUSY if job in queued else verdicts.get(jobs.state(job), AGAIN)
-            return Item(name, source, verdict, request, job)
-    return Item(name, source, NEW, request)
+            return Item(name, source, verdict, extras, request, job)
+    return Item(name, source, NEW, extras, request)
 
 
 def _requests(folder: Path) -> Iterable[tuple[Path, protocol.Request]]:
@@ -111,9 +114,12 @@ def _neutral(request: protocol.Request) -> protocol.Request:
     return dataclasses.replace(request, images=images, threads=0)
 
 
-def _has_input(job: Path, request: protocol.Request, source: Path) -> bool:
-    copy = job / request.images[0].path
-    return copy.is_file() and not copy.is_symlink() and filecmp.cmp(copy, source, shallow=False)
+def _has_inputs(job: Path, request: protocol.Request, sources: Sequence[Path]) -> bool:
+    copies = [job / image.path for image in request.images]
+    return len(copies) == len(sources) and all(
+        copy.is_file() and not copy.is_symlink() and filecmp.cmp(copy, source, shallow=False)
+        for copy, source in zip(copies, sources, strict=True)
+    )
 
 
 # ---- doing it --------------------------------------------------------------------------------------------------------
@@ -144,7 +150,7 @@ def begin(items: Sequence[Item], folder: Path, enqueue: Callable[[Path], None]) 
             batch.problems.append((item.name, item.problem))
         else:
             try:
-                job = item.job or jobs.make_job(folder, item.request, [item.source])
+                job = item.job or jobs.make_job(folder, item.request, [item.source, *item.extras])
                 enqueue(job)
                 batch.jobs[job] = item.name
             except (ValueError, OSError) as error:

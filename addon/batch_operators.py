@@ -18,6 +18,7 @@ from . import api, batch, operators, preferences, properties, protocol, referenc
 from .preferences import paragraph
 
 WATCH_SECONDS = 1.0
+MOST_NUMBER = 10_000  # of the files that are written for a moment; those of the panel's own images come after it
 LABEL = "Generate from Selected Images"
 
 Pictures = list[tuple[str, Path]]
@@ -125,6 +126,9 @@ class MAQUETTE_OT_batch(bpy.types.Operator):
         layout.prop(self, "prompt")
         layout.prop(self, "import_when_done")
         count = len(selected_empties(context)) + len(selected_files(context)) + sum(1 for _ in selected_assets(context))
+        if styles := len(properties.chosen_images(context.scene.maquette, "visual_prompt")):
+            text = f"Each with the panel's images of style or likeness: {styles}"
+            layout.label(text=text, icon="COLOR", translate=False)
         if self.directory:
             layout.label(text=f"Each picture of {self.directory}", icon="FILE_FOLDER", translate=False)
         else:
@@ -136,7 +140,8 @@ class MAQUETTE_OT_batch(bpy.types.Operator):
         try:
             with tempfile.TemporaryDirectory(prefix="maquette-") as temporary:
                 pictures = self._pictures(context, Path(temporary))
-                made = self._begin(context, pictures)
+                styles = operators.files_of(context.scene.maquette, "visual_prompt", Path(temporary), MOST_NUMBER)
+                made = self._begin(context, pictures, styles)
         except (ValueError, *operators.CANNOT_START) as error:
             self.report({"ERROR"}, operators.sentence(error))
             return {"CANCELLED"}
@@ -164,18 +169,26 @@ class MAQUETTE_OT_batch(bpy.types.Operator):
             raise ValueError("No image is selected: select image empties, or pictures in a File or Asset Browser.")
         return found
 
-    def _begin(self, context: bpy.types.Context, pictures: Pictures) -> batch.Batch:
+    def _begin(
+        self, context: bpy.types.Context, pictures: Pictures, styles: list[tuple[Path, dict[str, Any]]]
+    ) -> batch.Batch:
         wish, folder = context.scene.maquette, preferences.jobs_folder(context)
+        others = tuple(
+            protocol.InputImage(path=properties.input_path(number, source), **image)
+            for number, (source, image) in enumerate(styles, 1)
+        )
 
         def request_of(prompt: str, image: protocol.InputImage) -> protocol.Request:
-            return properties.request_of(wish, (image,), prompt=prompt)
+            return properties.request_of(wish, (image, *others), prompt=prompt)
 
         def enqueue(job: Path) -> None:
             if not bpy.app.background:
                 running.enqueue(context, job, self.import_when_done)
 
         preferences.interpreter(context)  # or say what is missing, before anything is written
-        return batch.begin(batch.plan(pictures, self.prompt, request_of, folder, running.waiting()), folder, enqueue)
+        extras = [source for source, _ in styles]
+        items = batch.plan(pictures, self.prompt, request_of, folder, running.waiting(), extras)
+        return batch.begin(items, folder, enqueue)
 
 
 class MAQUETTE_OT_batch_folder(bpy.types.Operator):

@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import dataclasses
+import functools
 import json
 import signal
 import subprocess
@@ -126,7 +127,7 @@ def _generate(arguments: argparse.Namespace, outcome: Outcome) -> None:
     _check_target(arguments.save)
     job = arguments.resume
     if job is None:
-        wishes = _wishes(arguments) | {"prompt": arguments.prompt, "visual_prompts": arguments.visual_prompts}
+        wishes = _wishes(arguments) | {"prompt": arguments.prompt}
         request, sources = api.describe(arguments.image, **wishes)
         api.interpreter()  # or say what is missing, before anything is written
         job = api.submit(request, sources, jobs=arguments.jobs)
@@ -148,7 +149,8 @@ def _batch(arguments: argparse.Namespace, outcome: Outcome) -> None:
     api.interpreter()  # or say what is missing, before anything is written
     pictures = [(batch.name_of(path), path) for path in _pictures(arguments.inputs)]
     try:
-        items = batch.plan(pictures, arguments.prompt, lambda prompt, image: _request(arguments, prompt, image), folder)
+        asked = functools.partial(_request, arguments)
+        items = batch.plan(pictures, arguments.prompt, asked, folder, extras=arguments.visual_prompts)
     except ValueError as error:
         raise protocol.ProtocolError(str(error)) from error
     made = batch.begin(items, folder, lambda job: None)
@@ -206,18 +208,24 @@ def _doctor(arguments: argparse.Namespace, outcome: Outcome) -> None:
 def _wishes(arguments: argparse.Namespace) -> dict[str, Any]:
     """Return the keywords of api.describe, but for the prompt and the images."""
     names = ("system", "negative_prompt", "seed", "preset", "prior", "threads")
-    names += ("elevation_degrees", "azimuth_degrees", "fov_degrees")
+    names += ("elevation_degrees", "azimuth_degrees", "fov_degrees", "visual_prompts")
     wishes = {name: getattr(arguments, name) for name in names} | {"settings": dict(arguments.set)}
     return wishes | ({"outputs": tuple(arguments.output)} if arguments.output else {})
 
 
 def _request(arguments: argparse.Namespace, prompt: str, image: protocol.InputImage) -> protocol.Request:
     """Return the request of a batch for one of its pictures."""
-    request, _ = api.describe(**_wishes(arguments), prompt=prompt)
+    request, sources = api.describe(**_wishes(arguments), prompt=prompt)
     if request.system == "dreambooth3d":
-        return dataclasses.replace(request, images=(dataclasses.replace(image, role="subject"),))
-    angles = {name: getattr(arguments, name) for name in ("elevation_degrees", "azimuth_degrees", "fov_degrees")}
-    return dataclasses.replace(request, images=(dataclasses.replace(image, **angles),))
+        image = dataclasses.replace(image, role="subject")
+    else:
+        angles = {name: getattr(arguments, name) for name in ("elevation_degrees", "azimuth_degrees", "fov_degrees")}
+        image = dataclasses.replace(image, **angles)
+    others = [  # behind the picture itself
+        dataclasses.replace(other, path=f"{protocol.INPUT_FOLDER}/{number:02}{source.suffix.lower()}")
+        for number, (other, source) in enumerate(zip(request.images, sources, strict=True), 1)
+    ]
+    return dataclasses.replace(request, images=(image, *others))
 
 
 def _pictures(inputs: Sequence[Path]) -> list[Path]:

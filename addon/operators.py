@@ -8,12 +8,14 @@ from __future__ import annotations
 import json
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import bpy
 
-from . import api, importer, jobs, preferences, properties, protocol, references, report, running
+from . import api, arrivals, importer, jobs, preferences, properties, protocol, references, report, running
 from .environment import EnvironmentMissing
 
+BUTTON = "maquette_button"  # what the context of the panel's own button has: it takes all wishes from the panel
 CANNOT_START = (ValueError, EnvironmentMissing, OSError)  # ProtocolError and ImageMissing are ValueErrors
 
 
@@ -35,6 +37,17 @@ def why_not(context: bpy.types.Context) -> str:
         return sentence(error).removesuffix(".")
     reasons = [references.why_not(reference.image) for reference in properties.chosen_images(wish)]
     return next(filter(None, reasons), "").removesuffix(".")
+
+
+def files_of(
+    wish: properties.MAQUETTE_PG_scene, role: str, folder: Path, number: int
+) -> list[tuple[Path, dict[str, Any]]]:
+    """Return the file of each reference image of a role, some of them in `folder`, and what a request says of it.
+
+    `number` is that of the first one. Raises ImageMissing.
+    """
+    chosen = list(enumerate(properties.chosen_images(wish, role), number))
+    return [(references.file_of(each.image, folder, n), properties.seen_from(each, wish)) for n, each in chosen]
 
 
 def bring(job: Path, wish: properties.MAQUETTE_PG_scene) -> importer.Imported:
@@ -62,6 +75,13 @@ class MAQUETTE_OT_generate(bpy.types.Operator):
     image: bpy.props.StringProperty(
         name="Image",
         description="File, or name of an image of this .blend, that shows the object; if not given, those of the panel",
+        subtype="FILE_PATH",
+        options={"SKIP_SAVE", "PATH_SUPPORTS_BLEND_RELATIVE"},
+    )
+    visual_prompt: bpy.props.StringProperty(
+        name="Visual Prompt",
+        description="File, or name of an image of this .blend, that shows a style or a likeness; if not given, those "
+        "of the panel",
         subtype="FILE_PATH",
         options={"SKIP_SAVE", "PATH_SUPPORTS_BLEND_RELATIVE"},
     )
@@ -101,8 +121,10 @@ class MAQUETTE_OT_generate(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        """Say why nothing can be started; scripts without a window give their wishes later and get the error then."""
-        reason = "" if bpy.app.background else why_not(context)
+        """Say why the panel's button can start nothing; scripts give their wishes later, and get the error then."""
+        reason = why_not(context) if hasattr(context, BUTTON) else ""
+        if context.scene is None:
+            reason = "There is no scene"
         if reason:
             cls.poll_message_set(reason)
         return not reason
@@ -140,22 +162,30 @@ class MAQUETTE_OT_generate(bpy.types.Operator):
         if self.seed < 0 and wish.new_seed:
             wish.seed = properties.new_seed()
         changes["seed"] = self.seed if self.seed >= 0 else wish.seed
-        if self._is_given("image"):
-            image = bpy.data.images.get(self.image)
-            sources = [references.file_of(image, folder, 0) if image else Path(bpy.path.abspath(self.image)).absolute()]
-            if not sources[0].is_file():
-                raise references.ImageMissing(f"There is no image {self.image}. Check the path.")
-            path = f"{protocol.INPUT_FOLDER}/00{sources[0].suffix.lower()}"
-            angles = {"elevation": self.elevation, "azimuth": self.azimuth, "fov": self.field_of_view}
-            shown = protocol.InputImage(path=path, **{f"{name}_degrees": value for name, value in angles.items()})
-            return properties.request_of(wish, (shown,), **changes), sources
-        chosen = properties.chosen_images(wish)
-        sources = [references.file_of(reference.image, folder, n) for n, reference in enumerate(chosen)]
-        images = [
-            properties.input_image(reference, n, source.suffix.lower())
-            for n, (reference, source) in enumerate(zip(chosen, sources, strict=True))
-        ]
+        images, sources = [], []
+        for role in properties.roles_of(wish):
+            given = "visual_prompt" if role == "visual_prompt" else "image"
+            if self._is_given(given):
+                pictures = [(self._file(getattr(self, given), folder, len(sources)), self._seen_from(role))]
+            else:
+                pictures = files_of(wish, role, folder, len(sources))
+            for source, image in pictures:
+                images.append(protocol.InputImage(path=properties.input_path(len(sources), source), **image))
+                sources.append(source)
         return properties.request_of(wish, tuple(images), **changes), sources
+
+    def _file(self, name: str, folder: Path, number: int) -> Path:
+        """Return the file of an image that was named. Raises ImageMissing."""
+        image = bpy.data.images.get(name)
+        path = references.file_of(image, folder, number) if image else Path(bpy.path.abspath(name)).absolute()
+        if not path.is_file():
+            raise references.ImageMissing(f"There is no image {name}. Check the path.")
+        return path
+
+    def _seen_from(self, role: str) -> dict[str, Any]:
+        angles = {"elevation": self.elevation, "azimuth": self.azimuth, "fov": self.field_of_view}
+        seen = {f"{name}_degrees": value for name, value in angles.items()} if role == "reconstruct" else {}
+        return {"role": role, **seen}
 
     def _parsed_settings(self) -> dict[str, protocol.Setting]:
         try:
@@ -256,11 +286,14 @@ class MAQUETTE_OT_import_result(bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Import at the 3D cursor."""
+        job = Path(self.job)
         try:
-            made = bring(Path(self.job), context.scene.maquette)
+            made = bring(job, context.scene.maquette)
         except importer.ImportFailed as error:
             self.report({"ERROR"}, sentence(error))
             return {"CANCELLED"}
+        if arrivals.is_wanted(job):
+            arrivals.forget(job)  # it is here
         main = made.mesh or made.points
         if self.select and main is not None:
             for item in context.selected_objects:

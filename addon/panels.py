@@ -12,7 +12,20 @@ from typing import Any
 
 import bpy
 
-from . import background, cutout, diagnosis, drop, preferences, previews, properties, protocol, running, wording
+from . import (
+    arrivals,
+    background,
+    cutout,
+    diagnosis,
+    drop,
+    operators,
+    preferences,
+    previews,
+    properties,
+    protocol,
+    running,
+    wording,
+)
 from .course import Course
 from .environment import EnvironmentMissing
 from .preferences import paragraph
@@ -64,6 +77,7 @@ class MAQUETTE_PT_generate(_Panel, bpy.types.Panel):
         layout.separator(factor=0.5)
         row = layout.row()
         row.scale_y = 1.6
+        row.context_pointer_set(operators.BUTTON, wish)
         row.operator("maquette.generate", icon="SHADERFX")
 
 
@@ -101,6 +115,7 @@ def _draw_references(layout: Any, wish: Any) -> None:
     if not 0 <= wish.active_reference < len(wish.references):
         return
     selected = wish.references[wish.active_reference]
+    layout.prop(selected, "role")
     row = layout.row()
     row.use_property_split = False
     if selected.image is not None:
@@ -108,6 +123,7 @@ def _draw_references(layout: Any, wish: Any) -> None:
         picture.ui_units_x = THUMBNAIL
         picture.template_icon(layout.icon(selected.image), scale=THUMBNAIL)
     column = row.column(align=True)
+    column.active = selected.role == "reconstruct"
     column.prop(selected, "elevation")
     column.prop(selected, "azimuth")
     column.prop(selected, "field_of_view")
@@ -131,7 +147,7 @@ class MAQUETTE_PT_options(_Panel, bpy.types.Panel):
         if wish.mark_asset:
             layout.prop(wish, "asset_tags")
         row = layout.row()
-        row.active = bool(properties.chosen_images(wish))
+        row.active = bool(properties.chosen_images(wish, "reconstruct"))
         row.prop(wish, "stop_after")
         layout.separator(factor=0.5)
         layout.prop(wish, "prior")
@@ -265,10 +281,13 @@ def _draw_end(layout: Any, context: bpy.types.Context, job: Path, last: protocol
     match last:
         case protocol.Finished(stopped_after=""):
             layout.label(text=f"Done in {wording.duration(last.seconds)}", icon="CHECKMARK", translate=False)
-            if error := running.import_error(job):
+            if error := arrivals.error(job):
                 paragraph(layout.box(), context, error, "ERROR")
-            elif running.wants_import(job) and (hindrance := running.hindrance()):
-                layout.label(text=hindrance, icon="TIME")
+            elif file := arrivals.wanted_by(job):
+                text = f"Will be imported when {Path(file).name} is opened"
+                paragraph(layout, context, text, "TIME")
+            elif arrivals.is_wanted(job):
+                layout.label(text=arrivals.hindrance() or "Importing...", icon="TIME")
             row = layout.row(align=True)
             row.operator("maquette.import_result", icon="IMPORT").job = str(job)
             row.operator("maquette.open_folder", text="", icon="FILE_FOLDER").job = str(job)

@@ -13,12 +13,13 @@ import json
 import math
 import secrets
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import bpy
 
 from . import protocol
-from .settings import PRESETS, SYSTEMS, Setting, System
+from .settings import PRESETS, ROLES, SYSTEMS, Setting, System
 
 MOST_SEED = 2**31 - 1  # Blender's whole numbers have 32 bits
 DIGITS = 7  # that a number of 32 bits keeps
@@ -114,11 +115,26 @@ SETTINGS_CLASSES = {name: _settings_class(system) for name, system in SYSTEMS.it
 # ---- the scene's properties ------------------------------------------------------------------------------------------
 
 
+def _list_roles(reference: Any, context: bpy.types.Context | None) -> list[tuple[str, str, str, int]]:
+    """Return what an image can be to the chosen system."""
+    return _ROLE_ITEMS[str(reference.id_data.maquette.system)]
+
+
+# Blender does not keep the strings of a list that is made anew.
+_ROLE_ITEMS = {
+    name: [(role, *ROLES[role], protocol.ROLES.index(role)) for role in system.roles]
+    for name, system in SYSTEMS.items()
+}
+
+
 class MAQUETTE_PG_reference(bpy.types.PropertyGroup):
-    """One reference image and where it was seen from."""
+    """One reference image, what it is to the system and where it was seen from."""
 
     image: bpy.props.PointerProperty(
         type=bpy.types.Image, name="Image", description="Picture of the object, best before a plain background"
+    )
+    role: bpy.props.EnumProperty(
+        name="Shows", description="What the picture is to the object that is made", items=_list_roles, options=set()
     )
     elevation: bpy.props.FloatProperty(
         name="Elevation",
@@ -260,19 +276,32 @@ def unregister_extra() -> None:
 # ---- the request -----------------------------------------------------------------------------------------------------
 
 
-def chosen_images(wish: MAQUETTE_PG_scene) -> list[MAQUETTE_PG_reference]:
-    """Return the reference images that name a picture."""
-    return [reference for reference in wish.references if reference.image is not None]
+def roles_of(wish: MAQUETTE_PG_scene) -> tuple[str, ...]:
+    """Return what an image can be to the chosen system."""
+    return SYSTEMS[str(wish.system)].roles
 
 
-def input_image(reference: MAQUETTE_PG_reference, number: int, suffix: str = ".png") -> protocol.InputImage:
-    """Return what a request says of one reference image."""
-    return protocol.InputImage(
-        path=f"{protocol.INPUT_FOLDER}/{number:02}{suffix}",
-        elevation_degrees=round(math.degrees(reference.elevation), 4),
-        azimuth_degrees=round(math.degrees(reference.azimuth), 4),
-        fov_degrees=round(math.degrees(reference.field_of_view), 4),
-    )
+def chosen_images(wish: MAQUETTE_PG_scene, role: str = "") -> list[MAQUETTE_PG_reference]:
+    """Return the reference images that name a picture, all or those of a role."""
+    return [each for each in wish.references if each.image is not None and role in ("", _role_of(each, wish))]
+
+
+def _role_of(reference: MAQUETTE_PG_reference, wish: MAQUETTE_PG_scene) -> str:
+    """Return what an image is; of one that was something that the chosen system does not take, what that takes."""
+    return str(reference.role) if reference.role in roles_of(wish) else roles_of(wish)[0]
+
+
+def input_path(number: int, source: Path) -> str:
+    """Return where a job folder has the copy of an image."""
+    return f"{protocol.INPUT_FOLDER}/{number:02}{source.suffix.lower()}"
+
+
+def seen_from(reference: MAQUETTE_PG_reference, wish: MAQUETTE_PG_scene) -> dict[str, Any]:
+    """Return what a request says of one reference image, but for its path; only what it shows has a place."""
+    role = _role_of(reference, wish)
+    names = {"elevation": "elevation", "azimuth": "azimuth", "fov": "field_of_view"} if role == "reconstruct" else {}
+    angles = {f"{key}_degrees": round(math.degrees(getattr(reference, name)), 4) for key, name in names.items()}
+    return {"role": role, **angles}
 
 
 def request_of(
@@ -284,7 +313,9 @@ def request_of(
     reads, also as the reason why Generate is greyed out.
     """
     if images is None:
-        images = tuple(input_image(reference, number) for number, reference in enumerate(chosen_images(wish)))
+        chosen = [(f"{protocol.INPUT_FOLDER}/{n:02}.png", each) for n, each in enumerate(chosen_images(wish))]
+        images = tuple(protocol.InputImage(path=path, **seen_from(each, wish)) for path, each in chosen)
+    is_seen = any(image.role == "reconstruct" for image in images)  # else there is nothing to cut out
     fields = {
         "system": wish.system,
         "prompt": wish.prompt.strip(),
@@ -294,7 +325,7 @@ def request_of(
         "preset": wish.preset,
         "prior": wish.prior if wish.prior != "folder" else bpy.path.abspath(wish.prior_folder),
         "outputs": tuple(output for output in protocol.OUTPUTS if output in wish.outputs),
-        "stop_after": wish.stop_after if wish.stop_after != "NOTHING" and images else "",
+        "stop_after": wish.stop_after if wish.stop_after != "NOTHING" and is_seen else "",
         "threads": wish.threads,
         "settings": dict(changed_settings(wish)),
     }

@@ -17,7 +17,7 @@ from pathlib import Path
 import bpy
 from bpy.app.handlers import persistent
 
-from . import jobs, preferences, previews, protocol
+from . import arrivals, jobs, preferences, previews, protocol, wishes
 from .course import Course, follow
 from .environment import EnvironmentMissing
 from .paths import ROOT
@@ -31,8 +31,6 @@ _log = logging.getLogger(__name__)
 
 _queue: Queue | None = None
 _courses: dict[Path, Course] = {}
-_wishes: dict[Path, str] = {}  # jobs whose results the open .blend wants -> its path, empty until it is saved
-_import_errors: dict[Path, str] = {}
 _told: dict[Path, str] = {}  # running jobs that were told to end -> what the panel says of that
 _backlog: deque[tuple[Path, protocol.Event]] = deque()  # messages that came and were not taken yet
 _shown: Path | None = None
@@ -129,11 +127,6 @@ def _read_course(job: Path) -> Course:
     return found
 
 
-def import_error(job: Path) -> str:
-    """Return why the result of a job could not be imported, else nothing."""
-    return _import_errors.get(job, "")
-
-
 def submit(
     context: bpy.types.Context, request: protocol.Request, sources: Sequence[Path], import_when_done: bool
 ) -> Path:
@@ -151,28 +144,17 @@ def enqueue(context: bpy.types.Context, job: Path, import_when_done: bool) -> No
     """Put a job at the end of the queue. Raises as `submit` does."""
     queue(context).add(job)
     if import_when_done:
-        want_import(job)
+        arrivals.want(job)
     _courses[job] = Course()
     start_timer()
     show(job)
-
-
-def want_import(job: Path) -> None:
-    """Import the result of a job when it is done, if this .blend is still open then."""
-    _wishes[job] = bpy.data.filepath
-
-
-def wants_import(job: Path) -> bool:
-    """Say whether the result of a job is still to be imported."""
-    return job in _wishes
 
 
 def resume(context: bpy.types.Context, job: Path, import_when_done: bool) -> None:
     """Let a job that has ended run again, as the next; it goes on where it stopped. Raises as `submit` does."""
     queue(context).retry(job)
     _courses[job] = Course()
-    if import_when_done:
-        want_import(job)
+    (arrivals.want if import_when_done else arrivals.forget)(job)
     start_timer()
     show(job)
 
@@ -181,7 +163,7 @@ def cancel(job: Path) -> None:
     """Stop a running job, or take a waiting one out of the queue."""
     if _queue is not None:
         _queue.cancel(job)
-        _wishes.pop(job, None)
+        arrivals.forget(job)
         if job == running():
             _told[job] = "Cancelling at the next step"
         redraw()
@@ -212,21 +194,18 @@ def start_timer() -> None:
 def _tick() -> float | None:
     """Move messages; return the seconds to the next time."""
     pump()
-    return BUSY_SECONDS if is_busy() or _wishes else IDLE_SECONDS
+    return BUSY_SECONDS if is_busy() or arrivals.due(course) else IDLE_SECONDS
 
 
 def pump() -> int:
     """Take the messages that have come, without waiting and at most MOST_EVENTS; return how many they were."""
-    if _queue is None:
-        return 0
-    if not _backlog:
+    if not _backlog and _queue is not None:
         _backlog.extend(_queue.poll())
     count = min(len(_backlog), MOST_EVENTS)
     for _ in range(count):
         take(*_backlog.popleft())
-    if count:
+    if arrivals.import_next(course) or count:
         redraw()
-    import_what_is_done()
     return count
 
 
@@ -241,62 +220,6 @@ def take(job: Path, event: protocol.Event) -> None:
         _shown = job
         _told.pop(job, None)
         previews.forget(job / protocol.PREVIEW_FILE)
-        if not isinstance(event, protocol.Finished):
-            _wishes.pop(job, None)
-
-
-def import_what_is_done() -> None:
-    """Import results that are wanted by the open .blend, one in each call, when the artist is not in the middle of
-    something.
-    """
-    ready = [job for job in _wishes if isinstance(last := course(job).last, protocol.Finished)]
-    for job in ready:
-        last = course(job).last
-        stopped = isinstance(last, protocol.Finished) and last.stopped_after
-        if stopped:
-            del _wishes[job]
-        elif not hindrance():
-            del _wishes[job]
-            _import(job)
-            return
-
-
-def hindrance() -> str:
-    """Return why nothing can be imported right now, else nothing."""
-    if bpy.app.background:
-        return ""
-    tools = [tool for window in bpy.context.window_manager.windows for tool in window.modal_operators]
-    # Those of other add-ons, written in Python, may run for as long as Blender does, and hold no scene data.
-    if any(bpy.types.Operator.bl_rna_get_subclass_py(tool.bl_idname) is None for tool in tools):
-        return "Waits until the running tool is done"
-    if bpy.app.is_job_running("RENDER"):
-        return "Waits until the render is done"
-    window = _window()
-    active = window.view_layer.objects.active if window is not None else None
-    if active is not None and active.mode != "OBJECT":
-        return "Waits until you are back in Object Mode"
-    return ""
-
-
-def _import(job: Path) -> None:
-    """Import a result as one undo step."""
-    _import_errors.pop(job, None)
-    window = _window()
-    try:
-        if window is None:
-            bpy.ops.maquette.import_result("EXEC_DEFAULT", True, job=str(job), select=False)
-        else:
-            with bpy.context.temp_override(window=window):
-                bpy.ops.maquette.import_result("EXEC_DEFAULT", True, job=str(job), select=False)
-    except RuntimeError as error:  # how an operator reports what went wrong
-        _import_errors[job] = str(error).strip().removeprefix("Error: ")
-        _log.exception("The result of %s was not imported.", job.name)
-    redraw()
-
-
-def _window() -> bpy.types.Window | None:
-    windows = bpy.context.window_manager.windows
-    return windows[0] if len(windows) else None
 
 
 def redraw() -> None:
@@ -319,22 +242,25 @@ def is_our_tab(region: bpy.types.Region) -> bool:
 
 @persistent
 def _file_loaded(*_: object) -> None:
-    """Forget who wanted results, unless the same file was loaded again; the jobs run on."""
-    for job in [job for job, file in _wishes.items() if not file or file != bpy.data.filepath]:
-        del _wishes[job]
+    """See what the file wants; the jobs run on."""
+    arrivals.file_loaded()
+    if not bpy.app.background:
+        arrivals.read(preferences.jobs_folder(bpy.context))
 
 
 @persistent
 def _file_saved(*_: object) -> None:
     """Note the name under which the file that wants results was saved."""
-    for job in _wishes:
-        _wishes[job] = bpy.data.filepath
+    arrivals.file_saved()
 
 
 def _attach() -> None:
-    """Look after a queue that an earlier session left: its process may run still, and jobs may wait."""
+    """Look after what an earlier session left: its process may run still, and jobs and results may wait."""
     context = bpy.context
-    if not (preferences.jobs_folder(context) / protocol.QUEUE_FILE).is_file():
+    folder = preferences.jobs_folder(context)
+    arrivals.read(folder)
+    start_timer()
+    if not (folder / protocol.QUEUE_FILE).is_file():
         return
     try:
         queue(context)
@@ -346,6 +272,7 @@ def _attach() -> None:
 def _leave(*_: object) -> None:
     """End the backend, as far as it shall not run on; jobs can be resumed."""
     global _queue
+    wishes.leave()
     if _queue is not None:
         _queue.close()
         _queue = None
@@ -378,7 +305,8 @@ def unregister_extra() -> None:
     for timer in (_tick, _attach):
         if bpy.app.timers.is_registered(timer):
             bpy.app.timers.unregister(timer)
-    for kept in (_courses, _wishes, _import_errors, _told, _backlog):
+    arrivals.close()
+    for kept in (_courses, _told, _backlog):
         kept.clear()
     _shown = None
 

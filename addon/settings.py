@@ -49,6 +49,7 @@ class System:
     description: str
     groups: tuple[Group, ...]
     stops: dict[str, str]
+    roles: tuple[str, ...]  # of images, as the protocol knows them; the first is what an image is at first
 
     @property
     def settings(self) -> dict[str, Setting]:
@@ -169,9 +170,17 @@ TV3DG = System(
         ),
     ),
     {"perceive": "Cut-Out"},
+    ("reconstruct", "visual_prompt"),
 )  # fmt: skip
 
 SYSTEMS = {system.name: system for system in (TV3DG,)}  # only what this version can do
+
+ROLES = {  # of the protocol -> what the artist reads
+    "reconstruct": ("Object", "The object itself: the result looks like this from there"),
+    "subject": ("Photo", "One of several photos of the subject, from any side"),
+    "visual_prompt": ("Style or Likeness", "Something that the result is to be like, seen from nowhere in particular"),
+}
+assert tuple(ROLES) == protocol.ROLES
 
 STAGES = {  # of the backend -> what the artist reads while it runs
     "perceive": "Cutting Out",

@@ -133,6 +133,25 @@ def test_the_panel_counts_a_batch_on_its_way(enabled: Any, folder: Path, picture
     assert "3 pictures: 1 finished, 2 to come." in " ".join(draw().texts)
 
 
+def test_the_panels_visual_prompts_go_into_each_job(
+    enabled: Any, folder: Path, tmp_path: Path, pictures: Path, window: None
+) -> None:
+    wish = enabled.context.scene.maquette
+    Image.new("RGB", (8, 8), "white").save(tmp_path / "style.png")
+    for role in ("visual_prompt", "reconstruct"):
+        reference = wish.references.add()
+        reference.image = enabled.data.images.load(str(tmp_path / "style.png"))
+        reference.role = role  # the panel's own object is not that of the batch
+    for _ in range(2):
+        assert enabled.ops.maquette.batch("EXEC_DEFAULT", directory=str(pictures), prompt="a {name}") == {"FINISHED"}
+    made = jobs.list_jobs(folder)
+    assert len(made) == 3
+    for job in made:
+        images = protocol.read_request(job).images
+        assert [image.role for image in images] == ["reconstruct", "visual_prompt"]
+        assert (job / images[1].path).read_bytes() == (tmp_path / "style.png").read_bytes()
+
+
 def test_bad_wishes_get_a_sentence(enabled: Any, folder: Path, tmp_path: Path, pictures: Path, window: None) -> None:
     (tmp_path / "empty").mkdir()
     for options, words in [

@@ -54,6 +54,26 @@ def test_each_picture_becomes_a_job_and_a_failure_does_not_keep_the_others(
     assert objects_of(bpy, saved) == {"red car": [0, 0, 0], "mug": [5, 0, 0]}  # the place of the failed one stays free
 
 
+def test_a_visual_prompt_goes_into_each_job_and_another_one_makes_another_job(
+    run: Runner, bpy: Any, pictures: Path
+) -> None:
+    (pictures / "fail.png").unlink()
+    style = run.folder / "style.png"
+    style.write_bytes(two_colours(9))
+    answer = batch(run, pictures, "--visual-prompt", style, "--elevation", 20)
+    assert answer.code == 0 and len(run.jobs) == 2
+    for job in run.jobs:
+        images = protocol.read_request(job).images
+        assert [image.role for image in images] == ["reconstruct", "visual_prompt"]
+        assert [image.elevation_degrees for image in images] == [20, 0]
+        assert (job / images[1].path).read_bytes() == style.read_bytes()
+    batch(run, pictures, "--visual-prompt", style, "--elevation", 20)
+    assert len(run.jobs) == 2  # all done already
+    style.write_bytes(two_colours(11))
+    batch(run, pictures, "--visual-prompt", style, "--elevation", 20)
+    assert len(run.jobs) == 4
+
+
 def test_a_second_run_does_only_what_is_not_done_and_saves_everything(run: Runner, bpy: Any, pictures: Path) -> None:
     first = batch(run, pictures)
     assert first.code == 1 and len(run.jobs) == 3

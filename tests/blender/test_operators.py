@@ -126,6 +126,42 @@ def test_bad_input_raises_a_sentence_and_starts_nothing(
     assert jobs.list_jobs(folder) == []
 
 
+def test_only_the_panels_button_is_greyed_out(enabled: Any, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from addon import operators
+
+    context = enabled.context
+    generate = operators.MAQUETTE_OT_generate
+    button = SimpleNamespace(scene=context.scene, maquette_button=context.scene.maquette)
+    monkeypatch.setattr(operators, "why_not", lambda context: "The prompt is empty")
+    assert not generate.poll(button)  # what the panel's context has
+    assert generate.poll(context) and enabled.ops.maquette.generate.poll()  # a script has other wishes than the panel
+
+
+def test_a_visual_prompt_is_named_or_taken_from_the_panel(enabled: Any, folder: Path, png: Path) -> None:
+    wish = enabled.context.scene.maquette
+    style, seen = png.with_name("style.jpg"), png.with_name("seen.png")
+    Image.new("RGB", (8, 8), "blue").save(style)
+    Image.new("RGB", (8, 8), "red").save(seen)
+    for path, role in ((style, "visual_prompt"), (seen, "reconstruct")):
+        reference = wish.references.add()
+        reference.image, reference.role = enabled.data.images.load(str(path)), role
+        reference.elevation = 0.5
+    enabled.ops.maquette.generate(prompt="a red mug")
+    first = the_request(folder)
+    assert [(image.role, image.path) for image in first.images] == [
+        ("reconstruct", "inputs/00.png"),
+        ("visual_prompt", "inputs/01.jpg"),
+    ]
+    assert [image.elevation_degrees for image in first.images] == [pytest.approx(28.6479), 0.0]
+    (job,) = jobs.list_jobs(folder)
+    assert [(job / image.path).read_bytes() for image in first.images] == [seen.read_bytes(), style.read_bytes()]
+    jobs.remove(job)
+    enabled.ops.maquette.generate(prompt="a red mug", visual_prompt=str(png), elevation=20.0)
+    (job,) = jobs.list_jobs(folder)
+    roles = [(image.role, (job / image.path).read_bytes()) for image in the_request(folder).images]
+    assert roles == [("reconstruct", seen.read_bytes()), ("visual_prompt", png.read_bytes())]
+
+
 def test_a_missing_backend_raises_a_sentence(enabled: Any, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MAQUETTE_PYTHON", "/nowhere/python")
     with pytest.raises(RuntimeError, match="There is no Python at /nowhere/python"):
@@ -195,7 +231,7 @@ def test_cancel_and_finish_reach_the_running_job(enabled: Any, folder: Path) -> 
     assert queue.done == [("finish", job), ("cancel", job)]
     running.resume(enabled.context, job, True)
     enabled.ops.maquette.cancel(job=str(job))  # which only waits
-    assert running.told(job) == "" and not running.wants_import(job)
+    assert running.told(job) == "" and not running.arrivals.is_wanted(job)
 
 
 def test_what_is_imported_by_hand_is_selected(enabled: Any, folder: Path) -> None:
@@ -224,7 +260,7 @@ def test_resume_queues_the_same_folder_again(enabled: Any, folder: Path) -> None
 
     job = jobs.make_job(folder, protocol.Request(system="tv3dg", prompt="x"), [])
     enabled.ops.maquette.resume(job=str(job))
-    assert running.queue(enabled.context).waiting == [job] and running.wants_import(job)
+    assert running.queue(enabled.context).waiting == [job] and running.arrivals.is_wanted(job)
 
 
 def test_the_report_goes_to_the_clipboard(enabled: Any, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

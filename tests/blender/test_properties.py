@@ -105,6 +105,21 @@ def test_wishes_are_saved_in_the_file_and_jobs_are_not(enabled: Any, wish: Any, 
     assert found.references[0].image.name == "seen"
 
 
+def test_an_image_is_what_the_system_takes(enabled: Any, wish: Any) -> None:
+    reference = wish.references.add()
+    reference.image = enabled.data.images.new("seen", 4, 4)
+    wish.stop_after = "perceive"
+    assert settings.TV3DG.roles == ("reconstruct", "visual_prompt")
+    with pytest.raises(TypeError, match="subject"):
+        reference.role = "subject"  # photos of a subject are for another system
+    assert reference.role == "reconstruct" and request_of(wish).images[0].role == "reconstruct"
+    assert request_of(wish).stop_after == "perceive"
+    reference.role, reference.elevation = "visual_prompt", 1.0
+    (image,) = request_of(wish).images
+    assert (image.role, image.elevation_degrees) == ("visual_prompt", 0.0)
+    assert request_of(wish).stop_after == ""  # nothing is cut out of a style
+
+
 def test_seeds_differ_and_fit_into_blender(wish: Any) -> None:
     from addon import properties
 

@@ -96,15 +96,69 @@ def test_a_result_goes_into_the_file_that_asked_for_it(enabled: Any, session: An
     queue.tell(job, HELLO, DONE)
     session.pump()
     assert session.imported == ([job] if change in ("saved as", "loaded again") else [])
-    assert session.shown() == job and not session.wants_import(job)
+    assert session.shown() == job and not session.arrivals.is_wanted(job)
     assert enabled.app.timers.is_registered(session._tick)  # the timer outlives the file
+
+
+@pytest.mark.parametrize("file", ["saved", "unsaved"])
+def test_a_result_is_imported_after_a_restart_of_blender(
+    enabled: Any, session: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str
+) -> None:
+    import addon
+
+    mine = str(tmp_path / "mine.blend")
+    if file == "saved":
+        enabled.ops.wm.save_as_mainfile(filepath=mine)
+    job = submit(enabled, session)
+    addon.unregister()
+    (job / protocol.EVENTS_FILE).write_text(protocol.encode(HELLO) + protocol.encode(DONE))  # it was detached
+    monkeypatch.setattr(session.wishes, "_token", "that of another Blender")
+    enabled.ops.wm.read_factory_settings(use_empty=True)
+    addon.register()
+    if file == "saved":
+        session._attach()
+        session.pump()
+        assert session.imported == [] and session.arrivals.wanted_by(job) == mine
+        enabled.ops.wm.open_mainfile(filepath=mine)
+    session._attach()
+    session.pump()
+    session.pump()
+    assert session.imported == [job] and not session.arrivals.is_wanted(job)
+
+
+def test_of_two_blenders_with_the_same_file_one_imports(enabled: Any, session: Any, tmp_path: Path) -> None:
+    enabled.ops.wm.save_as_mainfile(filepath=str(tmp_path / "mine.blend"))
+    job = submit(enabled, session)
+    session.queue(enabled.context).tell(job, HELLO, DONE)
+    assert session.wishes.take(job)  # the other one was quicker
+    session.pump()
+    assert session.imported == [] and not session.arrivals.is_wanted(job)
+
+
+def test_the_panel_says_so_before_blender_is_busy_importing(
+    enabled: Any, session: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = submit(enabled, session)
+    drawn: list[int] = []
+    monkeypatch.setattr(session, "redraw", lambda: drawn.append(len(session.imported)))
+    session.queue(enabled.context).tell(job, HELLO, DONE)
+    session.take(*session.queue(enabled.context).poll()[0])
+    session.take(job, DONE)
+    app = SimpleNamespace(background=False, is_job_running=lambda kind: False)
+    monkeypatch.setattr(
+        session.arrivals, "bpy", SimpleNamespace(app=app, ops=enabled.ops, data=enabled.data, context=enabled.context)
+    )
+    session.pump()
+    assert session.imported == [] and session.arrivals.is_wanted(job) and drawn == [0]
+    session.pump()
+    assert session.imported == [job] and drawn == [0, 1]
 
 
 def test_a_stage_to_look_at_is_no_result(enabled: Any, session: Any) -> None:
     job = submit(enabled, session)
     session.queue(enabled.context).tell(job, HELLO, protocol.Finished(results=(), seconds=1, stopped_after="perceive"))
     session.pump()
-    assert session.imported == [] and not session.wants_import(job)
+    assert session.imported == [] and not session.arrivals.is_wanted(job)
 
 
 def test_an_import_that_fails_is_told_and_not_tried_again(
@@ -121,7 +175,7 @@ def test_an_import_that_fails_is_told_and_not_tried_again(
     session.queue(enabled.context).tell(job, HELLO, DONE)
     session.pump()
     session.pump()
-    assert session.imported == [job] and session.import_error(job) == "model.glb holds 2 meshes; a result holds one."
+    assert session.imported == [job] and session.arrivals.error(job) == "model.glb holds 2 meshes; a result holds one."
 
 
 def test_undo_and_deleting_the_scene_do_not_touch_jobs(enabled: Any, session: Any) -> None:
@@ -229,17 +283,17 @@ def test_an_import_waits_until_the_artist_has_put_the_tool_down(
     app = SimpleNamespace(background=False, is_job_running=lambda kind: render)
     context = SimpleNamespace(window_manager=SimpleNamespace(windows=[window]))
     with monkeypatch.context() as patched:
-        patched.setattr(session, "bpy", SimpleNamespace(app=app, context=context, types=enabled.types))
-        assert session.hindrance() == said
+        patched.setattr(session.arrivals, "bpy", SimpleNamespace(app=app, context=context, types=enabled.types))
+        assert session.arrivals.hindrance() == said
 
 
 def test_a_result_that_had_to_wait_is_imported_later(
     enabled: Any, session: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job = submit(enabled, session)
-    monkeypatch.setattr(session, "hindrance", lambda: "Waits until the render is done")
+    monkeypatch.setattr(session.arrivals, "hindrance", lambda: "Waits until the render is done")
     session.queue(enabled.context).tell(job, HELLO, DONE)
-    assert session._tick() == session.BUSY_SECONDS and session.imported == [] and session.wants_import(job)
-    monkeypatch.setattr(session, "hindrance", lambda: "")
+    assert session._tick() == session.BUSY_SECONDS and session.imported == [] and session.arrivals.is_wanted(job)
+    monkeypatch.setattr(session.arrivals, "hindrance", lambda: "")
     session._tick()
-    assert session.imported == [job] and not session.wants_import(job)
+    assert session.imported == [job] and not session.arrivals.is_wanted(job)

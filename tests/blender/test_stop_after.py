@@ -52,7 +52,7 @@ def test_the_artist_replaces_the_cut_out_and_goes_on(
 
     stopped = pump_to_the_end(running, job)
     assert isinstance(stopped, protocol.Finished) and stopped.stopped_after == "perceive", stopped
-    assert not enabled.data.objects and not running.wants_import(job)
+    assert not enabled.data.objects and not running.arrivals.is_wanted(job)
     rgb, mask = cutout.pictures(job, "perceive")
     side = Image.open(mask).size[0]
     mine = Image.new("RGB", (side, side), "black")
@@ -68,6 +68,6 @@ def test_the_artist_replaces_the_cut_out_and_goes_on(
     assert any("mask.png was replaced" in warning.message for warning in running.course(job).warnings)
     record = json.loads((mask.parent / "stage.json").read_text())
     assert record["replaced"] == ["mask.png"]
-    assert running.import_error(job) == ""
+    assert running.arrivals.error(job) == ""
     assert {item.type for item in enabled.data.objects} >= {"MESH"}
     assert jobs.state(job) == jobs.FINISHED and operators.why_not(enabled.context) == ""

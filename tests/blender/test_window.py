@@ -49,14 +49,17 @@ def shown(blender: Path, tmp_path: Path, sample: Path) -> Iterator[Window]:
 
 def test_an_artist_makes_an_object(shown: Window) -> None:
     shown.open_tab("Maquette")
-    without_prompt = shown.value("bpy.ops.maquette.generate.poll()")
     artist.write_prompt(shown, "a red and gray robot")
     artist.pick_image(shown)
     artist.write_elevation(shown, 15)
     assert shown.value("bpy.context.scene.maquette.references[0].image.name") == "red robot.png"
     assert shown.value("bpy.context.scene.maquette.preset") == "draft"
+    button = shown.find("maquette.generate")
+    shown.ask("bpy.context.scene.maquette.prompt = ''; answer = None")
+    shown.click(*button)
+    assert shown.value(f"{artist.SHOWN} is None"), "Generate could be pressed without a prompt"
+    artist.write_prompt(shown, "a red and gray robot")
     before = shown.screenshot(PICTURES / "1-wishes.png")
-    assert not without_prompt, "Generate could be pressed without a prompt"
 
     artist.press_generate(shown)
     shares, lengths = [0.0], []

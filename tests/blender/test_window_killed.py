@@ -36,6 +36,7 @@ from bl_ext.user_default.maquette.addon import history
 bpy.ops.maquette.refresh_history()
 answer = [[entry.job.name, history.state_of(entry)] for entry in history.catalogue(bpy.context).entries]
 """
+MADE = "[o.name for o in bpy.data.objects if o.type == 'MESH' and 'maquette_prompt' in o]"
 DETACH = """
 from bl_ext.user_default.maquette.addon import preferences
 preferences.of(bpy.context).keep_running = True
@@ -141,3 +142,31 @@ def test_detached_queue_outlives_blender_and_the_next_one_shows_it(desk: Desk) -
         shown.wait(lambda: jobs.state(job) == jobs.CANCELLED, "the end of the job", 60.0)
         shown.wait(lambda: shown.ask(HISTORY) == [[job.name, "cancelled"]], "its end in the history", 60.0)
     assert seconds_until_gone(pid) < 5.0
+
+
+def test_the_next_blender_ends_a_detached_job_early_and_imports_what_was_asked_for(desk: Desk) -> None:
+    with desk.open() as shown:
+        shown.ask(DETACH)
+        job, pid = desk.begin(shown)
+        os.kill(shown.process.pid, signal.SIGKILL)
+    with desk.open() as shown:
+        shown.wait(lambda: shown.ask(QUEUE)[2] == job.name, "the running job", 60.0)
+        shown.ask("bpy.ops.maquette.finish(); answer = None")
+        shown.wait(lambda: shown.value(MADE), "the object in the scene", 600.0)
+        assert jobs.state(job) == jobs.FINISHED
+    assert seconds_until_gone(pid) < 5.0
+
+
+def test_a_detached_queue_ends_with_the_next_blender_when_that_does_not_keep_it(desk: Desk) -> None:
+    with desk.open() as shown:
+        shown.ask(DETACH)
+        job, pid = desk.begin(shown)
+        os.kill(shown.process.pid, signal.SIGKILL)
+    with desk.open() as shown:
+        shown.wait(lambda: shown.ask(QUEUE)[2] == job.name, "the running job", 60.0)
+        shown.ask(DETACH.replace("True", "False"))
+        time.sleep(2.0)
+        assert is_alive(pid)  # Blender is there
+        os.kill(shown.process.pid, signal.SIGKILL)
+        assert seconds_until_gone(pid) < 5.0
+    assert jobs.state(job) == jobs.INTERRUPTED
