@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,8 +12,7 @@ import torch
 from backend.cameras import Cameras
 from backend.diffusion.camera_tokens import CameraEncoder, camera_features, load_camera_encoder
 from backend.errors import MissingModel
-
-EMBEDDED = Path(__file__).parent.parent / "embedded" / "weights"
+from backend.weights import EMBEDDED, fingerprint
 
 _kept: dict[object, Prior] = {}  # one at most
 
@@ -137,7 +135,7 @@ def load_prior(name: str, device: torch.device | str = "cpu", dtype: torch.dtype
         camera_encoder=camera_encoder,
         device=torch.device(device),
         dtype=dtype,
-        fingerprint=_fingerprint(folder),
+        fingerprint=fingerprint(folder),
     )
 
 
@@ -155,10 +153,3 @@ def kept_prior(name: str, device: torch.device | str = "cpu") -> Prior:
         with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
             _kept[key] = load_prior(name, device)
     return _kept[key]
-
-
-def _fingerprint(folder: Path) -> str:
-    digest = hashlib.sha256()
-    for path in sorted(p for p in folder.rglob("*") if p.suffix in (".safetensors", ".json")):
-        digest.update(f"{path.relative_to(folder).as_posix()}\n".encode() + path.read_bytes())
-    return digest.hexdigest()

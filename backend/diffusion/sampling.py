@@ -8,7 +8,7 @@ import torch
 
 from backend.cameras import Cameras
 from backend.diffusion.denoiser import Prior
-from backend.diffusion.scores import classifier_free_guidance, ddim_step, predict_pair
+from backend.diffusion.scores import PredictNoise, classifier_free_guidance, ddim_step, predict_pair
 
 
 def sample(
@@ -21,18 +21,39 @@ def sample(
     cameras: Cameras | None = None,
     negative_prompt: str = "",
 ) -> torch.Tensor:
-    """Return one image [B, H, W, 3] in [0, 1] for each prompt, seen by its camera where cameras are given.
+    """Return one image [B, H, W, 3] in [0, 1] for each prompt, seen by its camera where cameras are given."""
+    conditional = prior.embed(prompts, cameras)
+    unconditional = prior.embed([negative_prompt] * len(prompts))
+    latents = noise_for(prior, len(prompts), generator)
+    return prior.decode(
+        denoise(prior.predict_noise, latents, prior.alphas, conditional, unconditional, steps=steps, scale=scale)
+    )
+
+
+def noise_for(prior: Prior, count: int, generator: torch.Generator) -> torch.Tensor:
+    """Draw the latents [count, C, h, w] that sampling starts from."""
+    side = prior.unet.config.sample_size
+    return torch.randn(count, prior.unet.config.in_channels, side, side, generator=generator).to(prior.device)
+
+
+def denoise(
+    predict_noise: PredictNoise,
+    latents: torch.Tensor,
+    alphas: torch.Tensor,
+    conditional: torch.Tensor,
+    unconditional: torch.Tensor,
+    *,
+    steps: int,
+    scale: float,
+) -> torch.Tensor:
+    """Carry latents [B, C, h, w] from pure noise to a picture by deterministic DDIM steps.
 
     Source: Song et al., Denoising Diffusion Implicit Models, 2020, eq. 12 with sigma 0.
     """
-    conditional = prior.embed(prompts, cameras)
-    unconditional = prior.embed([negative_prompt] * len(prompts))
-    side = prior.unet.config.sample_size
-    latents = torch.randn(len(prompts), prior.unet.config.in_channels, side, side, generator=generator).to(prior.device)
-    times = torch.linspace(len(prior.alphas) - 1, 0, steps + 1).round().int().tolist()
+    times = torch.linspace(len(alphas) - 1, 0, steps + 1).round().int().tolist()
     for source, target in zip(times[:-1], times[1:], strict=True):
         noise = classifier_free_guidance(
-            *predict_pair(prior.predict_noise, latents, source, conditional, unconditional), scale
+            *predict_pair(predict_noise, latents, source, conditional, unconditional), scale
         )
-        latents = ddim_step(latents, noise, source, target, prior.alphas)
-    return prior.decode(latents)
+        latents = ddim_step(latents, noise, source, target, alphas)
+    return latents

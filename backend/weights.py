@@ -1,0 +1,60 @@
+"""Finds pretrained networks on the disk and loads them: safetensors only, nothing is downloaded."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from backend.errors import MissingModel
+
+if TYPE_CHECKING:
+    import torch
+
+EMBEDDED = Path(__file__).parent / "embedded" / "weights"
+
+
+def network_folder(name: str, role: str, needed: Sequence[str] = ("config.json",)) -> Path:
+    """Return the folder of a role's network: the embedded one's (`embedded`), or a local folder by its name.
+
+    Raises MissingModel where one of the `needed` files is not in it.
+    """
+    folder = EMBEDDED / role if name == "embedded" else Path(name)
+    for file in needed:
+        if not (folder / file).is_file():
+            raise MissingModel(
+                f"There is no network for the role {role} in {folder}: {file} is missing.",
+                "docs/companions.md says which networks have this role and how their folders look.",
+            )
+    return folder
+
+
+def load_frozen(
+    network: Any, folder: Path, device: torch.device | str, dtype: torch.dtype | None = None, **options: Any
+) -> Any:
+    """Load a class of diffusers or transformers from a folder, frozen, in fp32 unless a dtype is given.
+
+    Both libraries fill up with random numbers what a file lacks. Raises MissingModel instead, with the first names.
+    """
+    import torch
+
+    if not any(folder.glob("*.safetensors")):
+        raise MissingModel(f"{folder} holds no safetensors file.", "Other formats can run foreign code; convert it.")
+    loaded, report = network.from_pretrained(
+        folder, local_files_only=True, use_safetensors=True, output_loading_info=True, **options
+    )
+    if missing := sorted(report["missing_keys"]):
+        raise MissingModel(
+            f"The file in {folder} lacks {len(missing)} tensors of a {network.__name__}, such as {missing[0]}.",
+            "Its config.json and its safetensors file do not belong together.",
+        )
+    return loaded.requires_grad_(False).eval().to(device=device, dtype=dtype or torch.float32)
+
+
+def fingerprint(folder: Path) -> str:
+    """Return a SHA-256 over the names and contents of all safetensors and JSON files below a folder."""
+    digest = hashlib.sha256()
+    for path in sorted(p for p in folder.rglob("*") if p.suffix in (".safetensors", ".json")):
+        digest.update(f"{path.relative_to(folder).as_posix()}\n".encode() + path.read_bytes())
+    return digest.hexdigest()

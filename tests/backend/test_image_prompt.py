@@ -1,0 +1,180 @@
+"""Image prompts and perturbed attention: diffusers' layers, on twins that leave the prior as it is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from backend.diffusion import image_prompt
+from backend.diffusion.denoiser import EMBEDDED, load_prior
+from backend.diffusion.image_prompt import load_image_prompt, perturb, sample_with_image, twin
+from backend.diffusion.sampling import sample
+from backend.errors import BadInput, MissingModel
+from tests.backend.tiny_networks import SIZE, write_image_encoder, write_ip_adapter
+
+PROMPTS = ["a red mug", "a blue chair"]
+
+
+@pytest.fixture(scope="module")
+def prior():
+    return load_prior("embedded")
+
+
+@pytest.fixture(scope="module")
+def folder(prior, tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("adapter")
+    write_image_encoder(folder / "image_encoder")
+    write_ip_adapter(folder / "ip_adapter" / "ip_adapter.safetensors", prior.unet)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def prompt(prior, folder):
+    return load_image_prompt(prior, str(folder / "ip_adapter"), 1.0)
+
+
+@pytest.fixture()
+def latents() -> torch.Tensor:
+    return torch.randn(2, 4, 16, 16, generator=torch.manual_seed(5))
+
+
+def seen(prompt) -> torch.Tensor:
+    return prompt.see(torch.rand(2, SIZE, SIZE, 3, generator=torch.manual_seed(6)))
+
+
+def test_strength_zero_is_text_only_to_the_bit(prior, prompt, latents):
+    context = prior.embed(PROMPTS)
+    without = prior.predict_noise(latents, 500, context)
+    silent = prompt.with_strength(0.0)
+    assert torch.equal(silent.prior.predict_noise(latents, 500, silent.attach(context, seen(prompt))), without)
+    loud = prompt.prior.predict_noise(latents, 500, prompt.attach(context, seen(prompt)))
+    assert (loud - without).abs().max() > 1e-3  # and this would fail if the image was never looked at
+    assert torch.equal(prior.predict_noise(latents, 500, context), without)  # the prior itself is as it was
+
+
+def test_the_branch_of_the_image_is_linear_in_the_strength(prior, prompt):
+    """F(tau) - F(0) = tau (F(1) - F(0)) in one layer; TV-3DG, eq. 15."""
+    name = next(n for n, _ in prior.unet.named_modules() if n.endswith("attn2"))
+    hidden = torch.randn(2, 9, prior.unet.get_submodule(name).to_q.in_features)
+    context = prior.embed(PROMPTS)
+
+    def at(strength: float) -> torch.Tensor:
+        layer = prompt.with_strength(strength).prior.unet.unet.get_submodule(name)
+        return layer(hidden, encoder_hidden_states=(context, [seen(prompt)]))
+
+    torch.testing.assert_close(at(0.3) - at(0.0), 0.3 * (at(1.0) - at(0.0)), atol=1e-5, rtol=0)
+    assert (at(1.0) - at(0.0)).abs().max() > 1e-2
+
+
+def test_the_same_noise_as_in_diffusers_own_pipeline(prior, prompt, folder, latents):
+    """diffusers' loader and the call with embeddings; no image is the projection of an embedding of zeros."""
+    from diffusers import StableDiffusionPipeline
+
+    pipe: Any = StableDiffusionPipeline.from_pretrained(EMBEDDED, local_files_only=True, safety_checker=None)
+    pipe.to(torch.float32)
+    place = dict(subfolder="ip_adapter", weight_name="ip_adapter.safetensors", image_encoder_folder="./image_encoder")
+    pipe.load_ip_adapter(str(folder), local_files_only=True, **place)
+    pipe.set_ip_adapter_scale(0.7)
+    context = prior.embed(PROMPTS)
+    images = torch.rand(2, SIZE, SIZE, 3, generator=torch.manual_seed(6))
+    embeddings = prompt.encoder(images)
+    ours = prompt.with_strength(0.7)
+    for tokens, embeds in ((seen(prompt), embeddings), (None, torch.zeros_like(embeddings))):
+        with torch.no_grad():
+            stock = pipe.unet(
+                latents, 321, encoder_hidden_states=context, added_cond_kwargs={"image_embeds": [embeds[:, None]]}
+            ).sample
+        noise = ours.prior.predict_noise(latents, 321, ours.attach(context, tokens))
+        alpha = prior.alphas[321]
+        torch.testing.assert_close(noise, alpha.sqrt() * stock + (1 - alpha).sqrt() * latents, atol=1e-4, rtol=1e-3)
+
+
+def test_samples_follow_the_image_only_where_it_has_strength(prior, prompt):
+    words = ["a red mug"]
+    draws = [torch.manual_seed(7) for _ in range(3)]
+    plain = sample(prior, words, steps=3, generator=draws[0])
+    image = torch.rand(1, SIZE, SIZE, 3)
+    silent = sample_with_image(prompt.with_strength(0.0), words, image, steps=3, generator=torch.manual_seed(7))
+    loud = sample_with_image(prompt, words, image, steps=3, generator=torch.manual_seed(7))
+    torch.testing.assert_close(silent, plain, atol=1e-4, rtol=0)
+    assert (loud - plain).abs().mean() > 1e-3
+
+
+def test_perturbed_self_attention_looks_at_each_place_alone(prior, monkeypatch):
+    """In the chosen layers the second half of a batch goes through to_out(to_v(x)), the first through attention."""
+    twins: list[Any] = []
+    monkeypatch.setattr(image_prompt, "twin", lambda unet: twins.append(twin(unet)) or twins[-1])
+    predict = perturb(prior)
+    name = "mid_block.attentions.0.transformer_blocks.0.attn1"
+    calls: list[tuple[torch.Tensor, torch.Tensor]] = []
+    twins[0].get_submodule(name).register_forward_hook(lambda _, given, out: calls.append((given[0], out)))
+    predict(torch.randn(1, 4, 16, 16), 500, prior.embed(["a red mug"]))
+    [(given, out)] = calls
+    usual, alone = given.chunk(2)
+    layer = prior.unet.get_submodule(name)
+    torch.testing.assert_close(out[:1], layer(usual), atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(out[1:], layer.to_out[0](layer.to_v(alone)), atol=1e-5, rtol=1e-5)
+    assert (out[:1] - out[1:]).abs().max() > 1e-3
+
+
+def test_with_one_place_perturbed_attention_is_attention(prior):
+    from diffusers.models.attention_processor import PAGIdentitySelfAttnProcessor2_0
+
+    layer = twin(prior.unet).mid_block.attentions[0].transformer_blocks[0].attn1
+    one = torch.randn(2, 1, layer.to_q.in_features)
+    usual = layer(one)
+    layer.set_processor(PAGIdentitySelfAttnProcessor2_0())
+    torch.testing.assert_close(layer(one), usual, atol=1e-6, rtol=1e-6)
+
+
+def test_no_layer_perturbs_nothing_and_more_layers_perturb_more(prior, latents):
+    context = prior.embed(PROMPTS)
+
+    def change(*layers: str) -> float:
+        noise, perturbed = perturb(prior, layers)(latents, 600, context)
+        torch.testing.assert_close(noise, prior.predict_noise(latents, 600, context), atol=1e-5, rtol=1e-4)
+        return float((noise - perturbed).abs().mean())
+
+    assert change() == 0.0
+    assert 0 < change("mid_block") < change("mid_block", "up_blocks.1", "down_blocks.1")
+    with pytest.raises(ValueError, match="no self-attention lies in 'mid'"):
+        perturb(prior, ["mid"])
+
+
+def test_both_work_together(prior, prompt, latents):
+    """diffusers once let a loaded adapter undo the perturbation, and gave the image to one part of the batch."""
+    context = prompt.attach(prior.embed(PROMPTS), seen(prompt))
+    noise, perturbed = perturb(prompt.prior)(latents, 600, context)
+    torch.testing.assert_close(noise, prompt.prior.predict_noise(latents, 600, context), atol=1e-5, rtol=1e-4)
+    silent = prompt.with_strength(0.0)
+    _, without_image = perturb(silent.prior)(latents, 600, context)
+    assert (noise - perturbed).abs().max() > 1e-4  # perturbed
+    assert (perturbed - without_image).abs().max() > 1e-3  # and it sees the image
+
+
+def test_a_twin_shares_its_tensors(prior):
+    network = twin(prior.unet)
+    pairs = zip(network.parameters(), prior.unet.parameters(), strict=True)
+    assert all(one is other for one, other in pairs)
+    assert network.mid_block is not prior.unet.mid_block
+
+
+def test_what_does_not_fit_is_said(prior, tmp_path):
+    with pytest.raises(MissingModel, match="is missing"):
+        load_image_prompt(prior, str(tmp_path / "nowhere"))
+    tensors = write_ip_adapter(tmp_path / "a" / "ip.safetensors", prior.unet, embedding=160)
+    write_image_encoder(tmp_path / "image_encoder", projection=48)
+    with pytest.raises(BadInput, match="takes embeddings of 160 numbers, and the image encoder gives 48"):
+        load_image_prompt(prior, str(tmp_path / "a"))
+    from safetensors.torch import save_file
+
+    wide = {k: v.repeat(1, 2) if "_ip." in k else v for k, v in tensors.items()}
+    save_file(wide, tmp_path / "a" / "ip.safetensors")
+    with pytest.raises(BadInput, match="text of width 320, and this prior's has 160"):
+        load_image_prompt(prior, str(tmp_path / "a"))
+    save_file({"image_proj.latents": torch.zeros(1, 16, 8)}, tmp_path / "a" / "ip.safetensors")
+    with pytest.raises(BadInput, match="no plain IP-Adapter"):
+        load_image_prompt(prior, str(tmp_path / "a"))

@@ -1,0 +1,119 @@
+"""Writes tiny random networks in the layouts of the public ones, for the loaders to load."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+
+SIZE = 32  # pixels
+
+
+def write_image_encoder(folder: Path, projection: int = 160) -> Any:
+    """Write a CLIP vision tower with its processor, and return it in fp32."""
+    from transformers import CLIPImageProcessorPil, CLIPVisionConfig, CLIPVisionModelWithProjection
+
+    torch.manual_seed(0)
+    config = CLIPVisionConfig(**vision_numbers(), projection_dim=projection)
+    network = CLIPVisionModelWithProjection(config).eval()
+    network.save_pretrained(folder)
+    CLIPImageProcessorPil(size={"shortest_edge": SIZE}, crop_size={"height": SIZE, "width": SIZE}).save_pretrained(
+        folder
+    )
+    return network
+
+
+def vision_numbers() -> dict[str, Any]:
+    """Return the sizes of a vision transformer of one layer."""
+    return {
+        "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 1, "num_attention_heads": 2,
+        "image_size": SIZE, "patch_size": 8,
+    }  # fmt: skip
+
+
+def write_clip(folder: Path, tokenizer: Any) -> Any:
+    """Write a whole CLIP with its tokenizer, and return it in fp32."""
+    from transformers import CLIPConfig, CLIPImageProcessorPil, CLIPModel
+
+    torch.manual_seed(1)
+    text = {
+        "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 1, "num_attention_heads": 2,
+        "vocab_size": len(tokenizer), "max_position_embeddings": 32, "bos_token_id": tokenizer.bos_token_id,
+        "eos_token_id": tokenizer.eos_token_id, "pad_token_id": tokenizer.pad_token_id,
+    }  # fmt: skip
+    network = CLIPModel(CLIPConfig(text_config=text, vision_config=vision_numbers(), projection_dim=24)).eval()
+    network.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    CLIPImageProcessorPil(size={"shortest_edge": SIZE}, crop_size={"height": SIZE, "width": SIZE}).save_pretrained(
+        folder
+    )
+    return network
+
+
+def write_perception(folder: Path, fold: int = 2) -> Any:
+    """Write a network of the embedded perception's layout, and return it in fp32."""
+    from diffusers import UNet2DModel
+
+    torch.manual_seed(2)
+    network = UNet2DModel(
+        sample_size=SIZE // fold, in_channels=3 * fold**2, out_channels=5 * fold**2, layers_per_block=1,
+        block_out_channels=(8, 16), down_block_types=("DownBlock2D", "DownBlock2D"),
+        up_block_types=("UpBlock2D", "UpBlock2D"), norm_num_groups=4, attention_head_dim=8,
+    ).eval()  # fmt: skip
+    network.save_pretrained(folder)
+    return network
+
+
+def write_ip_adapter(file: Path, unet: Any, embedding: int = 160, *, scale: float = 0.1) -> dict[str, torch.Tensor]:
+    """Write random image-prompt layers for a UNet in IP-Adapter's public layout, and return them."""
+    torch.manual_seed(3)
+    width = unet.config.cross_attention_dim
+    tensors = {
+        "image_proj.proj.weight": scale * torch.randn(4 * width, embedding),
+        "image_proj.proj.bias": torch.zeros(4 * width),
+        "image_proj.norm.weight": torch.ones(width),
+        "image_proj.norm.bias": torch.zeros(width),
+    }
+    for number, name in enumerate(unet.attn_processors):
+        if name.endswith("attn2.processor"):
+            attention = unet.get_submodule(name.removesuffix(".processor"))
+            for kind in ("k", "v"):
+                shape = getattr(attention, f"to_{kind}").weight.shape
+                tensors[f"ip_adapter.{number}.to_{kind}_ip.weight"] = scale * torch.randn(shape)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    save_file(tensors, file)
+    return tensors
+
+
+def write_zero123_changes(folder: Path, unet: Any, embedding: int = 160, *, prefixed: bool = True) -> Any:
+    """Write random low-rank changes and conditioning layers in the embedded layout; return what they make of a UNet.
+
+    Some trainers of peft write its names with the prefix of PeftModel, some without.
+    """
+    import copy
+
+    from diffusers import UNet2DConditionModel
+    from peft import LoraConfig, PeftModel, get_peft_model_state_dict
+
+    torch.manual_seed(4)
+    wider: Any = UNet2DConditionModel.from_config(unet.config, in_channels=8)
+    state = {key: value for key, value in unet.state_dict().items() if not key.startswith("conv_in.")}
+    wider.load_state_dict(state, strict=False)
+    conditioning = {f"conv_in.{key}": value.clone() for key, value in wider.conv_in.state_dict().items()}
+    config = LoraConfig(r=2, lora_alpha=2, target_modules=["to_q", "to_v", "conv1"], init_lora_weights=False)
+    adapted: Any = PeftModel(copy.deepcopy(wider), config)
+    changes = get_peft_model_state_dict(adapted)
+    prefix = "base_model.model."
+    changes = {key if prefixed else key.removeprefix(prefix): value for key, value in changes.items()}
+    folder.mkdir(parents=True, exist_ok=True)
+    save_file({key: value.contiguous() for key, value in changes.items()}, folder / "adapter_model.safetensors")
+    values = {key: sorted(v) if isinstance(v, set) else v for key, v in config.to_dict().items()}
+    (folder / "adapter_config.json").write_text(json.dumps(values, default=str))
+    width = unet.config.cross_attention_dim
+    conditioning["cc_projection.weight"] = 0.1 * torch.randn(width, embedding + 4)
+    conditioning["cc_projection.bias"] = 0.1 * torch.randn(width)
+    save_file(conditioning, folder / "conditioning.safetensors")
+    return adapted.merge_and_unload().eval()
