@@ -39,3 +39,57 @@ def opacity_entropy(alpha: torch.Tensor, epsilon: float = 1e-3) -> torch.Tensor:
 def out_of_range(values: torch.Tensor) -> torch.Tensor:
     """Return the mean squared excess over [0, 1]: colours that no screen shows have no other way back."""
     return (values - values.clamp(0, 1)).square().mean()
+
+
+def pearson_depth(depth: torch.Tensor, target: torch.Tensor, mask: torch.Tensor, epsilon: float = 1e-8) -> torch.Tensor:
+    """Return the mean of 1 - correlation of depths [B, H, W, 1] inside masks of that shape: 0 alike, 2 opposite.
+
+    Neither scale nor offset of a depth counts. A constant depth correlates with nothing: 1, with a finite gradient.
+    Source: TV-3DG (arXiv 2410.21299), eq. 12, with the deviations that it means where it prints variances.
+    """
+    count = mask.sum(dim=(1, 2, 3), keepdim=True).clamp_min(1.0)
+
+    def centred(values: torch.Tensor) -> torch.Tensor:
+        return (values - (values * mask).sum(dim=(1, 2, 3), keepdim=True) / count) * mask
+
+    def mean(values: torch.Tensor) -> torch.Tensor:
+        return (values / count).sum(dim=(1, 2, 3))  # [B]
+
+    one, other = centred(depth), centred(target)
+    deviations = (mean(one.square()) + epsilon).sqrt() * (mean(other.square()) + epsilon).sqrt()
+    return (1 - mean(one * other) / deviations).mean()
+
+
+def normal_alignment(normal: torch.Tensor, target: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """Return minus the mean cosine between normals [B, H, W, 3] inside a mask [B, H, W, 1]: -1 alike, 1 opposite.
+
+    Lengths do not count. Source: TV-3DG, eq. 12.
+    """
+    cosine = torch.nn.functional.cosine_similarity(normal, target, dim=-1, eps=1e-6)[..., None]
+    return -(cosine * mask).sum() / mask.sum().clamp_min(1.0)
+
+
+def feature_distance(features: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    """Return the mean squared distance of vectors [..., C], scaled to unit length: 0 alike, 4 opposite.
+
+    Source: TV-3DG, eq. 11; whether it scales them, and which layer it takes, is not said.
+    """
+    one, other = (torch.nn.functional.normalize(vectors, dim=-1, eps=1e-6) for vectors in (features, target))
+    return (one - other).square().sum(dim=-1).mean()
+
+
+def reward_shortfall(reward: torch.Tensor) -> torch.Tensor:
+    """Return the mean of relu(2 - r): rewards [B] above two deviations are good enough.
+
+    Source: Xu et al., ImageReward, 2023, ReFL; TV-3DG calls it phi and does not say what it is.
+    """
+    return torch.relu(2 - reward).mean()
+
+
+def two_by_two(views: torch.Tensor) -> torch.Tensor:
+    """Put views [4, H, W, C] from azimuths 0, 90, 180, 270 into one picture [1, 2 H, 2 W, C]: 0, 90 above 270, 180.
+
+    So front and right stand above left and back. Source: TV-3DG, eq. 10.
+    """
+    front, right, back, left = views
+    return torch.cat([torch.cat([front, right], dim=1), torch.cat([left, back], dim=1)], dim=0)[None]

@@ -36,9 +36,15 @@ class Perception:
     def __call__(self, images: torch.Tensor) -> Seen:
         """See sRGB images [B, H, W, 3] in [0, 1]."""
         weight = next(self.network.parameters())
-        pixels = resize(images.permute(0, 3, 1, 2).to(weight), self.size, self.size) * 2 - 1  # [B, 3, S, S]
+        height, width = images.shape[1:3]
+        side = max(height, width)
+        left, top = (side - width) // 2, (side - height) // 2
+        around = (left, side - width - left, top, side - height - top)
+        square = functional.pad(images.permute(0, 3, 1, 2).to(weight), around, mode="replicate")
+        pixels = resize(square, self.size, self.size) * 2 - 1  # [B, 3, S, S]
         out = self.network(functional.pixel_unshuffle(pixels, self.fold), 0).sample  # no noise: t is 0
-        maps = to_maps(functional.pixel_shuffle(out, self.fold), images)  # [B, H, W, 5]
+        maps = to_maps(functional.pixel_shuffle(out, self.fold), square.permute(0, 2, 3, 1))
+        maps = maps[:, top : top + height, left : left + width]  # [B, H, W, 5]
         mask, depth, normal = maps.split(CHANNELS, dim=-1)
         return Seen(mask.sigmoid(), depth, functional.normalize(normal, dim=-1, eps=1e-6))
 

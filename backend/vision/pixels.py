@@ -14,6 +14,9 @@ from torch.nn import functional
 
 from backend.errors import MissingModel
 
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
 
 @dataclass(frozen=True)
 class Pixels:

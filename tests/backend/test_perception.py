@@ -70,6 +70,20 @@ def test_other_sizes_come_back_in_their_own(tmp_path):
         assert torch.isfinite(gradient).all() and gradient.abs().max() > 0
 
 
+def test_a_wide_picture_is_not_squashed():
+    """A network that gives red back as the depth: a square in the picture is a square, in its place."""
+    images = torch.zeros(1, 8, 16, 3)
+    images[0, 2:6, 10:14, 0] = 1.0
+
+    def make(square: torch.Tensor) -> torch.Tensor:
+        assert square.shape == (1, 3, 16, 16)
+        assert torch.equal(square[..., :4, :], square[..., 4:5, :].expand(-1, -1, 4, -1))  # the border, repeated
+        return torch.cat([square[:, :1]] * 2 + [square], dim=1)
+
+    depth = Perception(Known(make, 2), 2, 16)(images).depth
+    torch.testing.assert_close(depth[..., 0], images[..., 0] * 2 - 1)
+
+
 def test_what_does_not_fit_is_said(tmp_path):
     with pytest.raises(MissingModel, match=r"role perception in .*: config\.json is missing"):
         load_perception(str(tmp_path))

@@ -1,5 +1,7 @@
 """Writes tiny random networks in the layouts of the public ones, for the loaders to load."""
 
+# pyright: reportArgumentType=false, reportCallIssue=false
+# diffusers and transformers annotate their defaults, not what they take.
 from __future__ import annotations
 
 import json
@@ -117,3 +119,85 @@ def write_zero123_changes(folder: Path, unet: Any, embedding: int = 160, *, pref
     conditioning["cc_projection.bias"] = 0.1 * torch.randn(width)
     save_file(conditioning, folder / "conditioning.safetensors")
     return adapted.merge_and_unload().eval()
+
+
+def write_depth_anything(folder: Path, kind: str = "relative") -> Any:
+    """Write a Depth Anything with its processor, and return it."""
+    from transformers import DepthAnythingConfig, DepthAnythingForDepthEstimation, Dinov2Config
+
+    torch.manual_seed(5)
+    stages = ["stage1", "stage2", "stage3", "stage4"]
+    backbone = Dinov2Config(
+        hidden_size=16, num_hidden_layers=4, num_attention_heads=2, mlp_ratio=2, image_size=28, patch_size=14,
+        out_features=stages, reshape_hidden_states=False,
+    )  # fmt: skip
+    config = DepthAnythingConfig(
+        backbone_config=backbone, reassemble_hidden_size=16, patch_size=14, neck_hidden_sizes=[8, 8, 8, 8],
+        fusion_hidden_size=8, head_hidden_size=8, depth_estimation_type=kind, max_depth=20,
+    )  # fmt: skip
+    network: Any = DepthAnythingForDepthEstimation(config).eval()
+    torch.nn.init.ones_(network.head.conv3.bias)  # before a ReLU that might be silent
+    network.save_pretrained(folder)
+    settings = {
+        "size": {"height": 56, "width": 56}, "keep_aspect_ratio": True, "ensure_multiple_of": 14,
+        "image_mean": [0.485, 0.456, 0.406], "image_std": [0.229, 0.224, 0.225],
+    }  # fmt: skip
+    (folder / "preprocessor_config.json").write_text(json.dumps(settings))
+    return network
+
+
+def write_marigold(folder: Path, tokenizer: Any, text_encoder: Any) -> None:
+    """Write a Marigold normals pipeline with a text encoder of somebody else."""
+    from diffusers import AutoencoderKL, DDIMScheduler, MarigoldNormalsPipeline, UNet2DConditionModel
+
+    torch.manual_seed(6)
+    numbers: dict[str, Any] = {"norm_num_groups": 4, "layers_per_block": 1}
+    unet = UNet2DConditionModel(
+        sample_size=8, in_channels=8, out_channels=4, block_out_channels=(8, 16), attention_head_dim=4,
+        down_block_types=("CrossAttnDownBlock2D", "DownBlock2D"), up_block_types=("UpBlock2D", "CrossAttnUpBlock2D"),
+        cross_attention_dim=text_encoder.config.hidden_size, **numbers,
+    )  # fmt: skip
+    autoencoder = AutoencoderKL(
+        block_out_channels=(8, 8, 8), down_block_types=("DownEncoderBlock2D",) * 3,
+        up_block_types=("UpDecoderBlock2D",) * 3, latent_channels=4, sample_size=SIZE, **numbers,
+    )  # fmt: skip
+    MarigoldNormalsPipeline(
+        unet=unet, vae=autoencoder, scheduler=DDIMScheduler(), text_encoder=text_encoder, tokenizer=tokenizer,
+        prediction_type="normals", default_denoising_steps=2, default_processing_resolution=SIZE,
+    ).save_pretrained(folder)  # fmt: skip
+
+
+def write_sam(folder: Path) -> Any:
+    """Write a Segment Anything model, and return it."""
+    from transformers import SamConfig, SamMaskDecoderConfig, SamModel, SamPromptEncoderConfig, SamVisionConfig
+
+    torch.manual_seed(7)
+    side = 2 * SIZE
+    config = SamConfig(
+        vision_config=SamVisionConfig(
+            hidden_size=16, output_channels=8, num_hidden_layers=1, num_attention_heads=2, image_size=side,
+            patch_size=8, window_size=0, global_attn_indexes=[0], num_pos_feats=4, mlp_dim=32,
+        ),
+        prompt_encoder_config=SamPromptEncoderConfig(
+            hidden_size=8, image_size=side, patch_size=8, mask_input_channels=4
+        ),
+        mask_decoder_config=SamMaskDecoderConfig(
+            hidden_size=8, mlp_dim=16, num_hidden_layers=1, num_attention_heads=2, iou_head_hidden_dim=8
+        ),
+    )  # fmt: skip
+    network = SamModel(config).eval()
+    network.save_pretrained(folder)
+    return network
+
+
+def write_features(folder: Path) -> Any:
+    """Write a vision transformer in DINO's layout with its processor, and return it."""
+    from transformers import CLIPImageProcessorPil, ViTConfig, ViTModel
+
+    torch.manual_seed(8)
+    network = ViTModel(ViTConfig(**vision_numbers()), add_pooling_layer=False).eval()
+    network.save_pretrained(folder)
+    CLIPImageProcessorPil(size={"shortest_edge": SIZE}, crop_size={"height": SIZE, "width": SIZE}).save_pretrained(
+        folder
+    )
+    return network
