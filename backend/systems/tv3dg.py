@@ -104,7 +104,7 @@ def run(job: Job) -> None:
             "This version takes one image of what the object looks like; visual prompts are not there yet.",
         )
     prior = kept_prior(request.prior, "cuda" if torch.cuda.is_available() else "cpu")
-    if unknown := prior.unknown_words(request.prompt):
+    if unknown := prior.unknown_words(f"{request.prompt} {request.negative_prompt}"):
         job.warn(
             f"The prior does not know {', '.join(repr(word) for word in unknown)}.",
             "It draws what it can of the other words; docs/embedded-prior.md lists what the embedded prior knows.",

@@ -103,6 +103,14 @@ def test_images_that_are_not_used_are_named(tmp_path: Path) -> None:
     assert any(e.message.startswith("1 of 2 images are not used") for e in events if isinstance(e, protocol.Warning))
 
 
+def test_unknown_words_of_both_prompts_are_named(tmp_path: Path) -> None:
+    folder, events = new_job(tmp_path / "job", prompt="a red gargoyle", steps=1), []
+    request = replace(open_job(folder).request, negative_prompt="blurry, red", outputs=("points",))
+    tv3dg.run(Job(folder, request, events.append, Control()))
+    warnings = [event.message for event in events if isinstance(event, protocol.Warning)]
+    assert warnings[0] == "The prior does not know 'gargoyle', 'blurry'."
+
+
 def test_a_long_prompt_keeps_its_view_word() -> None:
     prior = load_prior("embedded")
     long = "a red robot " + "quixotic " * 20
