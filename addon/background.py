@@ -8,6 +8,7 @@ found()                        # a Diagnosis
 
 from __future__ import annotations
 
+import functools
 import json
 import queue
 import shutil
@@ -15,7 +16,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from . import processes
@@ -27,15 +28,20 @@ LINE_BYTES = 1 << 20
 
 
 class Task:
-    """A process of ours: how far it is (`share` from 0 to 1, `text`), and in the end what it has found."""
+    """A process of ours: how far it is (`share` from 0 to 1, `text`), and in the end what it has found.
 
-    def __init__(self, command: str, child: processes.Child) -> None:
+    A thread starts it, which takes longer than Blender may wait, and reads what it says.
+    """
+
+    def __init__(self, command: str, start: Callable[[], processes.Child]) -> None:
         self.command = command
         self.share = 0.0
         self.text = ""
         self.found: Diagnosis | None = None
         self.is_stopping = False
-        self._child = child
+        self._start = start
+        self._child: processes.Child | None = None
+        self._is_started = threading.Event()  # or could not be
         self._printed = ""
         self._deadline = 0.0
         self._lines: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
@@ -48,9 +54,13 @@ class Task:
             is_new = True
             line = self._lines.get()
             if line is None:
-                processes.end_tree(self._child)
-                stopped = Diagnosis("missing", "The installation was stopped.")
-                self.found = stopped if self.is_stopping else unanswered(self._child.returncode, self._printed)
+                self.close()
+                if self.is_stopping:
+                    self.found = Diagnosis("missing", "The installation was stopped.")
+                elif self._child is None:
+                    self.found = Diagnosis("missing", self._printed)
+                else:
+                    self.found = unanswered(self._child.returncode, self._printed)
             else:
                 self._understand(line)
         if self.is_stopping and self.found is None and time.monotonic() > self._deadline:
@@ -62,14 +72,26 @@ class Task:
         self.is_stopping = True
         self._deadline = time.monotonic() + STOP_SECONDS
         self.text = "stopping"
-        processes.close_stdin(self._child)
+        self._is_started.wait()
+        if self._child is not None:
+            processes.close_stdin(self._child)
 
     def close(self) -> None:
         """End it at once, with all that it has started."""
-        processes.end_tree(self._child)
+        self._is_started.wait()
+        if self._child is not None:
+            processes.end_tree(self._child)
 
     def _read(self) -> None:
-        """Move lines from the pipe to the queue; in a thread that never touches bpy."""
+        """Start it and move lines from its pipe to the queue; in a thread that never touches bpy."""
+        try:
+            self._child = self._start()
+        except OSError as error:
+            self._printed = f"No Python here can run it: {error}"
+            self._lines.put(None)
+            return
+        finally:
+            self._is_started.set()
         assert self._child.stdout is not None
         with self._child.stdout as stream:
             while line := stream.readline(LINE_BYTES):
@@ -93,13 +115,13 @@ _found: Diagnosis | None = None
 
 
 def start(command: str, *arguments: str | Path, variables: Mapping[str, str] | None = None) -> Task:
-    """Start a command of `python -m addon`. Raises RuntimeError while one runs, OSError without a Python."""
+    """Start a command of `python -m addon`, without waiting for that. Raises RuntimeError while one runs."""
     global _task
     if _task is not None:
         raise RuntimeError(f"{_task.command} is not done yet")
     options = [helper(), "-m", "addon", "--supervised", command, *arguments]
-    child = processes.start(options, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, variables=variables)
-    _task = Task(command, child)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    _task = Task(command, functools.partial(processes.start, options, cwd=ROOT, variables=variables, **pipes))
     return _task
 
 

@@ -19,7 +19,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,7 +27,7 @@ from . import processes, protocol
 from .paths import ROOT
 
 LOG_TAIL = 2_000  # characters of log.txt in an error
-POLL_EVENTS = 100  # at most, in one poll: 10 microseconds each, on the main thread of Blender
+POLL_EVENTS = 60  # at most, in one poll: 10 microseconds each, on the main thread of Blender
 REINSTALL = "Install the backend again in the preferences of Maquette."
 FREE_SPACE = "Free some disk space, then start again."
 
@@ -295,6 +295,39 @@ class Client:
     def _kill(self) -> None:
         """End the process and what it started, and wait until it is gone."""
         processes.end_tree(self._process)
+
+
+class Starting:
+    """A client that is being started in a thread: that takes longer than Blender may wait between two redraws."""
+
+    def __init__(self, start: Callable[[], Client]) -> None:
+        self._start = start
+        self._client: Client | None = None
+        self._error: ClientError | None = None
+        self._thread = threading.Thread(target=self._run, name="backend start", daemon=True)
+        self._thread.start()
+
+    def client(self) -> Client | None:
+        """Return the client, None while it is not there yet. Raises as its start does."""
+        if self._thread.is_alive():
+            return None
+        if self._error is not None:
+            raise self._error
+        assert self._client is not None, "it is one or the other"
+        return self._client
+
+    def wait(self) -> Client:
+        """Wait for the client. Raises as its start does."""
+        self._thread.join()
+        client = self.client()
+        assert client is not None, "the thread is over"
+        return client
+
+    def _run(self) -> None:
+        try:
+            self._client = self._start()
+        except ClientError as error:
+            self._error = error
 
 
 def _start(command: Sequence[str], root: Path, log: Path, variables: Mapping[str, str] | None) -> processes.Child:

@@ -77,10 +77,10 @@ def _tick() -> float | None:
     if known.refresh(WORK_SECONDS):
         show(bpy.context.window_manager, known)
     elif _wanted:
-        path = _wanted.pop()
-        if not previews.loaded(path) and previews.icon(path):
-            running.redraw()
-    return BUSY_SECONDS if known.is_busy else TICK_SECONDS
+        previews.icon(_wanted.pop())
+    if previews.take():
+        running.redraw()
+    return BUSY_SECONDS if known.is_busy or previews.is_reading() else TICK_SECONDS
 
 
 def show(manager: bpy.types.WindowManager, known: Catalogue) -> None:

@@ -12,6 +12,8 @@ when this one does, unless the queue is detached.
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import logging
 import math
 import time
@@ -19,7 +21,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from . import jobs, protocol
-from .client import Client, ClientError, Patience
+from .client import Client, ClientError, Patience, Starting
 from .paths import ROOT
 from .turns import Tie, has_begun, new_turn, write_turns
 
@@ -61,6 +63,7 @@ class Queue:
         self.is_foreign = jobs.is_running(self.folder)
         self._root, self._module, self._patience, self._idle_seconds = root, module, patience, idle_seconds
         self._client: Client | None = None
+        self._starting: Starting | None = None
         self._events: Told = []  # that were not told yet
         self._crashes = 0
         self._unwanted: set[str] = set()  # names of jobs that were removed, perhaps a moment too late
@@ -163,6 +166,8 @@ class Queue:
         return told
 
     def _step(self) -> None:
+        if self._starting is not None:
+            self._receive(self._starting)
         if self._client is not None:
             self._listen(self._client)
         if time.monotonic() - self._looked >= LOOK_SECONDS:
@@ -170,7 +175,8 @@ class Queue:
             if self.is_foreign:
                 self._follow()
             self._read_turns()
-        if self.waiting and not self.is_held and not self.is_foreign and self._client is None:
+        is_alone = self._client is None and self._starting is None and not self.is_foreign
+        if self.waiting and not self.is_held and is_alone:
             self.is_foreign = jobs.is_running(self.folder)  # another Blender was quicker
             if self.is_foreign:
                 self._begin_to_follow()
@@ -183,6 +189,10 @@ class Queue:
         One that another Blender had started, and that is tied to this one, leaves by itself within seconds.
         """
         self._tie.cut()
+        if self._starting is not None:
+            with contextlib.suppress(ClientError):  # then there is none
+                self._client = self._starting.wait()
+            self._starting = None
         client, self._client = self._client, None
         if client is None:
             return
@@ -201,17 +211,26 @@ class Queue:
         taken = {turn.ticket for turn in self._taken()}
         if any(turn.ticket in taken for turn in self._read_turns()):  # by a process that ended before it said Hello
             self._change(lambda turns: [new_turn(turn.job) for turn in turns])
+        start = functools.partial(
+            Client.start_queue,
+            self.command,
+            self.folder,
+            idle_seconds=self._idle_seconds,
+            module=self._module,
+            root=self._root,
+            patience=self._patience,
+            variables=self.variables,
+        )
+        self._starting = Starting(start)
+
+    def _receive(self, starting: Starting) -> None:
+        """Take the process over when it has been started."""
         try:
-            self._client = Client.start_queue(
-                self.command,
-                self.folder,
-                idle_seconds=self._idle_seconds,
-                module=self._module,
-                root=self._root,
-                patience=self._patience,
-                variables=self.variables,
-            )
+            self._client = starting.client()
+            if self._client is not None:
+                self._starting = None
         except ClientError as error:
+            self._starting = None
             self._stop(type(error).__name__, error.message, error.hint)
 
     def _listen(self, client: Client) -> None:

@@ -24,7 +24,7 @@ from .paths import ROOT
 from .queue import Queue
 
 BUSY_SECONDS, IDLE_SECONDS = 0.1, 1.0  # between two looks at the queue while jobs run, and while none does
-MOST_EVENTS = 100  # in one tick: 20 microseconds each
+MOST_EVENTS = 60  # in one tick: 25 microseconds each
 CATEGORY = "Maquette"  # the tab of the sidebar
 
 _log = logging.getLogger(__name__)
@@ -194,7 +194,7 @@ def start_timer() -> None:
 def _tick() -> float | None:
     """Move messages; return the seconds to the next time."""
     pump()
-    return BUSY_SECONDS if is_busy() or arrivals.due(course) else IDLE_SECONDS
+    return BUSY_SECONDS if is_busy() or previews.is_reading() or arrivals.due(course) else IDLE_SECONDS
 
 
 def pump() -> int:
@@ -204,7 +204,8 @@ def pump() -> int:
     count = min(len(_backlog), MOST_EVENTS)
     for _ in range(count):
         take(*_backlog.popleft())
-    if arrivals.import_next(course) or count:
+    changed = [previews.take(), arrivals.import_next(course), count > 0]
+    if any(changed):
         redraw()
     return count
 

@@ -53,11 +53,7 @@ class _Setup:
 
     def run(self, context: bpy.types.Context, command: str, *arguments: str | Path) -> set[str]:
         """Start a command of `python -m addon`."""
-        try:
-            background.start(command, *arguments, variables=preferences.child_variables(context))
-        except OSError as error:
-            self.report({"ERROR"}, f"No Python here can run it: {error}")
-            return {"CANCELLED"}
+        background.start(command, *arguments, variables=preferences.child_variables(context))
         if not bpy.app.background:
             start_timer()
             return {"FINISHED"}

@@ -11,7 +11,7 @@ from backend.baking import bake_from_views, bake_texture, unwrap
 from backend.cameras import Cameras, orbit
 from backend.errors import BackendError, NoSurface
 from backend.export import write_glb, write_points_ply, write_result_json
-from backend.images import save_image, save_turntable
+from backend.images import save_preview, save_turntable
 from backend.job import Job
 from backend.meshing import fit_threshold, mesh_from_gaussians
 from backend.rendering.meshes import render_mesh, silhouette_iou
@@ -51,7 +51,7 @@ def deliver(
         details = {"prompt": request.prompt, "system": request.system, "seed": request.seed}
         write_glb(result / "model.glb", mesh, name=request.prompt[:60], extras=details)
     draw = mesh_views(mesh) if mesh is not None else point_views(gaussians)
-    save_image(result / "preview.png", draw(orbit([30], 15, size=512))[0])
+    save_preview(result / "preview.png", draw(orbit([30], 15, size=512))[0])
     save_turntable(result / "turntable.webp", list(draw(orbit(range(0, 360, 10), 15, size=256))), 80)
     record = job.record()
     write_result_json(

@@ -10,6 +10,7 @@ import io
 import logging
 import struct
 import warnings
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Literal, cast
@@ -55,6 +56,19 @@ def check_image(path: Path) -> tuple[int, int]:
 def save_image(path: Path, image: torch.Tensor) -> None:
     """Write [H, W, 1 | 3 | 4] in [0, 1] as an 8-bit file whose format is that of the name's ending."""
     _to_pillow(image).save(path)
+
+
+def save_preview(path: Path, image: torch.Tensor) -> None:
+    """Write [H, W, 3] in [0, 1] as an 8-bit PNG whose rows are not filtered: read with nothing but zlib, in Blender."""
+    picture = _to_pillow(image).convert("RGB")
+    rows, stride = picture.tobytes(), 3 * picture.width
+    plain = b"".join(b"\0" + rows[start : start + stride] for start in range(0, len(rows), stride))
+    header = struct.pack(">IIBBBBB", picture.width, picture.height, 8, 2, 0, 0, 0)
+    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(plain, 6)), (b"IEND", b""))
+    content = b"".join(
+        struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data)) for name, data in chunks
+    )
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + content)
 
 
 def save_turntable(path: Path, frames: Sequence[torch.Tensor], milliseconds: int) -> None:

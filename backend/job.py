@@ -22,7 +22,7 @@ from addon.protocol import INPUT_FOLDER, PREVIEW_FILE, Event, InputImage, Previe
 from addon.protocol import Warning as WarningEvent
 from backend.checkpoint import load_checkpoint, load_values, save_checkpoint, save_values, sha256, write_whole
 from backend.errors import BadInput, JobCancelled, JobInterrupted, JobStopped
-from backend.images import save_image
+from backend.images import save_preview
 from backend.machine import peak_memory_bytes, replace_file
 from backend.supervision import Control
 
@@ -291,7 +291,7 @@ class Job:
         path = self.folder / PREVIEW_FILE
         path.parent.mkdir(exist_ok=True)
         temporary = path.with_suffix(".tmp.png")
-        save_image(temporary, image)
+        save_preview(temporary, image)
         replace_file(temporary, path)
         self._emit(Preview())
         self._next_preview = time.monotonic() + PREVIEW_SECONDS

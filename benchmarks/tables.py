@@ -101,7 +101,26 @@ def against(figures: dict[str, Any]) -> list[list[str]]:
 
 
 # Table -> its results file and what makes rows of it.
+def panel(figures: dict[str, Any]) -> list[list[str]]:
+    """Return the rows of what the add-on costs Blender's main thread."""
+    steady, flood, preview, importing = (figures[name] for name in ("steady", "flood", "preview", "import"))
+    over = steady["ticks_over_budget"] + flood["ticks_over_budget"]
+    return [
+        ["", "ms"],
+        ["a tick while a job runs", f"{steady['median_ms']:.2f}"],
+        ["a tick with a message", f"{steady['median_with_messages_ms']:.2f}"],
+        ["the worst tick of a job", f"{steady['worst_ms']:.2f}"],
+        [f"a tick of a flood of {flood['messages']:,} messages", f"{flood['median_with_messages_ms']:.2f}"],
+        ["ticks over 8 ms, of both", f"{over} of {steady['ticks'] + flood['ticks']}"],
+        ["the tick that starts the process", f"{max(steady['start_ms'], flood['start_ms']):.2f}"],
+        ["the first live picture", f"{preview['first_ms']:.2f}"],
+        ["a live picture of 512 px", f"{preview['512_px']:.2f}"],
+        ["importing a draft, the first time (again)", f"{importing['first_ms']:.0f} ({importing['again_ms']:.0f})"],
+    ]
+
+
 TABLES = {
+    "panel": ("panel.json", panel),
     "prior": ("prior.json", prior),
     "sizes": ("prior.json", sizes),
     "demo": ("demo.json", demo),

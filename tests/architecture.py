@@ -40,7 +40,7 @@ ADDON_RANKS = {
     "typed_json": -1,
     "protocol": 0,
     **dict.fromkeys(("course", "journal"), 1),
-    **dict.fromkeys(("paths", "settings", "wording", "results"), 1),
+    **dict.fromkeys(("paths", "settings", "wording", "results", "pictures"), 1),
     **dict.fromkeys(("points", "assets"), 1.5),
     "processes": 1,
     "interpreters": 1.5,

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from addon import background, client, diagnosis, environment, protocol
+from addon import background, client, diagnosis, environment, processes, protocol
 from addon.diagnosis import FIXES, KINDS, Diagnosis, diagnose, glance, judge
+from addon.queue import Queue
 from backend import errors
 from tests.fake_python import write_fake_python
 
@@ -249,6 +251,36 @@ def test_a_task_that_breaks_is_told(tmp_path: Path, at_rest: None, monkeypatch: 
     monkeypatch.setattr(background, "helper", lambda: backend(tmp_path, script))
     background.start("verify", tmp_path)
     assert finish().sentence == "The backend ended with exit code 1: ValueError: oh"
+
+
+def test_a_task_that_cannot_be_started_is_told(tmp_path: Path, at_rest: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(background, "helper", lambda: tmp_path / "no python")
+    background.start("verify", tmp_path).close()
+    found = finish()
+    assert found.kind == "missing" and found.sentence.startswith("No Python here can run it: ")
+
+
+def test_no_process_is_started_in_blenders_own_thread(
+    tmp_path: Path, at_rest: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads = []
+
+    def start(*_: Any, **__: Any) -> processes.Child:
+        threads.append(threading.current_thread())
+        raise OSError("not now")
+
+    monkeypatch.setattr(processes, "start", start)
+    background.start("verify", tmp_path)
+    finish()
+    assert threads and threads[0] is not threading.main_thread()
+
+    queue = Queue(tmp_path, ["python"])
+    (tmp_path / "job").mkdir()
+    protocol.write_request(tmp_path / "job", protocol.Request(system="tv3dg", prompt="x"))
+    queue.add(tmp_path / "job")
+    while not queue.problem:
+        queue.poll()
+    assert len(threads) == 2 and threads[1] is not threading.main_thread()
 
 
 def test_a_task_that_does_not_stop_is_ended(tmp_path: Path, at_rest: None, monkeypatch: pytest.MonkeyPatch) -> None:

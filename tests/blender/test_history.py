@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import builtins
 import os
+import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -74,9 +75,11 @@ def test_the_panel_is_closed_and_shows_every_job_with_its_picture_and_size(
     assert "2 jobs, 2.0 MB" in layout.texts and "The mask is empty. Use another image." in " ".join(layout.texts)
     assert {"maquette.resume", "maquette.repeat", "maquette.remove_job"} <= layout.buttons.keys()
     picture = folder / "a/result/preview.png"
-    assert str(picture) not in previews._seen
-    work()
-    assert str(picture) in previews._seen  # after its row was drawn, by the timer
+    assert str(picture) not in previews._pictures
+    end = time.monotonic() + 10
+    while str(picture) not in previews._pictures:
+        assert time.monotonic() < end
+        work()  # after its row was drawn, by the timer
     monkeypatch.setattr(previews, "loaded", lambda path: 7)  # without a window Blender gives no numbers to icons
     context.window_manager.maquette_history_row = 1
     layout = draw(context)
