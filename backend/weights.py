@@ -39,11 +39,17 @@ def load_frozen(
     """
     import torch
 
-    if not any(folder.glob("*.safetensors")):
+    files = list(folder.glob("*.safetensors"))
+    if not files:
         raise MissingModel(f"{folder} holds no safetensors file.", "Other formats can run foreign code; convert it.")
-    loaded, report = network.from_pretrained(
-        folder, local_files_only=True, use_safetensors=True, output_loading_info=True, **options
-    )
+    if all(file.name.endswith(".fp16.safetensors") for file in files):
+        options["variant"] = "fp16"
+    try:
+        loaded, report = network.from_pretrained(
+            folder, local_files_only=True, use_safetensors=True, output_loading_info=True, **options
+        )
+    except OSError as error:
+        raise MissingModel(f"The network in {folder} cannot be loaded: {error}", "Copy its folder again.") from error
     if missing := sorted(report["missing_keys"]):
         raise MissingModel(
             f"The file in {folder} lacks {len(missing)} tensors of a {network.__name__}, such as {missing[0]}.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -153,6 +154,31 @@ def test_both_work_together(prior, prompt, latents):
     _, without_image = perturb(silent.prior)(latents, 600, context)
     assert (noise - perturbed).abs().max() > 1e-4  # perturbed
     assert (perturbed - without_image).abs().max() > 1e-3  # and it sees the image
+
+
+def test_stable_diffusions_layout_takes_both(prior, tmp_path):
+    """A quarter of the channels of version 1.5, random: 16 cross-attentions see the image, one place is perturbed."""
+    from diffusers import UNet2DConditionModel
+
+    torch.manual_seed(0)
+    unet: Any = UNet2DConditionModel(
+        sample_size=32, in_channels=4, out_channels=4, block_out_channels=(80, 160, 320, 320),  # pyright: ignore
+        cross_attention_dim=192, attention_head_dim=8, norm_num_groups=16,
+    ).requires_grad_(False).eval()  # fmt: skip
+    sd15 = replace(prior, unet=unet, predicts_velocity=False)
+    write_image_encoder(tmp_path / "models" / "image_encoder", projection=96)
+    for name in ("ip-adapter_sd15.safetensors", "ip-adapter-plus_sd15.safetensors"):  # the first is taken
+        write_ip_adapter(tmp_path / "models" / name, unet, embedding=96)
+    seeing = load_image_prompt(sd15, str(tmp_path / "models"), 0.5)
+    adapted = [module for module in seeing.prior.unet.modules() if hasattr(module, "to_k_ip")]
+    assert len(adapted) == 16 and all(module.scale == [0.5] for module in adapted)
+    latents, text = torch.randn(1, 4, 32, 32), torch.randn(1, 77, 192)
+    context = seeing.attach(text, seeing.see(torch.rand(1, SIZE, SIZE, 3)))
+    noise, perturbed = perturb(seeing.prior)(latents, 500, context)
+    assert torch.isfinite(noise).all() and (noise - perturbed).abs().max() > 0
+    silent = seeing.with_strength(0.0).prior
+    assert torch.equal(silent.predict_noise(latents, 500, context), sd15.predict_noise(latents, 500, text))
+    assert (noise - sd15.predict_noise(latents, 500, text)).abs().max() > 1e-4
 
 
 def test_a_twin_shares_its_tensors(prior):

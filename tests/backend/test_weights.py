@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import torch
 from safetensors.torch import load_file, save_file
 
 from backend.errors import MissingModel
@@ -23,6 +24,17 @@ def test_a_network_with_missing_tensors_is_refused(tmp_path):
         load_frozen(CLIPVisionModelWithProjection, tmp_path, "cpu")
     (tmp_path / "model.safetensors").rename(tmp_path / "pytorch_model.bin")
     with pytest.raises(MissingModel, match="holds no safetensors file"):
+        load_frozen(CLIPVisionModelWithProjection, tmp_path, "cpu")
+
+
+def test_half_precision_files_of_the_public_folders_are_found_and_damaged_ones_are_said(tmp_path):
+    from transformers import CLIPVisionModelWithProjection
+
+    write_image_encoder(tmp_path)
+    (tmp_path / "model.safetensors").rename(tmp_path / "model.fp16.safetensors")
+    assert load_frozen(CLIPVisionModelWithProjection, tmp_path, "cpu").dtype == torch.float32
+    (tmp_path / "model.fp16.safetensors").rename(tmp_path / "other.safetensors")
+    with pytest.raises(MissingModel, match="cannot be loaded"):
         load_frozen(CLIPVisionModelWithProjection, tmp_path, "cpu")
 
 
