@@ -6,7 +6,7 @@ Both leave the prior as it is: they work on twins of its UNet that share its ten
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,14 +17,13 @@ from safetensors import safe_open
 from backend.cameras import Cameras
 from backend.diffusion.denoiser import Prior
 from backend.diffusion.sampling import denoise, noise_for
+from backend.diffusion.scores import PredictPerturbed
 from backend.errors import BadInput, MissingModel
 from backend.vision.image_encoder import ImageEncoder, load_image_encoder
 from backend.weights import EMBEDDED
 
 ADAPTER = "ip_adapter/ip_adapter.safetensors"  # of the embedded prior
 PUBLIC = "ip-adapter_sd15.safetensors"  # the one that is taken from a folder of several
-
-PredictPerturbed = Callable[[torch.Tensor, int, torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
 
 
 class UNetWithImages(torch.nn.Module):

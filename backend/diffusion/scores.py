@@ -14,6 +14,7 @@ from typing import Literal
 import torch
 
 PredictNoise = Callable[[torch.Tensor, int, torch.Tensor], torch.Tensor]
+PredictPerturbed = Callable[[torch.Tensor, int, torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
 Weight = Literal["uniform", "sds", "ism"]
 
 
@@ -43,6 +44,77 @@ def sds(
     return timestep_weight(alphas[t], weight) * (classifier_free_guidance(cond, uncond, scale) - noise)
 
 
+def csd(
+    predict_noise: PredictNoise,
+    latents: torch.Tensor,
+    t: int,
+    noise: torch.Tensor,
+    *,
+    alphas: torch.Tensor,
+    conditional: torch.Tensor,
+    unconditional: torch.Tensor,
+    scale: float,
+    weight: Weight = "sds",
+) -> torch.Tensor:
+    """Return w(t) scale (cond - uncond) at latents noised with `noise`: SDS without its difference to the noise.
+
+    Source: Yu et al., Text-to-3D with Classifier Score Distillation, 2023, eq. 7.
+    """
+    noisy = alphas[t].sqrt() * latents + (1 - alphas[t]).sqrt() * noise
+    cond, uncond = predict_pair(predict_noise, noisy, t, conditional, unconditional)
+    return timestep_weight(alphas[t], weight) * scale * (cond - uncond)
+
+
+def vsd(
+    predict_noise: PredictNoise,
+    predict_particle: PredictNoise,
+    latents: torch.Tensor,
+    t: int,
+    noise: torch.Tensor,
+    *,
+    alphas: torch.Tensor,
+    conditional: torch.Tensor,
+    unconditional: torch.Tensor,
+    scale: float,
+    weight: Weight = "sds",
+) -> torch.Tensor:
+    """Return w(t) (guided noise - the particle's noise) at latents noised with `noise`.
+
+    `predict_particle` is a network that the caller trains, beside the object, on the object's own renderings.
+    Source: Wang et al., ProlificDreamer, 2023, eq. 9.
+    """
+    noisy = alphas[t].sqrt() * latents + (1 - alphas[t]).sqrt() * noise
+    cond, uncond = predict_pair(predict_noise, noisy, t, conditional, unconditional)
+    with torch.no_grad():
+        particle = predict_particle(noisy, t, conditional)
+    return timestep_weight(alphas[t], weight) * (classifier_free_guidance(cond, uncond, scale) - particle)
+
+
+def ism(
+    predict_noise: PredictNoise,
+    latents: torch.Tensor,
+    t: int,
+    *,
+    alphas: torch.Tensor,
+    conditional: torch.Tensor,
+    unconditional: torch.Tensor,
+    scale: float,
+    delta_t: int,
+    stride: int = 200,
+    weight: Weight = "ism",
+) -> torch.Tensor:
+    """Return w(t) (guided noise at t - noise of the inversion at t - delta_t).
+
+    The latents are inverted to t - delta_t in steps of `stride`, and by one step more to t. Their authors put random
+    noise before the first of at most five steps; these start from the clean latents.
+    Source: Liang et al., LucidDreamer, 2023, eq. 17 and algorithm 1.
+    """
+    nodes = [*inversion_nodes(t - delta_t, stride), t] if t > delta_t else [0, t]
+    noisy, inverted = invert(predict_noise, latents, nodes, alphas, unconditional)
+    cond, uncond = predict_pair(predict_noise, noisy, t, conditional, unconditional)
+    return timestep_weight(alphas[t], weight) * (classifier_free_guidance(cond, uncond, scale) - inverted)
+
+
 def csm(
     predict_noise: PredictNoise,
     latents: torch.Tensor,
@@ -65,6 +137,42 @@ def csm(
     noisy, inverted = invert(predict_noise, latents, inversion_nodes(t, delta_t), alphas, unconditional)
     cond, uncond = predict_pair(predict_noise, noisy, t, conditional, unconditional)
     direction = scale * (cond - uncond)
+    if difference:
+        direction = direction + difference * (cond - inverted)
+    return timestep_weight(alphas[t], weight) * direction
+
+
+def vpcsm(
+    predict_noise: PredictNoise,
+    predict_perturbed: PredictPerturbed,
+    latents: torch.Tensor,
+    t: int,
+    *,
+    alphas: torch.Tensor,
+    conditional: torch.Tensor,
+    unconditional: torch.Tensor,
+    scale: float,
+    perturbation: float,
+    delta_t: int,
+    weight: Weight = "ism",
+    difference: float = 0.0,
+) -> torch.Tensor:
+    """Return w(t) (scale (cond - uncond) + perturbation (cond - perturbed)) at latents inverted to t.
+
+    The conditional context says text and image; its strength tau lies in the network. `predict_perturbed` returns the
+    prediction and the one whose self-attention does not look around. With perturbation 0 and tau 0 this is `csm`.
+    Source: TV-3DG (arXiv 2410.21299), eq. 15-18; the printed eq. 18 has the sign of the last difference wrong, because
+    it puts the guided noise of eq. 17 where the perturbed one is meant.
+    """
+    noisy, inverted = invert(predict_noise, latents, inversion_nodes(t, delta_t), alphas, unconditional)
+    if perturbation:
+        with torch.no_grad():
+            cond, perturbed = predict_perturbed(noisy, t, conditional)
+            uncond = predict_noise(noisy, t, unconditional)
+        direction = scale * (cond - uncond) + perturbation * (cond - perturbed)
+    else:
+        cond, uncond = predict_pair(predict_noise, noisy, t, conditional, unconditional)
+        direction = scale * (cond - uncond)
     if difference:
         direction = direction + difference * (cond - inverted)
     return timestep_weight(alphas[t], weight) * direction

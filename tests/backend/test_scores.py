@@ -9,13 +9,17 @@ import torch
 
 from backend.diffusion.scores import (
     classifier_free_guidance,
+    csd,
     csm,
     ddim_step,
     distillation_loss,
     inversion_nodes,
     invert,
+    ism,
     sds,
     timestep_weight,
+    vpcsm,
+    vsd,
 )
 from backend.schedules import draw_timestep, log_linear, timestep_window
 
@@ -76,6 +80,62 @@ def test_sds_and_csm_are_the_printed_formulas():
     torch.testing.assert_close(got, expected * torch.ones_like(x))
     got = csm(fixed_noise, x, 400, scale=7.5, delta_t=50, weight="uniform", difference=2.0, **common)
     torch.testing.assert_close(got, (7.5 * 0.5 + 2.0 * 0.5) * torch.ones_like(x))
+
+
+def without_structure(x: torch.Tensor, t: int, context: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    return fixed_noise(x, t, context), fixed_noise(x, t, context) - 0.125
+
+
+def test_the_other_losses_are_the_printed_formulas():
+    x, noise = torch.randn(2, 3, 4, 8, 8, dtype=torch.float64).unbind()
+    common: dict[str, Any] = {"alphas": ALPHAS, "weight": "uniform", "scale": 7.5, **contexts(3)}
+    ones = torch.ones_like(x)
+    torch.testing.assert_close(csd(fixed_noise, x, 400, noise, **common), 7.5 * 0.5 * ones)
+    got = vsd(fixed_noise, lambda x, t, context: torch.full_like(x, 0.5), x, 400, noise, **common)
+    torch.testing.assert_close(got, (0.25 + 7.5 * 0.5 - 0.5) * ones)
+    torch.testing.assert_close(ism(fixed_noise, x, 400, delta_t=50, **common), 7.5 * 0.5 * ones)
+    got = vpcsm(fixed_noise, without_structure, x, 400, delta_t=50, perturbation=2.0, difference=4.0, **common)
+    torch.testing.assert_close(got, (7.5 * 0.5 + 2.0 * 0.125 + 4.0 * 0.5) * ones)
+
+
+def test_vpcsm_without_perturbation_is_csm_to_the_bit_and_never_asks_for_it():
+    x = points(8)
+    common: dict[str, Any] = {"alphas": ALPHAS, "scale": 7.5, "delta_t": 50, "difference": 1.0, **contexts(8)}
+
+    def never(x: torch.Tensor, t: int, context: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        raise AssertionError("a perturbed prediction costs an evaluation")
+
+    got = vpcsm(mixture_noise, never, x, 500, perturbation=0.0, **common)
+    assert torch.equal(got, csm(mixture_noise, x, 500, **common))
+
+
+def test_vsd_and_sds_rest_where_their_other_noise_is_the_guided_one():
+    x, noise = points(16), torch.randn(16, 2, 1, 1, dtype=torch.float64)
+    common: dict[str, Any] = {"alphas": ALPHAS, "scale": 1.0, **contexts(16)}
+    rest = vsd(mixture_noise, mixture_noise, x, 500, noise, **common)
+    torch.testing.assert_close(rest, torch.zeros_like(rest), atol=1e-12, rtol=0)
+    moved = vsd(mixture_noise, lambda x, t, context: noise, x, 500, noise, **common)
+    torch.testing.assert_close(moved, sds(mixture_noise, x, 500, noise, **common))
+
+
+def test_ism_inverts_in_strides_and_takes_the_noise_of_its_last_step():
+    asked: list[int] = []
+
+    def counted(x: torch.Tensor, t: int, context: torch.Tensor) -> torch.Tensor:
+        asked.append(t)
+        return mixture_noise(x, t, context)
+
+    x = points(8)
+    common: dict[str, Any] = {"alphas": ALPHAS, "weight": "uniform", "scale": 1.0, "delta_t": 50, **contexts(8)}
+    got = ism(counted, x, 500, **common)
+    assert asked == [0, 50, 250, 450, 500]
+    at_450, _ = invert(mixture_noise, x, [0, 50, 250, 450], ALPHAS, ANY)
+    before = mixture_noise(at_450, 450, ANY)
+    at_500 = ddim_step(at_450, before, 450, 500, ALPHAS)
+    torch.testing.assert_close(got, mixture_noise(at_500, 500, CLASS) - before)
+    asked.clear()
+    ism(counted, x, 30, **common)
+    assert asked == [0, 30]
 
 
 def test_the_surrogate_loss_hands_the_gradient_through():
