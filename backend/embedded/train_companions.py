@@ -13,6 +13,7 @@ import argparse
 import shutil
 from pathlib import Path
 
+import numpy as np
 import torch
 from transformers import CLIPTextModel, CLIPTokenizer
 
@@ -57,10 +58,12 @@ class Trainer:
         return train_pair(self.folder, self.renders, minutes, text_encoder, self.tokenizer)
 
     def prepared(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return latents [N, 4, 16, 16] and image embeddings [N, d] of all renders; the first are kept on disk."""
+        """Return latents [N, 4, 16, 16] and image embeddings [N, d] of all renders, both kept on disk (fp16)."""
         autoencoder = trained_autoencoder(self.folder, self.renders, self.weights)
-        shards, _ = load_dataset(self.renders)
-        return cached_latents(self.folder, self.renders, autoencoder), embed_images(self.pair(0).vision, shards)
+        path, encoder = self.folder / "embeddings.npy", self.folder / "image_encoder.safetensors"
+        if not path.exists() or path.stat().st_mtime < encoder.stat().st_mtime:
+            np.save(path, embed_images(self.pair(0).vision, load_dataset(self.renders)[0]).half().numpy())
+        return cached_latents(self.folder, self.renders, autoencoder), torch.from_numpy(np.load(path)).float()
 
     def run(self, stage: str, minutes: float, *, export: bool) -> None:
         """Train one stage, and write its network into the weights where `export` says so."""
