@@ -19,7 +19,7 @@ class MAQUETTE_OT_add_references(bpy.types.Operator):
     """Add pictures to the reference images"""
 
     bl_idname = "maquette.add_references"
-    bl_label = "Add Reference Images"
+    bl_label = "Add to Maquette"  # what Blender shows where several can take a dropped file
     bl_description = "Add pictures of what the object looks like"
     bl_options = {"REGISTER", "UNDO"}
 

@@ -19,6 +19,13 @@ def user_folder() -> Path:
     return Path(bpy.utils.extension_path_user(EXTENSION, path="", create=True))  # pyright: ignore[reportAttributeAccessIssue]
 
 
+def version() -> str:
+    """Return the version of the extension."""
+    import tomllib
+
+    return str(tomllib.loads((ROOT / "blender_manifest.toml").read_text(encoding="utf-8"))["version"])
+
+
 def jobs_folder(user: Path) -> Path:
     """Return where the job folders are."""
     return user / "jobs"

@@ -22,6 +22,8 @@ ICONS = {True: "CHECKMARK", False: "ERROR"}
 
 # Asked before packages are changed: each ends what uses them and returns nothing, or says why it cannot.
 before_change: list[Callable[[], str]] = []
+# Called when the preferences are drawn; what it does must be cheap.
+when_drawn: list[Callable[[], None]] = []
 # Called when something was chosen that a running queue goes by.
 when_changed: list[Callable[[], None]] = []
 
@@ -113,6 +115,8 @@ class MAQUETTE_AP_preferences(bpy.types.AddonPreferences):
 
     def draw(self, context: bpy.types.Context) -> None:
         """Draw the status of the backend and what can be done about it, then the choices."""
+        for note in when_drawn:
+            note()
         layout = self.layout
         layout.use_property_split = True
         layout.use_property_decorate = False

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import atexit
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from . import background, diagnosis, environment, paths, preferences, protocol
 from .settings import PRESETS
 
 TICK_SECONDS = 0.2
+CHECKED_FILE = "checked"  # names the version and the Python that were found to be well
 DRIVER_PAGE = "https://www.nvidia.com/drivers"
 LOWER_PRESETS = {"paper": "standard", "standard": "draft", "draft": "bench"}
 MANUAL = paths.ROOT / "docs"
@@ -26,6 +28,10 @@ PAGES = {
     ),
 }
 OTHER_PAGE = "manual.md"
+
+_log = logging.getLogger(__name__)
+_is_noted = False  # that the preferences were drawn
+_asked = ""  # what a check is about that nobody asked for
 
 
 def why_not_change(context: bpy.types.Context) -> str:
@@ -276,7 +282,54 @@ def _tick() -> float | None:
             for area in window.screen.areas:
                 if area.type in ("PREFERENCES", "VIEW_3D"):
                     area.tag_redraw()
-    return TICK_SECONDS if background.task() is not None else None
+    if background.task() is not None:
+        return TICK_SECONDS
+    _note_answer()
+    return None
+
+
+# ---- once after an update --------------------------------------------------------------------------------------------
+
+
+def _note_drawing() -> None:
+    """Have the backend checked a moment after the preferences were drawn for the first time."""
+    global _is_noted
+    if not _is_noted:
+        _is_noted = True
+        bpy.app.timers.register(check_after_update, first_interval=0.0, persistent=True)
+
+
+def check_after_update() -> None:
+    """Ask the backend what it can run, if this version of the extension has not asked this Python yet.
+
+    That takes seconds, in a process of its own, and needs no network.
+    """
+    global _asked
+    if background.task() is not None:
+        return
+    try:
+        python = preferences.interpreter(bpy.context)
+        asked = f"{paths.version()} {python}"
+        record = preferences.user_folder() / CHECKED_FILE
+        if record.is_file() and record.read_text(encoding="utf-8") == asked:
+            return
+    except (environment.EnvironmentMissing, OSError):  # the preferences say so already
+        return
+    background.start("diagnose", python, variables=preferences.child_variables(bpy.context))
+    _asked = asked
+    start_timer()
+
+
+def _note_answer() -> None:
+    """Remember that all was well with this version; else it is asked again in the next session."""
+    global _asked
+    found = background.found()
+    if _asked and found is not None and found.is_usable:
+        try:
+            (preferences.user_folder() / CHECKED_FILE).write_text(_asked, encoding="utf-8")
+        except OSError as error:
+            _log.warning("It could not be noted that the backend was checked: %s", error)
+    _asked = ""
 
 
 def manual() -> tuple[str, tuple[tuple[str, str], ...]]:
@@ -286,17 +339,22 @@ def manual() -> tuple[str, tuple[tuple[str, str], ...]]:
 
 
 def register_extra() -> None:
-    """Map the operators to the manual; end what is at work when Blender leaves."""
+    """Map the operators to the manual; heed when the preferences are drawn; end what is at work when Blender leaves."""
     bpy.utils.register_manual_map(manual)
+    preferences.when_drawn.append(_note_drawing)
     atexit.register(background.close)
 
 
 def unregister_extra() -> None:
     """End what is at work and take everything back."""
+    global _is_noted, _asked
     bpy.utils.unregister_manual_map(manual)
+    preferences.when_drawn.remove(_note_drawing)
     atexit.unregister(background.close)
-    if bpy.app.timers.is_registered(_tick):
-        bpy.app.timers.unregister(_tick)
+    for timer in (_tick, check_after_update):
+        if bpy.app.timers.is_registered(timer):
+            bpy.app.timers.unregister(timer)
+    _is_noted, _asked = False, ""
     background.close()
 
 

@@ -37,6 +37,22 @@ def test_each_yes_beside_the_peers_has_a_test() -> None:
     assert page.count("| y [") > 20 and unbacked(page, all_tests()) == []
 
 
+def strange_cells(page: str) -> list[str]:
+    """Name the cells of the table that say something else than the legend explains, and rows with too few of them."""
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in page.splitlines() if line.startswith("| ")]
+    table = [row for row in rows if len(row) > 2][1:]  # without its head, and without the table of names
+    known = re.compile(r"y(?: \[\d+\])?|p|–|\?|n/a")
+    strange = [f"{row[0]}: {cell}" for row in table for cell in row[1:] if not known.fullmatch(cell)]
+    return strange + [f"{row[0]}: {len(row)} cells" for row in table if len(row) != 11]
+
+
+def test_the_table_of_peers_says_what_its_legend_explains() -> None:
+    assert strange_cells((ROOT / "docs/peers.md").read_text(encoding="utf-8")) == []
+    head = "| | " + " | ".join("ABCDEFGHIJ") + " |\n"
+    assert strange_cells(head + "| bar | yes |" + " – |" * 9) == ["bar: yes"]
+    assert strange_cells(head + "| bar | y |" + " – |" * 8) == ["bar: 10 cells"]
+
+
 def test_a_yes_without_a_test_is_noticed() -> None:
     page = "| cancel | – | y [1] |\n| bar | – | y |\n\n1. `test_gone`\n"
     assert unbacked(page, {"test_here"}) == ["[]", "test_gone"]

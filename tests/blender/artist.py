@@ -5,7 +5,10 @@ The test of the window and the script that takes the manual's screenshots go the
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -16,6 +19,7 @@ ADDON = "__import__('bl_ext.user_default.maquette.addon', fromlist=['running'])"
 SHOWN = f"{ADDON}.running.shown()"
 COURSE = f"{ADDON}.running.course({SHOWN})"
 MADE = "[o.name for o in bpy.data.objects if o.type == 'MESH' and 'maquette_prompt' in o]"
+DRAWN_SECONDS = 2.0  # until all is drawn after a change
 NEAR = 40  # how far two colours may lie apart, of 255, to be taken for one
 
 
@@ -34,6 +38,39 @@ def pick_image(shown: Window) -> None:
     shown.click(x, (above + below) / 2)  # the menu is the only button between the two
     shown.key("Down", "Down", "Return")  # past "Open Files..."
     shown.wait(lambda: shown.value("len(bpy.context.scene.maquette.references)") == 1, "a reference image")
+
+
+FILES = """
+window, area, _ = region("WINDOW")
+with bpy.context.temp_override(window=window, area=area):
+    bpy.ops.screen.area_split(direction="HORIZONTAL", factor=0.25)
+files = next(other for other in window.screen.areas if other.type == "VIEW_3D" and other != area)
+files, area = sorted((files, area), key=lambda each: each.y)
+files.ui_type = "FILES"
+answer = None
+"""
+FOLDER = """
+space = region("WINDOW", "FILE_BROWSER")[1].spaces.active
+space.params.directory = {folder!r}.encode()
+space.params.display_type = "THUMBNAIL"
+space.show_region_toolbar = space.show_region_tool_props = space.show_region_ui = False
+answer = None
+"""
+
+
+def open_files(shown: Window, folder: Path) -> None:
+    """Show a folder in a File Browser below the 3D view."""
+    shown.ask(FILES)
+    shown.wait(lambda: shown.value("region('WINDOW', 'FILE_BROWSER')[1].spaces.active.params is not None"), "files")
+    shown.ask(FOLDER.format(folder=str(folder)))
+    time.sleep(DRAWN_SECONDS)
+
+
+def drop_first_file(shown: Window, before_drop: Callable[[], Any] = str) -> None:
+    """Drag the first file of the File Browser into the 3D view. Blender asks what to do where there is a choice."""
+    left, top, *_ = shown.value("rectangle('WINDOW', 'FILE_BROWSER')")
+    x, y, width, height = shown.value("rectangle('WINDOW')")
+    shown.drag((left + 60, top + 50), (x + width / 3, y + height / 2), before_drop)
 
 
 def write_elevation(shown: Window, degrees: int) -> None:

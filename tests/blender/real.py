@@ -131,6 +131,18 @@ class Window:
         self._do(self._xdotool, "click", "--repeat", str(times), "--delay", "60", "1")
         time.sleep(HOVER_SECONDS)
 
+    def drag(self, begin: tuple[float, float], end: tuple[float, float], before_drop: Callable[[], Any] = str) -> None:
+        """Press the left button at one place and let it go at another one; `before_drop` is called in between."""
+        self.move(*begin)
+        time.sleep(HOVER_SECONDS)
+        self._do(self._xdotool, "mousedown", "1")
+        for share in (0.05, 0.3, 0.6, 0.9, 1.0):
+            self.move(*(a + share * (b - a) for a, b in zip(begin, end, strict=True)))
+            time.sleep(HOVER_SECONDS)
+        before_drop()
+        self._do(self._xdotool, "mouseup", "1")
+        time.sleep(HOVER_SECONDS)
+
     def scroll(self, x: float, y: float, notches: int) -> None:
         """Turn the wheel over a place; down is positive."""
         self.move(x, y)

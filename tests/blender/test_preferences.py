@@ -341,3 +341,43 @@ def test_online_manual_of_each_operator_is_a_page_that_is_there(enabled: Any) ->
         assert (setup.MANUAL / pages[name]).is_file()
     assert (pages["install_backend"], pages["batch"]) == ("installing.md", "queue-and-history.md")
     assert {name for about in setup.PAGES.values() for name in about} <= set(names)
+
+
+# ---- once after an update ----
+
+
+def test_the_backend_is_checked_once_when_the_preferences_are_first_drawn(
+    own: Any, bpy: Any, installs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from addon import paths, setup
+
+    (tmp_path / "user").mkdir()
+
+    def open_preferences() -> bool:
+        """Draw the preferences of a new session, and let its timers run; return whether the backend was asked."""
+        monkeypatch.setattr(setup, "_is_noted", False)
+        background.forget()
+        draw(bpy)
+        assert background.task() is None  # drawing starts nothing
+        assert bpy.app.timers.is_registered(setup.check_after_update)
+        bpy.app.timers.unregister(setup.check_after_update)
+        draw(bpy)
+        assert not bpy.app.timers.is_registered(setup.check_after_update)  # once in a session
+        setup.check_after_update()
+        is_asked = background.task() is not None
+        while background.task() is not None:
+            setup._tick()
+        return is_asked
+
+    own.existing_python = str(tmp_path / "gone")
+    assert not open_preferences()  # nobody to ask
+    own.existing_python = str(installs)
+    assert open_preferences() and background.found() == diagnosis.judge(FINE)
+    assert not open_preferences()
+    monkeypatch.setattr(paths, "version", lambda: "99.0.0")
+    monkeypatch.setenv(
+        "DOCTOR", json.dumps({"findings": [{"name": "torch", "is_ok": False, "text": "none"}], "gpus": []})
+    )
+    assert open_preferences() and not background.found().is_usable  # pyright: ignore[reportOptionalMemberAccess]
+    monkeypatch.setenv("DOCTOR", json.dumps(FINE))
+    assert open_preferences() and not open_preferences()  # what was not well is asked again
