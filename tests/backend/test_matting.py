@@ -53,7 +53,10 @@ def test_a_public_model_is_asked_in_its_own_frame_and_its_best_candidate_taken(t
     matting = load_matting(str(tmp_path))
     assert isinstance(matting, PointMatting)
     image = disc(30, 60)
+    asked: list[dict[str, torch.Tensor]] = []
+    hook = matting.network.register_forward_pre_hook(lambda _, given, named: asked.append(named), with_kwargs=True)
     alpha = matting(torch.cat([image, image.flip(2)]))
+    hook.remove()
     assert alpha.shape == (2, 30, 60, 1) and 0 <= alpha.min() and alpha.max() <= 1
     from transformers import SamImageProcessorPil
 
@@ -64,6 +67,8 @@ def test_a_public_model_is_asked_in_its_own_frame_and_its_best_candidate_taken(t
     )  # fmt: skip
     given = processor((image[0] * 255).round().byte().numpy(), return_tensors="pt")
     points, labels = corner_points(*given["reshaped_input_sizes"][0].tolist())
+    assert (asked[0]["pixel_values"][:1] - given["pixel_values"]).abs().max() < 0.1  # rounded to 8 bits there
+    assert asked[0]["input_points"][1, 0].tolist() == points.tolist()
     with torch.no_grad():
         seen = matting.network(
             pixel_values=given["pixel_values"], input_points=points[None, None], input_labels=labels[None, None]
