@@ -17,6 +17,7 @@ from pathlib import Path
 CHECKOUT = Path(__file__).resolve().parent.parent.parent
 RELEASES = {"4.5.15": "python3.11", "5.0.1": "python3.11", "5.2.3": "python3.13"}  # the oldest to the newest supported
 PACKAGES = ("numpy", "pytest", "pillow", "trimesh")
+PROVIDE_SECONDS = 300.0  # for the packages of one release
 STAMP = "maquette.stamp"
 
 
@@ -26,9 +27,12 @@ def provide(release: str, python: str) -> Path:
     own, stamp, wanted = folder / "bin/python", folder / STAMP, (f"bpy=={release}", *PACKAGES)
     if not stamp.exists() or stamp.read_text() != " ".join(wanted):
         shutil.rmtree(folder, ignore_errors=True)
-        subprocess.run([python, "-m", "venv", folder], check=True)
-        subprocess.run([own, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *wanted], check=True)
+        install = [own, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *wanted]
+        for command in ([python, "-m", "venv", folder], install):
+            subprocess.run(command, check=True, timeout=PROVIDE_SECONDS)
         stamp.write_text(" ".join(wanted))
+    # Without the system's libraries it cannot be loaded; then every test would be skipped, which looks like success.
+    subprocess.run([own, "-c", "import bpy"], check=True, timeout=PROVIDE_SECONDS)
     return own
 
 
@@ -44,7 +48,7 @@ def main(releases: list[str]) -> int:
             continue
         try:
             own = provide(release, python)
-        except subprocess.CalledProcessError as error:
+        except (subprocess.SubprocessError, OSError) as error:
             say(f"Blender {release}: skipped, since its environment could not be made: {error}")
             continue
         command = [own, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/blender"]
