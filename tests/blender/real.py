@@ -28,7 +28,7 @@ WIDTH, HEIGHT = 1600, 1000
 SCREEN_PROGRAMS = {"Xvfb": "xvfb", "xdotool": "xdotool", "import": "imagemagick"}  # and the Debian package of each
 POLL_SECONDS = 0.02
 HOVER_SECONDS = 0.12  # for Blender to notice what the mouse is on, which takes a redraw
-ROW = 10  # a button of Blender is about 20 pixels high
+ROW = 16  # a button of Blender is about 20 pixels high
 
 
 def environment(resources: Path, **further: str) -> dict[str, str]:
@@ -183,7 +183,7 @@ class Window:
             time.sleep(HOVER_SECONDS)
             pointed = self.value(f"pointed({kind!r})")
             if pointed == name:
-                return int(x + width * share), y + ROW // 3
+                return int(x + width * share), y + 2
             if pointed and pointed not in seen:
                 seen.append(pointed)
         raise AssertionError(f"no {name} in the sidebar, but {', '.join(seen) or 'nothing'}")

@@ -61,7 +61,7 @@ def press(shown: Window, operator: str, share: float) -> None:
         shown.move(x + width * share, y)
         time.sleep(HOVER_SECONDS)
         if shown.value("pointed('WINDOW', 'PREFERENCES')") == operator:
-            return shown.click(x + width * share, y + ROW // 3)
+            return shown.click(x + width * share, y + 2)
     raise AssertionError(f"no {operator} in the preferences")
 
 
