@@ -20,14 +20,29 @@ from tests.blender import artist
 from tests.blender.real import CHECKOUT, Window, install, window
 
 SECONDS = 1800.0  # for one draft, also where other programs want the same cores
-DRAWN_SECONDS = 2.0  # until all is drawn after a change
+DRAWN_SECONDS = 5.0  # until all is drawn after a change, also where other programs want the same cores
+HEADER, HEADER_PITCH = 32, 28  # pixels of the header of a panel, with the margin of the first one
 SCENE = """
 bpy.data.objects.remove(bpy.data.objects["Cube"])
-bpy.data.images.load({image!r})
 bpy.context.scene.maquette.threads = 1  # the window is drawn by the same cores
 space = region("WINDOW")[1].spaces.active
 space.shading.color_type = "TEXTURE"
 space.region_3d.view_distance = 6
+"""
+CLOSE_FILES = """
+window, area, _ = region("WINDOW", "FILE_BROWSER")
+with bpy.context.temp_override(window=window, area=area):
+    bpy.ops.screen.area_close()
+answer = None
+"""
+MORE_JOBS = """
+wish = bpy.context.scene.maquette
+wish.stop_after = "NOTHING"
+wish.references.clear()
+jobs = ("a blue mug with a white handle", "bench"), ("a green cactus in a pot", "bench"), ("a yellow rocket", "draft")
+for prompt, preset in jobs:
+    bpy.ops.maquette.generate(prompt=prompt, preset=preset, import_when_done=False)
+answer = None
 """
 PREFERENCES = """
 import addon_utils
@@ -43,36 +58,57 @@ def take(blender: Path, folder: Path) -> list[Path]:
     """Write the pictures into a folder and return them."""
     with tempfile.TemporaryDirectory(prefix="maquette-docs-") as name:
         place = Path(name)
-        sample = place / "red robot.png"
+        sample = place / "pictures/red robot.png"
+        sample.parent.mkdir()
         make_sample(sample)
         install(blender, place / "resources", build.make_zip(CHECKOUT))
         with window(blender, place / "resources", place / "window", MAQUETTE_PYTHON=sys.executable) as shown:
-            shown.ask(SCENE.format(image=str(sample)))
-            return walk(shown, folder)
+            shown.ask(SCENE)
+            return walk(shown, sample, folder)
 
 
-def walk(shown: Window, folder: Path) -> list[Path]:
-    """Make an object, let another one wait behind it, and take a picture at each step."""
+def walk(shown: Window, sample: Path, folder: Path) -> list[Path]:
+    """Make an object with a stop on the way, let others wait behind it, and take a picture at each step."""
+    artist.open_files(shown, sample.parent)
     shown.open_tab("Maquette")
+    artist.drop_first_file(shown)
+    time.sleep(DRAWN_SECONDS)  # until Blender asks what to do with it
+    pictures = [shoot(shown, folder / "drop.png", "VIEW_3D", "FILE_BROWSER")]
+    shown.key("Return")
+    shown.wait(lambda: shown.value("len(bpy.context.scene.maquette.references)") == 1, "a reference image")
+    shown.ask(CLOSE_FILES)
     artist.write_prompt(shown, "a red and gray robot")
-    artist.pick_image(shown)
     artist.write_elevation(shown, 15)
-    pictures = [shoot(shown, folder / "generate.png")]
-    button = shown.find("maquette.generate")
+    pictures.append(shoot(shown, folder / "generate.png"))
+    shown.ask("bpy.context.scene.maquette.stop_after = 'perceive'; answer = None")
     artist.press_generate(shown)
+    press_header(shown, 0)  # of Generate, which closes: the pictures are of what is below
+    shown.wait(lambda: artist.has_ended(shown), "the cut-out", SECONDS)
+    pictures.append(shoot(shown, folder / "cut-out.png"))
+    shown.click(*shown.find("maquette.go_on"))
     shown.wait(lambda: has_come_to(shown, 0.4), "the first half of the job", SECONDS)
     pictures.append(shoot(shown, folder / "running.png"))
-    shown.click(*button)
-    shown.wait(lambda: shown.value(f"len({artist.ADDON}.running.waiting())") == 1, "a job that waits")
-    shown.scroll(button[0], button[1], 8)
+    shown.ask(MORE_JOBS)
     pictures.append(shoot(shown, folder / "queue.png"))
-    shown.ask(f"{artist.ADDON}.running.cancel({artist.ADDON}.running.waiting()[0])")
-    shown.wait(lambda: has_come_to(shown, 1.0) and shown.value(artist.MADE), "an object in the scene", SECONDS)
-    shown.scroll(button[0], button[1], -16)
+    shown.ask(f"{artist.ADDON}.running.cancel({artist.ADDON}.running.waiting()[-1]); answer = None")
+    shown.wait(lambda: shown.value(artist.MADE), "an object in the scene", SECONDS)
+    shown.wait(lambda: shown.value(f"not {artist.ADDON}.running.is_busy()"), "the end of the others", SECONDS)
     pictures.append(shoot(shown, folder / "done.png"))
+    press_header(shown, 1)  # of Job, which closes
+    press_header(shown, 2)  # of History, which opens
+    time.sleep(5 * DRAWN_SECONDS)  # until the folders are read
+    shown.ask("bpy.context.window_manager.maquette_history_row = 2; answer = None")
+    pictures.append(shoot(shown, folder / "history.png"))
     shown.ask(PREFERENCES)
     pictures.append(shoot(shown, folder / "preferences.png", "PREFERENCES"))
     return pictures
+
+
+def press_header(shown: Window, number: int) -> None:
+    """Click the header of a panel of the sidebar, when those before it are closed."""
+    x, y, *_ = shown.value("rectangle('UI')")
+    shown.click(x + 60, y + HEADER / 2 + number * HEADER_PITCH)
+    time.sleep(DRAWN_SECONDS)
 
 
 def has_come_to(shown: Window, share: float) -> bool:
@@ -82,11 +118,12 @@ def has_come_to(shown: Window, share: float) -> bool:
     return ended == "Finished" or (share < 1 and artist.share(shown) > share)
 
 
-def shoot(shown: Window, path: Path, space: str = "VIEW_3D") -> Path:
-    """Take a picture of one editor when all is drawn."""
+def shoot(shown: Window, path: Path, *spaces: str) -> Path:
+    """Take a picture of some editors, by default the 3D view, when all is drawn."""
     time.sleep(DRAWN_SECONDS)
     shown.screenshot(path)
-    parts = [shown.value(f"rectangle({kind!r}, {space!r})") for kind in ("HEADER", "WINDOW")]
+    wanted = [(kind, space) for space in spaces or ("VIEW_3D",) for kind in ("HEADER", "WINDOW")]
+    parts = [shown.value(f"rectangle({kind!r}, {space!r})") for kind, space in wanted]
     left, top = (min(part[axis] for part in parts) for axis in (0, 1))
     right, bottom = (max(part[axis] + part[axis + 2] for part in parts) for axis in (0, 1))
     Image.open(path).convert("RGB").crop((left, top, right, bottom)).save(path, optimize=True)
