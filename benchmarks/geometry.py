@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from scipy.spatial import KDTree
 
-from backend.cameras import Cameras
+from backend.cameras import Cameras, orbit
 from backend.embedded.solids import Solid, signed_distance
 from backend.meshing import mesh_from_field
 from backend.representations.mesh import Mesh, sample_surface
@@ -74,3 +74,11 @@ def billboard_points(mask: torch.Tensor, camera: Cameras, seed: int = 0) -> np.n
     y = (rows[chosen] + jitter[1] - camera.height / 2) * distance / focal
     axes = camera.camera_to_world[0, :3, :3].double().numpy()
     return x[:, None] * axes[:, 0] + y[:, None] * axes[:, 1]
+
+
+def held_out_cameras(size: int = 128) -> Cameras:
+    """Return the 24 cameras that judge: azimuths 7.5, 22.5, ... at elevations of 5, 20 and 40 degrees in turn.
+
+    None stands where a reference image is taken from (azimuth 0, elevation 15).
+    """
+    return orbit([7.5 + 15.0 * i for i in range(24)], [5.0, 20.0, 40.0] * 8, size=size)

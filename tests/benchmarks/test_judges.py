@@ -122,10 +122,10 @@ def test_the_readers_answer_with_names_in_range() -> None:
 def test_an_attribute_reader_learns_and_counts(two_objects: tuple[torch.Tensor, list[dict]]) -> None:
     images, facts = two_objects
     facts = [
-        fact | ({"pattern": "dots"} if fact["category"] == "fish" else {"category": "dog", "hat": True})
+        fact | ({"pattern": "dots"} if fact["category"] == "fish" else {"category": "bird", "hat": True})
         for fact in facts
     ]
-    facts[-1] = facts[-1] | {"category": "dog"}  # one without a hat
+    facts[-1] = facts[-1] | {"category": "bird"}  # one without a hat
     judge = attributes.train(images, facts, minutes=0.06)
     said = attributes.read_attributes(judge, images[:2].float() / 255)
     assert said["pattern"].tolist() == [0, 2]
