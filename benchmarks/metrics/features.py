@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 import torch
 
 Maps = Sequence[torch.Tensor]  # feature maps [B, C, h, w] of one batch, one entry for each layer
+Distance = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]  # of two batches of images [B, H, W, 3], [B]
 
 
 def lpips_like(one: Maps, other: Maps) -> torch.Tensor:
@@ -25,14 +26,13 @@ def lpips_like(one: Maps, other: Maps) -> torch.Tensor:
     return torch.stack(layers).mean(0)
 
 
-def adjacent_distance(images: torch.Tensor, maps: Callable[[torch.Tensor], Maps]) -> float:
+def adjacent_distance(images: torch.Tensor, distance: Distance) -> float:
     """Return A-LPIPS: the mean perceptual distance of neighbours on a closed ring of views [N, H, W, 3].
 
     0 is not the best value, a grey ball has it: print that of the true object's own views beside it.
     Source: Hong et al., Debiasing scores and prompts of 2D diffusion for view-consistent text-to-3D, 2023, section 5.
     """
-    found = maps(images)
-    return float(lpips_like(found, [layer.roll(-1, 0) for layer in found]).mean())
+    return float(distance(images, images.roll(-1, 0)).mean())
 
 
 def frechet_distance(one: torch.Tensor, other: torch.Tensor) -> float:

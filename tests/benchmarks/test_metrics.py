@@ -136,13 +136,13 @@ def test_lpips_like_of_known_maps() -> None:
 
 
 def test_consistency_closes_the_ring_and_is_zero_for_equal_views() -> None:
-    def maps(images: torch.Tensor) -> list[torch.Tensor]:
-        return [images.permute(0, 3, 1, 2)]
+    def apart(one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
+        return features.lpips_like([one.permute(0, 3, 1, 2)], [other.permute(0, 3, 1, 2)])
 
     red, green = torch.tensor([1.0, 0, 0]), torch.tensor([0.0, 1, 0])
     views = torch.stack([red, red, green]).reshape(3, 1, 1, 3)
-    assert features.adjacent_distance(views[:2], maps) == 0
-    assert features.adjacent_distance(views, maps) == pytest.approx((0 + 2 + 2) / 3)
+    assert features.adjacent_distance(views[:2], apart) == 0
+    assert features.adjacent_distance(views, apart) == pytest.approx((0 + 2 + 2) / 3)
 
 
 def test_frechet_distance_of_two_gaussians() -> None:
