@@ -55,7 +55,8 @@ def load_frozen(
             f"The file in {folder} lacks {len(missing)} tensors of a {network.__name__}, such as {missing[0]}.",
             "Its config.json and its safetensors file do not belong together.",
         )
-    return loaded.requires_grad_(False).eval().to(device=device, dtype=dtype or torch.float32)
+    loaded.requires_grad_(False).eval()
+    return torch.nn.Module.to(loaded, device=device, dtype=dtype or torch.float32)  # diffusers' own `to` warns of it
 
 
 def fingerprint(folder: Path) -> str:
