@@ -96,8 +96,12 @@ def walk(shown: Window, sample: Path, folder: Path) -> list[Path]:
     pictures.append(shoot(shown, folder / "done.png"))
     press_header(shown, 1)  # of Job, which closes
     press_header(shown, 2)  # of History, which opens
-    time.sleep(5 * DRAWN_SECONDS)  # until the folders are read
-    shown.ask("bpy.context.window_manager.maquette_history_row = 2; answer = None")
+    shown.wait(lambda: shown.value("len(bpy.context.window_manager.maquette_history)") == 4, "every job in the list")
+    choose = (
+        "bpy.context.window_manager.maquette_history_row = 3"  # the oldest; a script's choice is not drawn by itself
+    )
+    shown.ask(f"{choose}\n{artist.ADDON}.running.redraw()\nanswer = None")
+    time.sleep(DRAWN_SECONDS)  # until its picture is read
     pictures.append(shoot(shown, folder / "history.png"))
     shown.ask(PREFERENCES)
     pictures.append(shoot(shown, folder / "preferences.png", "PREFERENCES"))
