@@ -9,12 +9,15 @@ import argparse
 import json
 import re
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from benchmarks.quality_tables import COLUMNS, differences, frechet, plot, quality
+
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
-DOCUMENTS = ("README.md", "docs/embedded-prior.md", "docs/performance.md")
+DOCUMENTS = ("README.md", "docs/embedded-prior.md", "docs/performance.md", "docs/quality.md")
 _BLOCK = re.compile(r"(<!-- table (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -100,7 +103,6 @@ def against(figures: dict[str, Any]) -> list[list[str]]:
     return rows
 
 
-# Table -> its results file and what makes rows of it.
 def panel(figures: dict[str, Any]) -> list[list[str]]:
     """Return the rows of what the add-on costs Blender's main thread."""
     steady, flood, preview, importing = (figures[name] for name in ("steady", "flood", "preview", "import"))
@@ -119,6 +121,14 @@ def panel(figures: dict[str, Any]) -> list[list[str]]:
     ]
 
 
+QUALITY = "quality-tv3dg-bench.json"
+PLOTS = {  # file below docs/images -> results, kind of case, metric
+    "quality-image-chamfer.svg": (QUALITY, "image", "Chamfer ↓"),
+    "quality-image-psnr.svg": (QUALITY, "image", "PSNR, dB ↑"),
+    "quality-prompt-precision.svg": (QUALITY, "prompt", "R-precision ↑"),
+}
+
+# Table -> its results file and what makes rows of it.
 TABLES = {
     "panel": ("panel.json", panel),
     "prior": ("prior.json", prior),
@@ -127,6 +137,9 @@ TABLES = {
     "distillation": ("distillation.json", distillation),
     "rasteriser": ("rasteriser.json", rasteriser),
     "against": ("rasteriser.json", against),
+    **{f"tv3dg_{kind}": (QUALITY, partial(quality, kind=kind)) for kind in ("prompt", "style", "image")},
+    **{f"tv3dg_{kind}_less": (QUALITY, partial(differences, kind=kind)) for kind in ("prompt", "style", "image")},
+    "tv3dg_frechet": (QUALITY, frechet),
 }
 
 
@@ -135,7 +148,8 @@ def fill(text: str, results: Path = RESULTS) -> str:
 
     def table(match: re.Match[str]) -> str:
         file, make = TABLES[match[2]]
-        rows = make(json.loads((results / file).read_text()))
+        path = results / file
+        rows = make(json.loads(path.read_text())) if path.is_file() else [[f"not measured yet: {file} is missing"]]
         lines = ["| " + " | ".join(row) + " |" for row in rows]
         lines.insert(1, "|" + "---|" * len(rows[0]))
         return match[1] + "\n".join(lines) + "\n" + match[3]
@@ -143,8 +157,24 @@ def fill(text: str, results: Path = RESULTS) -> str:
     return _BLOCK.sub(table, text)
 
 
+def draw(name: str, results: Path = RESULTS) -> str:
+    """Return the SVG of one plot; nothing where its results are not there yet."""
+    file, kind, head = PLOTS[name]
+    if not (results / file).is_file():
+        return ""
+    return plot(json.loads((results / file).read_text()), kind, next(c for c in COLUMNS[kind] if c.head == head))
+
+
+def stale_plots() -> dict[Path, str]:
+    """Return the plots that are not what the results give, with what they should be."""
+    wanted = {ROOT / "docs" / "images" / name: draw(name) for name in PLOTS}
+    return {
+        path: text for path, text in wanted.items() if text and not (path.is_file() and path.read_text("utf-8") == text)
+    }
+
+
 def main() -> int:
-    """Rewrite the documents, or with --check only say which differ."""
+    """Rewrite the documents and plots, or with --check only say which differ."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--check", action="store_true")
     options = parser.parse_args()
@@ -156,6 +186,10 @@ def main() -> int:
             stale.append(name)
             if not options.check:
                 (ROOT / name).write_text(after, encoding="utf-8")
+    for path, text in stale_plots().items():
+        stale.append(path.name)
+        if not options.check:
+            path.write_text(text, encoding="utf-8")
     print(f"{'stale' if options.check else 'rewritten'}: {', '.join(stale) or 'nothing'}")
     return 1 if options.check and stale else 0
 
