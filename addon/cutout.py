@@ -16,6 +16,7 @@ from . import protocol, running
 PARTS = [
     ("rgb.png", "Colour", "The picture of the object, before any background"),
     ("mask.png", "Mask", "White where the object is, black elsewhere"),
+    ("visual.png", "Visual Prompt", "What the prior will look at, beside the prompt"),
 ]
 
 

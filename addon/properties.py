@@ -88,6 +88,8 @@ def _property(setting: Setting) -> Any:
     }
     if isinstance(setting.value, bool):
         return bpy.props.BoolProperty(default=setting.value, **options)
+    if isinstance(setting.value, str):
+        return _choice(setting, options) if setting.choices else bpy.props.StringProperty(**options)
     if isinstance(setting.value, int):
         most = {"soft_max": int(setting.most)} if setting.most is not None else {}
         return bpy.props.IntProperty(default=setting.value, min=int(setting.least), **most, **options)
@@ -96,6 +98,15 @@ def _property(setting: Setting) -> Any:
     return bpy.props.FloatProperty(
         default=float(setting.value), min=setting.least, precision=precision, step=10, **most, **options
     )
+
+
+def _choice(setting: Setting, options: dict[str, Any]) -> Any:
+    """Return the Blender property of a setting with choices, which Blender numbers."""
+    values = [value for value, *_ in setting.choices]
+    get, keep = options["get"], options["set"]
+    numbered = {"get": lambda group: values.index(get(group)), "set": lambda group, i: keep(group, values[i])}
+    items = [(*choice, i) for i, choice in enumerate(setting.choices)]
+    return bpy.props.EnumProperty(items=items, **options | numbered)
 
 
 def _settings_class(system: System) -> type:

@@ -13,9 +13,10 @@ from . import protocol
 
 @dataclass(frozen=True)
 class Setting:
-    """One number or switch: its value in the preset `draft`, what other presets make of it, and the least it may be.
+    """One number, switch or text: its value in the preset `draft`, what other presets make of it, the least it may be.
 
-    The type of `value` is the type of the setting. `most` bounds the slider, not what can be typed.
+    The type of `value` is the type of the setting. `most` bounds the slider, not what can be typed. `choices` of a text
+    are value, label and tooltip each; without them it can be typed.
     """
 
     name: str
@@ -25,6 +26,7 @@ class Setting:
     least: float = 0.0
     most: float | None = None
     presets: dict[str, protocol.Setting] = field(default_factory=dict)
+    choices: tuple[tuple[str, str, str], ...] = ()
 
     def preset(self, name: str) -> protocol.Setting:
         """Return the value in a preset."""
@@ -113,6 +115,43 @@ TV3DG = System(
             ),
         ),
         Group(
+            "prompts",
+            "Prompt and Style",
+            (
+                Setting(
+                    "tau", "Style Strength", "How strongly an image of style or likeness pulls; 0 is the prompt alone",
+                    0.5, 0, 2,
+                ),
+                Setting(
+                    "self_guidance", "Imagine a Style",
+                    "Without such an image, take the reference as one, else one that the prior draws first",
+                    False, presets={"paper": True},
+                ),
+                Setting(
+                    "loss", "Loss", "What turns the prior's opinion of the views into changes of the object", "vpcsm",
+                    choices=(
+                        ("sds", "SDS", "Score distillation sampling, of DreamFusion"),
+                        ("csd", "CSD", "Classifier score distillation"),
+                        ("ism", "ISM", "Interval score matching, of LucidDreamer"),
+                        ("csm", "CSM", "Consistent score matching: no random noise"),
+                        ("vpcsm", "VPCSM", "Consistent score matching that sees a visual prompt"),
+                    ),
+                ),
+                Setting(
+                    "perturbation", "Structure", "Weight of the pull away from what has no structure; takes longer",
+                    0.0, 0, 5, {"paper": 1.0},
+                ),
+                Setting(
+                    "perturbed_layers", "Structure Layers",
+                    "Where the prior's attention is perturbed: beginnings of layers' names, with commas", "mid_block",
+                ),
+                Setting(
+                    "adapter", "Image Adapter",
+                    "File or folder of an IP-Adapter for a prior of your own; empty for the embedded one", "",
+                ),
+            ),
+        ),
+        Group(
             "gaussians",
             "Points",
             (
@@ -169,7 +208,7 @@ TV3DG = System(
             ),
         ),
     ),
-    {"perceive": "Cut-Out"},
+    {"perceive": "Cut-Out", "imagine": "Visual Prompt"},
     ("reconstruct", "visual_prompt"),
 )  # fmt: skip
 
@@ -184,6 +223,7 @@ assert tuple(ROLES) == protocol.ROLES
 
 STAGES = {  # of the backend -> what the artist reads while it runs
     "perceive": "Cutting Out",
+    "imagine": "Imagining",
     "gaussians": "Optimising",
     "mesh": "Making the Mesh",
 }

@@ -85,6 +85,18 @@ def orbit(
     return Cameras(pose, intrinsics_from_fov(fov, size), size, size)
 
 
+def draw_around(count: int, elevations: tuple[float, float], *, size: int, generator: torch.Generator) -> Cameras:
+    """Draw cameras evenly around the object: a random start, one field of view (30 to 50 degrees) for all of them.
+
+    Each has a height of its own between the two elevations (degrees).
+    """
+    start = 360 * torch.rand(1, generator=generator)
+    azimuths = start + torch.arange(count) * 360 / count
+    fov = float(30 + 20 * torch.rand(1, generator=generator))
+    low, high = elevations
+    return orbit(azimuths, low + (high - low) * torch.rand(count, generator=generator), fov_degrees=fov, size=size)
+
+
 def framing_distance(fov_degrees: torch.Tensor | float) -> torch.Tensor:
     """Return the distance from which the unit sphere just fits into a square image."""
     return 1.0 / torch.sin(torch.deg2rad(torch.as_tensor(fov_degrees, dtype=torch.float32)) / 2)
@@ -146,6 +158,12 @@ def view_word(azimuth_degrees: float, elevation_degrees: float) -> str:
         return "overhead"
     away = abs((azimuth_degrees + 180.0) % 360.0 - 180.0)
     return "front" if away < 45 else "back" if away > 135 else "side"
+
+
+def view_words(cameras: Cameras) -> list[str]:
+    """Return front, side, back or overhead for each camera."""
+    azimuths, elevations = azimuth_elevation(cameras)
+    return [view_word(a, e) for a, e in zip(azimuths.tolist(), elevations.tolist(), strict=True)]
 
 
 def _per_camera(value: Sequence[float] | torch.Tensor | float, count: int) -> torch.Tensor:

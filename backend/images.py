@@ -131,6 +131,16 @@ def square_crop(
     return cropped[..., :3] + (1 - covered) * background, cropped[..., 3:4]
 
 
+def square(rgb: torch.Tensor, alpha: torch.Tensor | None, size: int) -> torch.Tensor:
+    """Return a whole picture [H, W, 3] over white in the middle of a square, [size, size, 3]."""
+    height, width = rgb.shape[:2]
+    alpha = torch.ones(height, width, 1) if alpha is None else alpha
+    side = max(height, width)
+    left, top = (width - side) / 2, (height - side) / 2
+    seen = _resample(torch.cat([rgb * alpha, alpha], dim=-1), (left, top, left + side, top + side), size)
+    return (seen[..., :3] + 1 - seen[..., 3:]).clamp(0, 1)
+
+
 def crop_box(
     mask: torch.Tensor, margin: float, enclose: Literal["box", "circle"] = "box"
 ) -> tuple[float, float, float]:

@@ -19,7 +19,7 @@ from addon.protocol import Request
 from backend.diffusion.denoiser import Prior, load_prior
 from backend.job import Job
 from backend.supervision import Control
-from backend.systems.tv3dg import PRESETS, optimise
+from backend.systems.tv3dg import PRESETS, guide, optimise
 
 STEPS = 12
 ROUNDS = 3
@@ -27,7 +27,7 @@ ROUNDS = 3
 
 def run_steps(prior: Prior, steps: int, delta_t: int, count: int) -> float:
     """Take optimisation steps in a throw-away job and return the seconds of one."""
-    settings = replace(PRESETS["draft"], steps=steps, delta_t=delta_t, count=count, densify_every=10**6)
+    settings = replace(PRESETS["draft"], loss="csm", steps=steps, delta_t=delta_t, count=count, densify_every=10**6)
     with tempfile.TemporaryDirectory() as folder:
         request = Request(system="tv3dg", prompt="a red robot", seed=1, settings={"checkpoint_seconds": 1e6})
         job = Job(Path(folder), request, lambda event: None, Control())
@@ -36,7 +36,7 @@ def run_steps(prior: Prior, steps: int, delta_t: int, count: int) -> float:
         def make() -> dict[str, torch.Tensor]:
             nonlocal started
             started = time.perf_counter()
-            return optimise(job, prior, request.prompt, settings, None)
+            return optimise(job, guide(prior, settings), request.prompt, settings, None)
 
         job.stage("gaussians", make)
         return (time.perf_counter() - started) / steps

@@ -155,6 +155,12 @@ def perturb(prior: Prior, layers: Sequence[str] = ("mid_block",)) -> PredictPert
     """
     from diffusers.models.attention_processor import PAGIdentitySelfAttnProcessor2_0
 
+    def plain(latents: torch.Tensor, t: int, context: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        noise = prior.predict_noise(latents, t, context)
+        return noise, noise
+
+    if not layers:
+        return plain
     network = twin(prior.unet)
     attentions = {n.removeprefix("unet."): m for n, m in network.named_modules() if n.endswith(".attn1")}
     for layer in layers:
@@ -166,9 +172,6 @@ def perturb(prior: Prior, layers: Sequence[str] = ("mid_block",)) -> PredictPert
     perturbed = replace(prior, unet=network)
 
     def predict(latents: torch.Tensor, t: int, context: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        if not layers:
-            noise = prior.predict_noise(latents, t, context)
-            return noise, noise
         both = perturbed.predict_noise(torch.cat([latents, latents]), t, torch.cat([context, context]))
         noise, without_structure = both.chunk(2)
         return noise, without_structure

@@ -1,6 +1,7 @@
 """TV-3DG: a prompt, and if you like an image, become 3D Gaussians under score distillation, then a mesh.
 
-Stages: perceive (the reference image's subject and mask) -> gaussians (the optimisation) -> mesh -> export.
+Stages: perceive (the reference image's subject and mask) -> imagine (the visual prompt) -> gaussians (the optimisation)
+-> mesh -> export.
 Source: Yang et al., TV-3DG (arXiv 2410.21299). The reference view, which holds the object to a given image, is an
 addition of ours: the paper knows a visual prompt only.
 """
@@ -13,12 +14,14 @@ from typing import Any
 import torch
 
 from addon.protocol import InputImage
-from backend.cameras import Cameras, azimuth_elevation, orbit, view_word
+from backend.cameras import draw_around, orbit, view_words
 from backend.delivery import deliver
 from backend.diffusion.denoiser import Prior, kept_prior
-from backend.diffusion.scores import csm, distillation_loss
+from backend.diffusion.guidance import Guidance, guidance_for
+from backend.diffusion.sampling import sample
+from backend.diffusion.scores import distillation_loss
 from backend.errors import BackendError, BadInput
-from backend.images import load_image
+from backend.images import load_image, save_image, square
 from backend.job import Job
 from backend.losses import (
     masked_total_variation,
@@ -49,6 +52,12 @@ class Settings:
     grow_gradient: float = 2e-3
     densify_every: int = 40
     radius: float = 0.5  # of that ball
+    loss: str = "vpcsm"  # or one of those it is compared with: sds, csd, ism, csm
+    tau: float = 0.5  # strength of the visual prompt
+    self_guidance: bool = False  # without a visual prompt: take the reference, else a sample of the prior, as one
+    perturbation: float = 0.0  # s, the paper's 1: costs an evaluation for each view
+    perturbed_layers: str = "mid_block"  # where, by the beginnings of their names, with commas between
+    adapter: str = ""  # the image prompt's file or folder; nothing: the embedded one, for the embedded prior alone
     scale: float = 7.5  # the paper's lambda
     delta_t: int = 100  # the paper's 50 costs twice as much; its table II finds 100 as good
     difference: float = 1.0  # weight of the pull to what the prior finds likely; the paper has none and saturates
@@ -85,6 +94,8 @@ PRESETS = {
         steps=4_000,
         delta_t=50,
         difference=0.0,
+        self_guidance=True,
+        perturbation=1.0,
         camera_tokens=False,
         max_count=20_000,
         mesh_resolution=144,
@@ -97,11 +108,17 @@ def run(job: Job) -> None:
     """Run the whole system in a job folder; the results lie in its `result`."""
     request, settings = job.request, settings_of(job)
     reference = next((image for image in request.images if image.role == "reconstruct"), None)
-    job.total_stages = (reference is not None) + 1 + ("mesh" in request.outputs)
-    if ignored := [image.path for image in request.images if image is not reference]:
+    visual = next((image for image in request.images if image.role == "visual_prompt"), None)
+    adapter = settings.adapter or ("embedded" if request.prior == "embedded" else "")
+    sees = settings.loss == "vpcsm" and settings.tau > 0 and bool(adapter)
+    sees = sees and (visual is not None or settings.self_guidance)
+    job.total_stages = (reference is not None) + sees + 1 + ("mesh" in request.outputs)
+    used = (reference, visual if sees else None)
+    if ignored := [image.path for image in request.images if image not in used]:
         job.warn(
             f"{len(ignored)} of {len(request.images)} images are not used: {', '.join(ignored)}.",
-            "This version takes one image of what the object looks like; visual prompts are not there yet.",
+            "This system takes one image of what the object looks like, and one visual prompt where the loss is vpcsm, "
+            "tau is above 0 and there is an adapter for the prior.",
         )
     prior = kept_prior(request.prior, "cuda" if torch.cuda.is_available() else "cpu")
     if unknown := prior.unknown_words(f"{request.prompt} {request.negative_prompt}"):
@@ -112,13 +129,18 @@ def run(job: Job) -> None:
     prompt = prior.shorten(request.prompt, ", overhead view")
     if prompt != request.prompt:
         job.warn(f"The prior reads {prior.most_tokens} tokens, so the prompt ends after {prompt!r}.", "Say it shorter.")
-    target = None
+    target = image = None
     if reference is not None:
         seen = job.stage("perceive", lambda: perceive(job, reference, prior.image_size))
         folder = job.stage_path("perceive")
         target = read_target(folder, reference.azimuth_degrees, reference.elevation_degrees, seen["fov_degrees"])
+    if sees:
+        imagined = {"prior": prior.fingerprint}
+        job.stage("imagine", lambda: imagine(job, prior, prompt, visual, target), depends_on=imagined)
+        image = load_image(job.stage_path("imagine") / "visual.png")[0]
+    guidance = guide(prior, settings, image, adapter)
     made_with = {"prior": prior.fingerprint, "settings": asdict(settings)}
-    made = job.stage("gaussians", lambda: optimise(job, prior, prompt, settings, target), depends_on=made_with)
+    made = job.stage("gaussians", lambda: optimise(job, guidance, prompt, settings, target), depends_on=made_with)
     deliver(
         job,
         Gaussians(**made),
@@ -127,6 +149,17 @@ def run(job: Job) -> None:
         texture_size=settings.texture_size,
         made_with=made_with,
     )
+
+
+def guide(
+    prior: Prior, settings: Settings, visual_prompt: torch.Tensor | None = None, adapter: str = "embedded"
+) -> Guidance:
+    """Return the guidance that the settings ask for; the visual prompt is [H, W, 3]."""
+    return guidance_for(
+        prior, settings.loss, scale=settings.scale, delta_t=settings.delta_t, difference=settings.difference,
+        perturbation=settings.perturbation, perturbed_layers=settings.perturbed_layers.split(","),
+        visual_prompt=visual_prompt, strength=settings.tau, adapter=adapter,
+    )  # fmt: skip
 
 
 def settings_of(job: Job) -> Settings:
@@ -140,7 +173,7 @@ def settings_of(job: Job) -> Settings:
             value = float(value)
         if type(value) is not kinds[name]:
             raise BadInput(f"The setting {name} is {value!r}.", f"Give a {kinds[name].__name__}.")
-        if kinds[name] is not bool and value < LEAST.get(name, 0):
+        if kinds[name] in (int, float) and value < LEAST.get(name, 0):
             raise BadInput(f"The setting {name} is {value}.", f"Give at least {LEAST.get(name, 0)}.")
         settings = replace(settings, **{name: value})
     return settings
@@ -151,6 +184,19 @@ def perceive(job: Job, reference: InputImage, size: int) -> dict[str, Any]:
     values = cut_out(job.input_path(reference), job.stage_folder, size, reference.fov_degrees)
     job.preview(load_image(job.stage_folder / "rgb.png")[0])
     return values
+
+
+def imagine(job: Job, prior: Prior, prompt: str, visual: InputImage | None, target: Target | None) -> dict[str, Any]:
+    """Leave visual.png, which the artist may replace: the visual prompt, else the reference, else a sample."""
+    if visual is not None:
+        image = square(*load_image(job.input_path(visual)), prior.image_size)
+    elif target is not None:
+        image = target.rgb[0] * target.mask[0] + 1 - target.mask[0]
+    else:  # the paper's self-guidance image
+        image = sample(prior, [f"{prompt}, front view"], generator=job.generator)[0].cpu()
+    save_image(job.stage_folder / "visual.png", image)
+    job.preview(image)
+    return {}
 
 
 # ---- the optimisation ------------------------------------------------------------------------------------------------
@@ -173,8 +219,11 @@ class _State:
         self.bad_steps = state["bad_steps"]
 
 
-def optimise(job: Job, prior: Prior, prompt: str, settings: Settings, target: Target | None) -> dict[str, torch.Tensor]:
+def optimise(
+    job: Job, guidance: Guidance, prompt: str, settings: Settings, target: Target | None
+) -> dict[str, torch.Tensor]:
     """Optimise Gaussians from a ball until they look like the prompt from everywhere; return their parameters."""
+    prior = guidance.prior
     render = renderer_for(prior.device)
     generator = job.generator
     points = ball_of_points(settings.count, settings.radius, generator)
@@ -187,17 +236,17 @@ def optimise(job: Job, prior: Prior, prompt: str, settings: Settings, target: Ta
     state = _State(gaussians, optimiser, control)
     total = settings.steps
     for step in job.steps(total, state):
-        cameras = draw_cameras(settings, prior.image_size, generator)
+        heights = (settings.low_elevation, settings.high_elevation)
+        cameras = draw_around(settings.views, heights, size=prior.image_size, generator=generator)
         background = draw_background(generator).to(prior.device)
-        conditional, unconditional = contexts(prior, prompt, job.request.negative_prompt, cameras, settings)
+        words = [f"{prompt}, {view} view" for view in view_words(cameras)]
+        told = cameras if settings.camera_tokens and prior.takes_cameras else None
+        conditional, unconditional = guidance.contexts(words, job.request.negative_prompt, told)
         t = draw_timestep(timestep_window(step, total, warmup=settings.warmup), len(prior.alphas), generator)
 
         seen = render(gaussians, cameras, background, geometry=True)
         latents = prior.encode(seen.rgb)
-        gradient = csm(
-            prior.predict_noise, latents.detach(), t, alphas=prior.alphas, conditional=conditional,
-            unconditional=unconditional, scale=settings.scale, delta_t=settings.delta_t, difference=settings.difference,
-        )  # fmt: skip
+        gradient = guidance.gradient(latents.detach(), t, conditional, unconditional, generator)
         if not torch.isfinite(gradient).all():
             skip_bad_step(job, state, step, "the guidance is not a number")
             continue
@@ -233,38 +282,10 @@ def optimise(job: Job, prior: Prior, prompt: str, settings: Settings, target: Ta
     return {name: value.detach() for name, value in gaussians.parameters().items()}
 
 
-def draw_cameras(settings: Settings, size: int, generator: torch.Generator) -> Cameras:
-    """Draw a batch of views evenly around the object, with a random start and a random height for each."""
-
-    def uniform(low: float, high: float) -> torch.Tensor:
-        return low + (high - low) * torch.rand(settings.views, generator=generator)
-
-    start = 360 * torch.rand(1, generator=generator)
-    azimuths = start + torch.arange(settings.views) * 360 / settings.views
-    fov = float(30 + 20 * torch.rand(1, generator=generator))
-    return orbit(azimuths, uniform(settings.low_elevation, settings.high_elevation), fov_degrees=fov, size=size)
-
-
 def draw_background(generator: torch.Generator) -> torch.Tensor:
     """Draw white or a light grey, [3]: a fixed one would be painted onto the object."""
     choice, grey = torch.rand(2, generator=generator).tolist()
     return torch.full((3,), 1.0 if choice < 0.4 else 0.45 + 0.55 * grey)
-
-
-def contexts(
-    prior: Prior, prompt: str, negative_prompt: str, cameras: Cameras, settings: Settings
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return the prompt's context for each view, and the empty (or negative) one."""
-    words = [f"{prompt}, {view} view" for view in view_words(cameras)]
-    told = cameras if settings.camera_tokens and prior.takes_cameras else None
-    # Without camera tokens: that is how the prior saw most of its empty prompts, and it lets guidance turn the view.
-    return prior.embed(words, told), prior.embed([negative_prompt] * len(cameras))
-
-
-def view_words(cameras: Cameras) -> list[str]:
-    """Return front, side, back or overhead for each camera."""
-    azimuths, elevations = azimuth_elevation(cameras)
-    return [view_word(a, e) for a, e in zip(azimuths.tolist(), elevations.tolist(), strict=True)]
 
 
 def learning_rates(settings: Settings, step: int, total: int) -> dict[str, float]:

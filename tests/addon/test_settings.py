@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from addon import protocol, settings
+from backend.diffusion.guidance import LOSSES
 from backend.systems import tv3dg
 
 SYSTEMS = [(settings.TV3DG, tv3dg)]
@@ -57,6 +58,11 @@ def test_stages_to_stop_after_exist(system: settings.System, backend: Any) -> No
     assert system.stops and set(system.stops) <= set(stages)
 
 
+def test_the_losses_on_offer_are_those_of_the_backend() -> None:
+    offered = [value for value, *_ in settings.TV3DG.settings["loss"].choices]
+    assert offered == list(LOSSES)
+
+
 def test_only_systems_and_presets_of_the_protocol_are_offered() -> None:
     assert set(settings.SYSTEMS) <= set(protocol.SYSTEMS)
     assert set(settings.PRESETS) == set(protocol.PRESETS)
@@ -67,6 +73,10 @@ def test_every_setting_has_a_label_and_a_tooltip_in_blenders_style() -> None:
         for setting in system.settings.values():
             assert setting.label and setting.label[0].isupper()
             assert len(setting.description) > 15 and not setting.description.endswith(".")
+            if isinstance(setting.value, str):
+                assert not setting.choices or setting.value in [value for value, *_ in setting.choices]
+                assert all(label and not tip.endswith(".") for _, label, tip in setting.choices)
+                continue
             inside = setting.least <= float(setting.value)
             assert inside and (isinstance(setting.value, bool) or float(setting.value) <= (setting.most or 0))
 

@@ -8,12 +8,14 @@ import torch
 from backend.cameras import (
     azimuth_elevation,
     blender_to_gltf,
+    draw_around,
     framing_distance,
     gltf_to_blender,
     opencv_to_opengl,
     orbit,
     rays,
     view_word,
+    view_words,
 )
 
 
@@ -88,3 +90,12 @@ def test_view_words_change_at_the_printed_borders(azimuth: float, elevation: flo
 def test_a_wrong_number_of_values_is_named():
     with pytest.raises(ValueError, match="2 values for 3 cameras"):
         orbit([0, 1, 2], [0, 1])
+
+
+def test_drawn_views_stand_evenly_between_their_heights_and_carry_their_words():
+    cameras = draw_around(4, (0.0, 10.0), size=32, generator=torch.Generator().manual_seed(1))
+    azimuths, elevations = azimuth_elevation(cameras)
+    gaps = (azimuths.roll(-1) - azimuths) % 360
+    torch.testing.assert_close(gaps, torch.full((4,), 90.0), atol=1e-2, rtol=0)
+    assert bool(((elevations > -1e-3) & (elevations < 10.001)).all()) and float(elevations.std()) > 0.5
+    assert view_words(orbit([0, 90, 180, 0], [0, 0, 0, 75.0])) == ["front", "side", "back", "overhead"]

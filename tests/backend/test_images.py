@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 
 from backend.errors import BadInput, EmptyMask
-from backend.images import check_image, load_image, save_image, save_turntable, square_crop, subject_mask
+from backend.images import check_image, load_image, save_image, save_turntable, square, square_crop, subject_mask
 from tests.backend.png import chunks_to_png
 
 RED, BLUE = (255, 0, 0), (0, 0, 255)
@@ -321,3 +321,16 @@ def test_a_smaller_crop_keeps_the_mean() -> None:
 def test_a_crop_without_a_subject_is_refused() -> None:
     with pytest.raises(ValueError, match="no pixel"):
         square_crop(torch.ones(4, 4, 3), torch.zeros(4, 4, 1), 4)
+
+
+def test_a_whole_picture_stands_over_white_in_the_middle_of_a_square():
+    rgb = torch.zeros(10, 20, 3)
+    rgb[..., 2] = 1.0
+    alpha = torch.ones(10, 20, 1)
+    alpha[:, :10] = 0.5
+    made = square(rgb, alpha, 40)
+    assert made.shape == (40, 40, 3)
+    torch.testing.assert_close(made[5, 20], torch.ones(3))
+    torch.testing.assert_close(made[20, 30], torch.tensor([0.0, 0.0, 1.0]))
+    torch.testing.assert_close(made[20, 10], torch.tensor([0.5, 0.5, 1.0]))
+    torch.testing.assert_close(square(rgb, None, 20)[10, 3], torch.tensor([0.0, 0.0, 1.0]))

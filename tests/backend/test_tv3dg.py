@@ -23,7 +23,7 @@ from backend.diffusion.denoiser import load_prior
 from backend.embedded.solids import photograph
 from backend.errors import BackendError, BadInput
 from backend.export import read_points_ply
-from backend.images import save_image
+from backend.images import load_image, save_image
 from backend.job import Job
 from backend.supervision import Control
 from backend.systems import tv3dg
@@ -94,13 +94,55 @@ def test_points_alone_need_no_mesh(tmp_path: Path) -> None:
     assert json.loads((folder / "result/result.json").read_text())["faces"] == 0
 
 
-def test_images_that_are_not_used_are_named(tmp_path: Path) -> None:
-    folder, events = new_job(tmp_path / "job", image=True, steps=1), []
+@pytest.mark.parametrize(("tau", "unused"), [(0.5, "1 of 3"), (0.0, "2 of 3")])
+def test_images_that_are_not_used_are_named(tau: float, unused: str, tmp_path: Path) -> None:
+    folder, events = new_job(tmp_path / "job", image=True, steps=1, tau=tau), []
     request = open_job(folder).request
     style = protocol.InputImage(path="inputs/00.png", role="visual_prompt")
-    job = Job(folder, replace(request, images=(*request.images, style), outputs=("points",)), events.append, Control())
+    images = (*request.images, style, replace(style, elevation_degrees=1.0))
+    job = Job(folder, replace(request, images=images, outputs=("points",)), events.append, Control())
     tv3dg.run(job)
-    assert any(e.message.startswith("1 of 2 images are not used") for e in events if isinstance(e, protocol.Warning))
+    warnings = [event.message for event in events if isinstance(event, protocol.Warning)]
+    assert [message[:6] for message in warnings if "are not used" in message] == [unused]
+
+
+@pytest.mark.parametrize("given", ["style", "reference", "nothing"])
+def test_a_visual_prompt_is_the_one_given_else_the_reference_else_a_sample(given: str, tmp_path: Path) -> None:
+    folder = new_job(
+        tmp_path / "job", image=given != "nothing", steps=2, loss="vpcsm", self_guidance=True, perturbation=1.0
+    )
+    events: list[Any] = []
+    images = list(open_job(folder).request.images)
+    if given == "style":
+        save_image(folder / "inputs/01.png", torch.tensor([0.1, 0.2, 0.9]).expand(20, 40, 3))
+        images.append(protocol.InputImage(path="inputs/01.png", role="visual_prompt"))
+    request = replace(open_job(folder).request, images=tuple(images), outputs=("points",))
+    tv3dg.run(Job(folder, request, events.append, Control()))
+    stages = [event.name for event in events if isinstance(event, protocol.Stage)]
+    assert stages[-2:] == ["imagine", "gaussians"] and (stages[0] == "perceive") == (given != "nothing")
+    seen = load_image(next(folder.glob("stages/*-imagine/visual.png")))[0]
+    assert seen.shape == (128, 128, 3)
+    if given == "style":  # all of it, over white
+        torch.testing.assert_close(seen[64, 64], torch.tensor([0.1, 0.2, 0.9]), atol=0.01, rtol=0)
+        torch.testing.assert_close(seen[4, 64], torch.ones(3))
+    assert not [event for event in events if isinstance(event, protocol.Warning)]
+
+
+def test_vpcsm_without_tau_and_perturbation_makes_what_csm_makes(tmp_path: Path) -> None:
+    made = []
+    for loss in ("csm", "vpcsm"):
+        job = open_job(new_job(tmp_path / loss, steps=3, loss=loss, tau=0.0, perturbation=0.0))
+        tv3dg.run(Job(job.folder, replace(job.request, outputs=("points",)), lambda event: None, Control()))
+        made.append((job.folder / "result/points.ply").read_bytes())
+    assert made[0] == made[1]
+
+
+def test_a_loss_or_a_layer_that_is_not_there_gets_a_sentence(tmp_path: Path) -> None:
+    prior = load_prior("embedded")
+    with pytest.raises(BadInput, match="no loss 'vsdd'"):
+        tv3dg.guide(prior, replace(tv3dg.PRESETS["bench"], loss="vsdd"))
+    with pytest.raises(BadInput, match="no self-attention lies in 'cellar'"):
+        tv3dg.guide(prior, replace(tv3dg.PRESETS["bench"], perturbation=1.0, perturbed_layers="mid_block,cellar"))
 
 
 def test_unknown_words_of_both_prompts_are_named(tmp_path: Path) -> None:
@@ -155,7 +197,9 @@ def test_a_step_without_a_number_is_left_out_and_reported(tmp_path: Path) -> Non
     events: list[Any] = []
     job = open_job(new_job(tmp_path / "job"), events)
     broken = replace(prior, unet=Sometimes(prior.unet, every=2))
-    made = job.stage("gaussians", lambda: tv3dg.optimise(job, broken, "a red robot", tv3dg.settings_of(job), None))
+    settings = tv3dg.settings_of(job)
+    guidance = tv3dg.guide(broken, settings)
+    made = job.stage("gaussians", lambda: tv3dg.optimise(job, guidance, "a red robot", settings, None))
     assert all(bool(torch.isfinite(value).all()) for value in made.values())
     messages = [event.message for event in events if isinstance(event, protocol.Warning)]
     assert messages == [f"Step {step} was left out: the guidance is not a number." for step in (1, 3, 5)]
@@ -166,17 +210,9 @@ def test_a_prior_that_only_gives_nan_ends_the_job(tmp_path: Path) -> None:
     job = open_job(new_job(tmp_path / "job", steps=30))
     broken = replace(prior, unet=Sometimes(prior.unet, every=1))
     with pytest.raises(BackendError, match="20 steps in a row gave no usable gradient"):
-        job.stage("gaussians", lambda: tv3dg.optimise(job, broken, "a red robot", tv3dg.settings_of(job), None))
-
-
-def test_views_stand_evenly_and_carry_their_words() -> None:
-    settings = replace(tv3dg.PRESETS["bench"], views=4, low_elevation=0.0, high_elevation=10.0)
-    cameras = tv3dg.draw_cameras(settings, 32, torch.Generator().manual_seed(1))
-    angles = torch.atan2(cameras.position[:, 0], -cameras.position[:, 1]).rad2deg() % 360
-    gaps = (angles.roll(-1) - angles) % 360
-    torch.testing.assert_close(gaps, torch.full((4,), 90.0), atol=1e-2, rtol=0)
-    words = tv3dg.view_words(orbit([0, 90, 180, 0], [0, 0, 0, 75.0]))
-    assert words == ["front", "side", "back", "overhead"]
+        settings = tv3dg.settings_of(job)
+        guidance = tv3dg.guide(broken, settings)
+        job.stage("gaussians", lambda: tv3dg.optimise(job, guidance, "a red robot", settings, None))
 
 
 @pytest.mark.slow
