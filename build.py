@@ -41,7 +41,8 @@ from addon import environment, processes  # noqa: E402
 ROOT = Path(__file__).resolve().parent
 LOCKS = ("backend/requirements.lock", "requirements-dev.lock")
 DEMO_FILES = ("model.glb", "points.ply", "preview.png", "turntable.webp", "scene.blend", "result.json")
-NOT_BENCHMARKS = {"demo", "scene", "tables"}  # modules of benchmarks/ with a command line, but not --out and --gpu
+# Modules of benchmarks/ with a command line, but without --out for figures and --gpu.
+NOT_BENCHMARKS = {"contact_sheet", "demo", "playground", "scene", "tables"}
 HOURS_LONG = ("quality", "train")  # benchmarks with such names run for hours and are started by hand
 
 # What the bpy package links and Debian's smallest installation lacks, and the Debian package of each.

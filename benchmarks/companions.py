@@ -32,6 +32,7 @@ from backend.vision.perception import load_perception
 from backend.vision.reward import load_reward
 from benchmarks.judges.reader import load_reader, read
 from benchmarks.metrics.pictures import normal_error, psnr
+from benchmarks.prior import sizes
 
 FIRST_SEED = HELD_OUT.first_seed + 20_000
 TURNS = (30, 90, 180)
@@ -157,7 +158,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, help="a JSON file; parts that are not judged now keep their figures")
     parser.add_argument("--sheet", type=Path)
-    parser.add_argument("--parts", nargs="+", default=["perception", "novel_views", "image_prompts", "words"])
+    parser.add_argument("--parts", nargs="+", default=["perception", "novel_views", "image_prompts", "words", "bytes"])
+    parser.add_argument("--gpu", action="store_true", help="accepted for symmetry: this benchmark runs on the CPU")
     options = parser.parse_args()
     generator = torch.Generator().manual_seed(0)
     judges: dict[str, Callable] = {
@@ -165,15 +167,16 @@ def main() -> None:
         "novel_views": lambda: judge_novel_views(24, generator),
         "image_prompts": lambda: judge_image_prompts(48, generator),
         "words": lambda: (judge_words(96), None),
+        "bytes": lambda: (sizes(), None),
     }
     figures = json.loads(options.out.read_text()) if options.out and options.out.exists() else {}
     for part in options.parts:
         figures[part], sheet = judges[part]()
+        print(json.dumps({part: figures[part]}, indent=2), flush=True)
         if options.sheet and sheet is not None:
             save_image(options.sheet.with_stem(f"{options.sheet.stem}-{part.replace('_', '-')}"), sheet)
-    print(json.dumps(figures, indent=2))
-    if options.out:
-        options.out.write_text(json.dumps(figures, indent=2) + "\n")
+        if options.out:
+            options.out.write_text(json.dumps(figures, indent=2) + "\n")
 
 
 if __name__ == "__main__":

@@ -13,11 +13,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from benchmarks import companion_tables
 from benchmarks.quality_tables import COLUMNS, differences, frechet, plot, quality
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
-DOCUMENTS = ("README.md", "docs/embedded-prior.md", "docs/performance.md", "docs/quality.md")
+DOCUMENTS = ("README.md", "docs/companions.md", "docs/embedded-prior.md", "docs/performance.md", "docs/quality.md")
 _BLOCK = re.compile(r"(<!-- table (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -129,10 +130,14 @@ PLOTS = {  # file below docs/images -> results, kind of case, metric
 }
 
 # Table -> its results file and what makes rows of it.
+COMPANIONS = "companions.json"
 TABLES = {
     "panel": ("panel.json", panel),
     "prior": ("prior.json", prior),
-    "sizes": ("prior.json", sizes),
+    "sizes": (COMPANIONS, sizes),
+    "companions": (COMPANIONS, companion_tables.companions),
+    "novel_views": (COMPANIONS, companion_tables.novel_views),
+    "image_prompts": (COMPANIONS, companion_tables.image_prompts),
     "demo": ("demo.json", demo),
     "distillation": ("distillation.json", distillation),
     "rasteriser": ("rasteriser.json", rasteriser),
