@@ -326,7 +326,8 @@ def request_of(
     if images is None:
         chosen = [(f"{protocol.INPUT_FOLDER}/{n:02}.png", each) for n, each in enumerate(chosen_images(wish))]
         images = tuple(protocol.InputImage(path=path, **seen_from(each, wish)) for path, each in chosen)
-    is_seen = any(image.role == "reconstruct" for image in images)  # else there is nothing to cut out
+    roles = {image.role for image in images}
+    leaves = {"perceive": "reconstruct" in roles, "imagine": "visual_prompt" in roles}  # else there is nothing to see
     fields = {
         "system": wish.system,
         "prompt": wish.prompt.strip(),
@@ -336,7 +337,7 @@ def request_of(
         "preset": wish.preset,
         "prior": wish.prior if wish.prior != "folder" else bpy.path.abspath(wish.prior_folder),
         "outputs": tuple(output for output in protocol.OUTPUTS if output in wish.outputs),
-        "stop_after": wish.stop_after if wish.stop_after != "NOTHING" and is_seen else "",
+        "stop_after": wish.stop_after if leaves.get(wish.stop_after, False) else "",
         "threads": wish.threads,
         "settings": dict(changed_settings(wish)),
     }

@@ -47,8 +47,7 @@ def test_the_artist_replaces_the_cut_out_and_goes_on(
         setattr(wish.tv3dg, name, value)
     enabled.ops.maquette.add_references(directory=str(tmp_path), files=[{"name": "ball.png"}])
     sources = [tmp_path / "ball.png"]
-    images = (properties.input_image(wish.references[0], 0),)
-    job = running.submit(enabled.context, properties.request_of(wish, images), sources, True)
+    job = running.submit(enabled.context, properties.request_of(wish), sources, True)
 
     stopped = pump_to_the_end(running, job)
     assert isinstance(stopped, protocol.Finished) and stopped.stopped_after == "perceive", stopped
