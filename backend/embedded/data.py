@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from backend.cameras import framing_distance, orbit
+from backend.cameras import Cameras, framing_distance, orbit
 from backend.embedded.shapes import HELD_OUT, STYLES, make_subject
 from backend.embedded.solids import photograph
 
@@ -34,6 +34,17 @@ def view_parameters(rng: random.Random, count: int) -> list[dict]:
             {"azimuth": azimuth, "elevation": elevation, "fov": rng.uniform(30, 50), "zoom": rng.uniform(0.95, 1.12)}
         )
     return views
+
+
+def cameras_of(views: list[dict]) -> Cameras:
+    """Return the cameras of drawn views."""
+    return orbit(
+        [v["azimuth"] for v in views],
+        [v["elevation"] for v in views],
+        fov_degrees=[v["fov"] for v in views],
+        distance=[float(framing_distance(v["fov"])) * v["zoom"] for v in views],
+        size=SIZE,
+    )
 
 
 def sun_direction(rng: random.Random) -> torch.Tensor:
@@ -59,13 +70,7 @@ def render_object(seed: int, views: int = VIEWS, *, modalities: bool = True, **s
     subject = make_subject(seed, **subject_arguments)
     style = rng.choices(STYLES, STYLE_WEIGHTS)[0]
     parameters = view_parameters(rng, views + modalities)
-    cameras = orbit(
-        [v["azimuth"] for v in parameters],
-        [v["elevation"] for v in parameters],
-        fov_degrees=[v["fov"] for v in parameters],
-        distance=[float(framing_distance(v["fov"])) * v["zoom"] for v in parameters],
-        size=SIZE,
-    )
+    cameras = cameras_of(parameters)
     background = background_colour(rng, style)
     picture = photograph(subject.solid, cameras, background, light=sun_direction(rng), style=style)
     facts = {

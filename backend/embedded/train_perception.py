@@ -11,8 +11,7 @@ import numpy as np
 import torch
 from diffusers import UNet2DModel
 
-from backend.cameras import framing_distance, orbit
-from backend.embedded.data import SIZE, STYLE_WEIGHTS, background_colour, sun_direction, view_parameters
+from backend.embedded.data import SIZE, STYLE_WEIGHTS, background_colour, cameras_of, sun_direction, view_parameters
 from backend.embedded.shapes import HELD_OUT, STYLES, make_subject
 from backend.embedded.solids import photograph
 from backend.embedded.training import fit
@@ -50,16 +49,9 @@ def render_maps(seed: int, views: int = VIEWS, **subject_arguments) -> tuple[np.
     subject = make_subject(seed, **subject_arguments)
     style = rng.choices(STYLES, STYLE_WEIGHTS)[0]
     parameters = view_parameters(rng, views)
-    cameras = orbit(
-        [v["azimuth"] for v in parameters],
-        [v["elevation"] for v in parameters],
-        fov_degrees=[v["fov"] for v in parameters],
-        distance=[float(framing_distance(v["fov"])) * v["zoom"] for v in parameters],
-        size=SIZE,
-    )
-    picture = photograph(
-        subject.solid, cameras, background_colour(rng, style), light=sun_direction(rng), style=style
-    )  # fmt: skip
+    cameras = cameras_of(parameters)
+    background = background_colour(rng, style)
+    picture = photograph(subject.solid, cameras, background, light=sun_direction(rng), style=style)
     to_camera = cameras.camera_to_world[:, None, :3, :3] * torch.tensor([1.0, -1.0, -1.0])  # y up, z to the viewer
     normal = (picture.normal @ to_camera) * picture.mask  # [V, H, W, 3]
     depth = picture.depth * picture.mask
