@@ -77,12 +77,16 @@ def main(argv: Sequence[str] | None = None, run_system: Callable[[Job], None] = 
         case "queue":
             return _run_queue(arguments.folder.resolve(), run_system, arguments.supervised, arguments.idle_seconds)
         case "generate":
+            is_new = not (arguments.out / protocol.REQUEST_FILE).exists()
             try:
                 folder = _make_folder(arguments)
             except (protocol.ProtocolError, BackendError) as error:
                 print(f"error: {error} {getattr(error, 'hint', '')}".rstrip(), file=sys.stderr)
                 return 2
-            return _run([folder], run_system, supervised=False, for_a_person=True)
+            code = _run([folder], run_system, supervised=False, for_a_person=True)
+            if code == BadInput.exit_code and is_new and not (folder / "stages").exists():
+                shutil.rmtree(folder)  # nothing was made, and the corrected command may want the same folder
+            return code
         case command:
             raise AssertionError(command)
 

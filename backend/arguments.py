@@ -21,7 +21,7 @@ def parser() -> argparse.ArgumentParser:
     queue.add_argument("--idle-seconds", type=float, default=0.0, help="how long to wait for more jobs in the end")
 
     generate = commands.add_parser("generate", help="make a job folder and run it")
-    generate.add_argument("--system", default="tv3dg", help="tv3dg, dreambooth3d or customize_it_3d")
+    generate.add_argument("--system", default="tv3dg", help="tv3dg, so far the only one")
     generate.add_argument("--prompt", default="", help="what it is, for example 'a red mug'")
     generate.add_argument("--negative-prompt", default="", help="what it should not be")
     generate.add_argument("--image", type=Path, action="append", default=[], help="what it looks like; may be repeated")
@@ -29,12 +29,14 @@ def parser() -> argparse.ArgumentParser:
     generate.add_argument("--elevation", type=float, default=0.0, help="degrees, of the camera of --image")
     generate.add_argument("--azimuth", type=float, default=0.0, help="degrees, 0 is the front")
     generate.add_argument("--fov", type=float, default=40.0, help="degrees, vertical field of view of --image")
-    generate.add_argument("--preset", default="standard", help="draft, standard, bench or paper")
-    generate.add_argument("--seed", type=int, default=0)
+    generate.add_argument("--preset", default="standard", help="bench, draft, standard (if nothing is said) or paper")
+    generate.add_argument("--seed", type=int, default=0, help="another number, another object; 0 if nothing is said")
     generate.add_argument("--prior", default="embedded", help="embedded, or a local folder in diffusers' format")
     generate.add_argument("--threads", type=int, default=0, help="0 means every core")
     generate.add_argument("--stop-after", default="", metavar="STAGE", help="end after this stage; `run` goes on")
-    generate.add_argument("--set", type=_setting, action="append", default=[], metavar="NAME=VALUE")
+    generate.add_argument(
+        "--set", type=_setting, action="append", default=[], metavar="NAME=VALUE", help="change a setting of the preset"
+    )
     generate.add_argument("--out", type=Path, required=True, metavar="JOB", help="the job folder")
 
     doctor = commands.add_parser("doctor", help="say what this machine has and what is missing")

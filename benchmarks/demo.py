@@ -124,6 +124,15 @@ def verdict(figures: dict[str, float]) -> str:
     )
 
 
+def can_go_on(out: Path, preset: str, seed: int) -> bool:
+    """Say whether a demo of this preset and seed was broken off there; one that was finished begins anew."""
+    request = out / "job" / "request.json"
+    if not request.is_file() or (out / "measured.json").exists():
+        return False
+    asked = json.loads(request.read_text(encoding="utf-8"))
+    return (asked["preset"], asked["seed"]) == (preset, seed)
+
+
 def main() -> int:
     """Run the demo and return the backend's exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -137,9 +146,10 @@ def main() -> int:
     if out.is_dir() and any(out.iterdir()) and not (out / "sample.png").is_file():
         print(f"{out} holds other things than a demo: give an empty folder with --out.", file=sys.stderr)
         return 2
-    shutil.rmtree(out, ignore_errors=True)
-    out.mkdir(parents=True)
-    make_sample(out / "sample.png")
+    if not can_go_on(out, options.preset, options.seed):
+        shutil.rmtree(out, ignore_errors=True)
+        out.mkdir(parents=True)
+        make_sample(out / "sample.png")
     print(f"From {out / 'sample.png'} and the prompt {PROMPT!r}:", flush=True)
     command = [sys.executable, "-m", "backend", "generate", "--system", "tv3dg", "--prompt", PROMPT]
     command += ["--image", out / "sample.png", "--elevation", ELEVATION, "--fov", FOV]

@@ -86,6 +86,7 @@ LEAST = {
     "low_elevation": -90, "high_elevation": -90, "mean_rate": 1e-9, "colour_rate": 1e-9, "mesh_resolution": 16,
     "max_faces": 100, "texture_size": 32,
 }  # fmt: skip
+KINDS = {int: "a whole number", float: "a number", bool: "true or false", str: "a word"}
 PRESETS = {
     "bench": Settings(steps=40, count=1_000, max_count=2_000, mesh_resolution=64, max_faces=4_000, texture_size=512),
     "draft": Settings(),
@@ -172,7 +173,7 @@ def settings_of(job: Job) -> Settings:
         if kinds[name] is float and type(value) is int:
             value = float(value)
         if type(value) is not kinds[name]:
-            raise BadInput(f"The setting {name} is {value!r}.", f"Give a {kinds[name].__name__}.")
+            raise BadInput(f"The setting {name} is {value!r}.", f"Give {KINDS[kinds[name]]}.")
         if kinds[name] in (int, float) and value < LEAST.get(name, 0):
             raise BadInput(f"The setting {name} is {value}.", f"Give at least {LEAST.get(name, 0)}.")
         settings = replace(settings, **{name: value})

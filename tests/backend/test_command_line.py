@@ -293,6 +293,19 @@ def test_an_image_without_a_subject_is_bad_input_of_the_run(tmp_path: Path) -> N
     assert "breaks off or is damaged" in failures[3].message
 
 
+def test_a_mistyped_setting_leaves_no_folder_in_the_way_of_the_corrected_command(tmp_path: Path) -> None:
+    def generate(*settings: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "backend", "generate", "--prompt", "a mug", "--out", tmp_path / "job"]
+        return subprocess.run([*command, *settings], capture_output=True, text=True, cwd=ROOT)
+
+    mistyped = generate("--set", "stepz=3")
+    assert mistyped.returncode == 2 and "There is no setting 'stepz'" in mistyped.stderr
+    assert not (tmp_path / "job").exists()
+    write_job(tmp_path / "job", system="tv3dg", prompt="a mug", settings={"stepz": 3})  # made before, by somebody
+    assert generate("--set", "stepz=4").returncode == 2
+    assert (tmp_path / "job/request.json").exists()
+
+
 def test_a_system_that_this_version_lacks_is_said_so(tmp_path: Path) -> None:
     request = protocol.read_request(write_job(tmp_path / "job", system="dreambooth3d"))
     job = Job(tmp_path / "job", request, lambda event: None, Control())
