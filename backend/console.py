@@ -1,4 +1,4 @@
-"""What a person at a terminal sees of a job: one line that is rewritten, or a line per stage where nobody watches."""
+"""What a person sees of a job: at a terminal one line that is rewritten, in a file a line every quarter of a minute."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import time
 from typing import TextIO
 
 BAR = 24
+QUIET_SECONDS = 15.0  # between two lines of progress in a file
 
 
 class Console:
@@ -16,7 +17,7 @@ class Console:
         self._stream = stream
         self._is_terminal = stream.isatty()
         self._stage = ""
-        self._started = time.monotonic()
+        self._started = self._written = time.monotonic()
 
     def stage(self, number: int, name: str, is_loaded: bool) -> None:
         """Announce a stage."""
@@ -28,17 +29,21 @@ class Console:
             self.say(f"{self._stage}{suffix} [{clock(time.monotonic() - self._started)}]")
 
     def progress(self, step: int, steps: int, seconds_left: float, steps_per_second: float) -> None:
-        """Show how far the running stage is; nothing where the stream is a file."""
+        """Show how far the running stage is."""
+        full = BAR * step // max(steps, 1)
+        bar = "#" * full + "." * (BAR - full)
+        rate = f"{steps_per_second:.1f} it/s" if steps_per_second >= 1 else f"{1 / steps_per_second:.1f} s/it"
+        line = f"{self._stage} [{bar}] {step}/{steps}, {rate}, {clock(seconds_left)} left"
         if self._is_terminal:
-            full = BAR * step // max(steps, 1)
-            bar = "#" * full + "." * (BAR - full)
-            rate = f"{steps_per_second:.1f} it/s" if steps_per_second >= 1 else f"{1 / steps_per_second:.1f} s/it"
-            self._rewrite(f"{self._stage} [{bar}] {step}/{steps}, {rate}, {clock(seconds_left)} left")
+            self._rewrite(line)
+        elif time.monotonic() - self._written > QUIET_SECONDS:
+            self.say(line)
 
     def say(self, text: str) -> None:
         """Write a line of its own."""
         if self._is_terminal:
             self._rewrite("")
+        self._written = time.monotonic()
         self._stream.write(text + "\n")
         self._stream.flush()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import subprocess
@@ -17,6 +18,7 @@ from PIL import Image
 from addon import jobs, protocol
 from addon.client import Client
 from backend import __main__ as command_line
+from backend import console
 from backend.errors import BadInput
 from backend.job import Job
 from backend.machine import ROOT
@@ -354,6 +356,22 @@ def read_to_the_end(descriptor: int) -> bytes:
         if not chunk:
             return text
         text += chunk
+
+
+def test_a_file_gets_a_line_of_progress_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+    monkeypatch.setattr(console.time, "monotonic", lambda: now)
+    stream = io.StringIO()
+    shown = console.Console(stream)
+    shown.stage(2, "Fit", is_loaded=False)
+    for step in range(1, 41):  # one a second
+        now = float(step)
+        shown.progress(step, 80, 80.0 - step, 1.0)
+    assert stream.getvalue().splitlines() == [
+        "2. Fit [0:00]",
+        "2. Fit [####....................] 16/80, 1.0 it/s, 1:04 left",
+        "2. Fit [#########...............] 32/80, 1.0 it/s, 0:48 left",
+    ]
 
 
 def test_the_progress_line_of_a_terminal(tmp_path: Path) -> None:
