@@ -64,7 +64,7 @@ class MAQUETTE_PT_generate(_Panel, bpy.types.Panel):
         column = layout.column(align=True)
         column.use_property_split = False
         column.label(text="Prompt")
-        column.prop(wish, "prompt", text="", placeholder="a red mug with a white handle")
+        column.prop(wish, "prompt", text="", placeholder="a red mug with white dots")
         column.prop(wish, "negative_prompt", text="", placeholder="but not ...")
         _draw_references(layout, wish)
         layout.separator(factor=0.5)

@@ -188,7 +188,7 @@ class MAQUETTE_PG_scene(bpy.types.PropertyGroup):
     )
     prompt: bpy.props.StringProperty(
         name="Prompt",
-        description="The object in a few words, for example: a red mug with a white handle",
+        description="The object in a few words, for example: a red mug with white dots",
         maxlen=protocol.PROMPT_CHARACTERS,
         options=set(),
     )

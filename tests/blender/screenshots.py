@@ -39,7 +39,7 @@ MORE_JOBS = """
 wish = bpy.context.scene.maquette
 wish.stop_after = "NOTHING"
 wish.references.clear()
-jobs = ("a blue mug with a white handle", "bench"), ("a green cactus in a pot", "bench"), ("a yellow rocket", "draft")
+jobs = ("a blue mug with white stripes", "bench"), ("a green cactus with a hat", "bench"), ("a yellow rocket", "draft")
 for prompt, preset in jobs:
     bpy.ops.maquette.generate(prompt=prompt, preset=preset, import_when_done=False)
 answer = None
