@@ -59,14 +59,15 @@ def judge_perception(objects: int) -> tuple[dict[str, float], torch.Tensor]:
         said = seen.mask > 0.5
         both, either = (said & (mask > 0)).sum(dim=(1, 2, 3)), (said | (mask > 0)).sum(dim=(1, 2, 3))
         figures[f"mask_iou_{name}"] = float((both / either).mean())
-        inside = mask[..., 0] > 0
         pairs = [
             torch.corrcoef(torch.stack([seen.depth[i, ..., 0][m], true_near[i, ..., 0][m]]))[0, 1]
-            for i, m in enumerate(inside)
+            for i, m in enumerate(mask[..., 0] > 0)
         ]
         figures[f"depth_pearson_{name}"] = float(torch.stack(pairs).nanmean())
         figures[f"normal_error_{name}"] = float(normal_error(seen.normal * mask, normal).nanmean())
-        near = ((seen.depth - seen.depth.amin((1, 2), True)) / (seen.depth.amax((1, 2), True) + 1e-6)).clamp(0, 1)
+        inside = torch.where(said, seen.depth, torch.nan)[..., 0].flatten(1)
+        far, close = (inside.nanquantile(q, dim=1)[:, None, None, None] for q in (0.02, 0.98))
+        near = (0.15 + 0.85 * (seen.depth - far) / (close - far).clamp_min(1e-6)).clamp(0, 1)
         shades = [seen.mask.expand(-1, -1, -1, 3), (near * said).expand(-1, -1, -1, 3), (seen.normal * said + 1) / 2]
         rows += [shown, *shades]
     return figures, torch.cat([torch.cat(list(row[: 4 * 12 : 4]), 1) for row in rows], 0)
