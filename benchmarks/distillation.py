@@ -18,8 +18,9 @@ import torch
 from addon.protocol import Request
 from backend.diffusion.denoiser import Prior, load_prior
 from backend.job import Job
+from backend.presets.tv3dg import PRESETS
 from backend.supervision import Control
-from backend.systems.tv3dg import PRESETS, guide, optimise
+from backend.systems.tv3dg import guide, optimise
 
 STEPS = 12
 ROUNDS = 3

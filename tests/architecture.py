@@ -70,6 +70,7 @@ ENGINES = {"diffusion", "vision", "meshing", "baking", "export", "rendering", "r
 BACKEND_LAYERS = {
     **dict.fromkeys(LEAVES, LEAVES),
     **dict.fromkeys(PROCESS, PROCESS | LEAVES),
+    "presets": {"presets"} | LEAVES,
     "representations": {"representations"} | LEAVES,
     "rendering": {"rendering", "representations"} | LEAVES,
     "meshing": {"rendering", "representations"} | LEAVES,
@@ -81,7 +82,7 @@ BACKEND_LAYERS = {
     "queue": PROCESS | LEAVES,
     "doctor": ENGINES | PROCESS | LEAVES,
     "delivery": {"job", "machine"} | ENGINES | LEAVES,  # what all systems do at their end
-    "systems": {"job", "machine", "delivery"} | ENGINES | LEAVES,
+    "systems": {"job", "machine", "delivery", "presets"} | ENGINES | LEAVES,
     "embedded": {"embedded"} | ENGINES | LEAVES,
     "__main__": {"systems", "delivery", "job", "queue", "doctor"} | ENGINES | PROCESS | LEAVES,
     "__init__": set(),

@@ -8,7 +8,7 @@ addition of ours: the paper knows a visual prompt only.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict
 from typing import Any
 
 import torch
@@ -20,7 +20,7 @@ from backend.diffusion.denoiser import Prior, kept_prior
 from backend.diffusion.guidance import Guidance, guidance_for
 from backend.diffusion.sampling import sample
 from backend.diffusion.scores import distillation_loss
-from backend.errors import BackendError, BadInput
+from backend.errors import BackendError
 from backend.images import load_image, save_image, square
 from backend.job import Job
 from backend.losses import (
@@ -31,6 +31,8 @@ from backend.losses import (
     silhouette,
     total_variation,
 )
+from backend.presets.overrides import overridden
+from backend.presets.tv3dg import LEAST, PRESETS, Settings
 from backend.rendering.splats import Renderer, renderer_for, screen_gradients
 from backend.representations.densify import DensityControl, DensitySettings, GaussianAdam
 from backend.representations.gaussians import Gaussians, ball_of_points, gaussians_from_points
@@ -41,73 +43,10 @@ MOST_BAD_STEPS = 20  # in a row
 SH_CONSTANT = 0.28209479  # the harmonic of degree 0
 
 
-@dataclass(frozen=True)
-class Settings:
-    """Everything that a preset chooses, and a request can override by name."""
-
-    steps: int = 300
-    views: int = 4  # of one batch, evenly around
-    count: int = 2_000  # Gaussians to begin with, in a ball
-    max_count: int = 8_000
-    grow_gradient: float = 2e-3
-    densify_every: int = 40
-    radius: float = 0.5  # of that ball
-    loss: str = "vpcsm"  # or one of those it is compared with: sds, csd, ism, csm
-    tau: float = 0.5  # strength of the visual prompt
-    self_guidance: bool = False  # without a visual prompt: take the reference, else a sample of the prior, as one
-    perturbation: float = 0.0  # s, the paper's 1: costs an evaluation for each view
-    perturbed_layers: str = "mid_block"  # where, by the beginnings of their names, with commas between
-    adapter: str = ""  # the image prompt's file or folder; nothing: the embedded one, for the embedded prior alone
-    scale: float = 7.5  # the paper's lambda
-    delta_t: int = 100  # the paper's 50 costs twice as much; its table II finds 100 as good
-    difference: float = 1.0  # weight of the pull to what the prior finds likely; the paper has none and saturates
-    warmup: float = 1 / 3  # share of the steps over which the window of timesteps slides
-    camera_tokens: bool = True  # where the prior takes them; Stable Diffusion does not
-    low_elevation: float = -10.0
-    high_elevation: float = 45.0
-    guidance: float = 1.0
-    variation: float = 1.0  # total variation of colour
-    smoothness: float = 1.0  # total variation of depth and normal inside the object
-    size_penalty: float = 1.0  # mean scale of the Gaussians
-    entropy: float = 0.4  # of alpha: less leaves fog
-    colour_range: float = 10.0  # squared excess of the base colours over [0, 1]
-    reference: float = 20.0  # colour of the reference view
-    reference_mask: float = 20.0
-    mean_rate: float = 8e-3
-    colour_rate: float = 2e-2
-    mesh_resolution: int = 112
-    max_faces: int = 12_000
-    texture_size: int = 1024
-
-
-# The least value of settings for which 0 would not do.
-LEAST = {
-    "steps": 1, "views": 1, "count": 8, "max_count": 8, "densify_every": 1, "radius": 0.01, "delta_t": 1,
-    "low_elevation": -90, "high_elevation": -90, "mean_rate": 1e-9, "colour_rate": 1e-9, "mesh_resolution": 16,
-    "max_faces": 100, "texture_size": 32,
-}  # fmt: skip
-KINDS = {int: "a whole number", float: "a number", bool: "true or false", str: "a word"}
-PRESETS = {
-    "bench": Settings(steps=40, count=1_000, max_count=2_000, mesh_resolution=64, max_faces=4_000, texture_size=512),
-    "draft": Settings(),
-    "standard": Settings(steps=800, max_count=14_000, mesh_resolution=144, max_faces=20_000),
-    "paper": Settings(
-        steps=4_000,
-        delta_t=50,
-        difference=0.0,
-        self_guidance=True,
-        perturbation=1.0,
-        camera_tokens=False,
-        max_count=20_000,
-        mesh_resolution=144,
-        max_faces=20_000,
-    ),
-}
-
-
 def run(job: Job) -> None:
     """Run the whole system in a job folder; the results lie in its `result`."""
-    request, settings = job.request, settings_of(job)
+    request = job.request
+    settings = overridden(PRESETS[request.preset], job.settings, LEAST)
     reference = next((image for image in request.images if image.role == "reconstruct"), None)
     visual = next((image for image in request.images if image.role == "visual_prompt"), None)
     adapter = settings.adapter or ("embedded" if request.prior == "embedded" else "")
@@ -161,23 +100,6 @@ def guide(
         perturbation=settings.perturbation, perturbed_layers=settings.perturbed_layers.split(","),
         visual_prompt=visual_prompt, strength=settings.tau, adapter=adapter,
     )  # fmt: skip
-
-
-def settings_of(job: Job) -> Settings:
-    """Return the preset's settings with the request's overrides. Raises BadInput for a name, type or value."""
-    settings = PRESETS[job.request.preset]
-    kinds = {field.name: type(getattr(settings, field.name)) for field in fields(settings)}
-    for name, value in job.settings.items():
-        if name not in kinds:
-            raise BadInput(f"There is no setting {name!r}.", f"The settings are: {', '.join(kinds)}.")
-        if kinds[name] is float and type(value) is int:
-            value = float(value)
-        if type(value) is not kinds[name]:
-            raise BadInput(f"The setting {name} is {value!r}.", f"Give {KINDS[kinds[name]]}.")
-        if kinds[name] in (int, float) and value < LEAST.get(name, 0):
-            raise BadInput(f"The setting {name} is {value}.", f"Give at least {LEAST.get(name, 0)}.")
-        settings = replace(settings, **{name: value})
-    return settings
 
 
 def perceive(job: Job, reference: InputImage, size: int) -> dict[str, Any]:

@@ -25,6 +25,7 @@ from backend.errors import BackendError, BadInput
 from backend.export import read_points_ply
 from backend.images import load_image, save_image
 from backend.job import Job
+from backend.presets.tv3dg import PRESETS
 from backend.supervision import Control
 from backend.systems import tv3dg
 from benchmarks.demo import read_glb, sample_subject
@@ -140,9 +141,9 @@ def test_vpcsm_without_tau_and_perturbation_makes_what_csm_makes(tmp_path: Path)
 def test_a_loss_or_a_layer_that_is_not_there_gets_a_sentence(tmp_path: Path) -> None:
     prior = load_prior("embedded")
     with pytest.raises(BadInput, match="no loss 'vsdd'"):
-        tv3dg.guide(prior, replace(tv3dg.PRESETS["bench"], loss="vsdd"))
+        tv3dg.guide(prior, replace(PRESETS["bench"], loss="vsdd"))
     with pytest.raises(BadInput, match="no self-attention lies in 'cellar'"):
-        tv3dg.guide(prior, replace(tv3dg.PRESETS["bench"], perturbation=1.0, perturbed_layers="mid_block,cellar"))
+        tv3dg.guide(prior, replace(PRESETS["bench"], perturbation=1.0, perturbed_layers="mid_block,cellar"))
 
 
 def test_unknown_words_of_both_prompts_are_named(tmp_path: Path) -> None:
