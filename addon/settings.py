@@ -152,6 +152,45 @@ TV3DG = System(
             ),
         ),
         Group(
+            "calibration",
+            "Calibration",
+            (
+                Setting(
+                    "calibration_geometry", "Geometry",
+                    "Weight of depth and direction as four imagined sides show them; takes longer",
+                    0.0, 0, 10, {"paper": 1.0},
+                ),
+                Setting(
+                    "calibration_semantics", "Semantics", "Weight of the features that four imagined sides show",
+                    0.0, 0, 20, {"paper": 4.0},
+                ),
+                Setting(
+                    "calibration_reward", "Reward",
+                    "Weight of what a network trained to judge thinks of four sides and the prompt",
+                    0.0, 0, 20, {"paper": 2.5},
+                ),
+                Setting(
+                    "calibrate_every", "Every", "Number of steps between two calibrations; more saves time", 1, 1, 50
+                ),
+                Setting(
+                    "rendered_geometry", "Points' Own Geometry",
+                    "Compare the points' own depth and direction; otherwise what a network sees in their picture",
+                    True, presets={"paper": False},
+                ),
+                Setting(
+                    "multi_view", "Sides From", "Who imagines the four sides that the object is held to", "prior",
+                    choices=(
+                        ("prior", "Prior", "The prior that guides, told where the camera is"),
+                        ("zero123", "Zero-1-to-3", "A network that turns the visual prompt"),
+                    ),
+                ),
+                Setting(
+                    "companions", "Companions",
+                    "Folder of the networks asked, for a prior of your own; empty for the embedded ones", "",
+                ),
+            ),
+        ),
+        Group(
             "gaussians",
             "Points",
             (
@@ -208,7 +247,7 @@ TV3DG = System(
             ),
         ),
     ),
-    {"perceive": "Cut-Out", "imagine": "Visual Prompt"},
+    {"perceive": "Cut-Out", "imagine": "Visual Prompt", "sides": "Four Sides"},
     ("reconstruct", "visual_prompt"),
 )  # fmt: skip
 
@@ -224,6 +263,7 @@ assert tuple(ROLES) == protocol.ROLES
 STAGES = {  # of the backend -> what the artist reads while it runs
     "perceive": "Cutting Out",
     "imagine": "Imagining",
+    "sides": "Imagining Sides",
     "gaussians": "Optimising",
     "mesh": "Making the Mesh",
 }

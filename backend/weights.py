@@ -30,6 +30,11 @@ def network_folder(name: str, role: str, needed: Sequence[str] = ("config.json",
     return folder
 
 
+def network_name(companions: str, role: str) -> str:
+    """Return what to load a role's network by: its folder inside that of the companions, `embedded` without one."""
+    return f"{companions}/{role}" if companions else "embedded"
+
+
 def load_frozen(
     network: Any, folder: Path, device: torch.device | str, dtype: torch.dtype | None = None, **options: Any
 ) -> Any:

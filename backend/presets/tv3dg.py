@@ -35,6 +35,13 @@ class Settings:
     size_penalty: float = 1.0  # mean scale of the Gaussians
     entropy: float = 0.4  # of alpha: less leaves fog
     colour_range: float = 10.0  # squared excess of the base colours over [0, 1]
+    calibrate_every: int = 1  # steps between two calibrations
+    calibration_geometry: float = 0.0  # the paper's lambda_1, 1
+    calibration_semantics: float = 0.0  # lambda_2, 4
+    calibration_reward: float = 0.0  # lambda_i, 2.5
+    rendered_geometry: bool = True  # compare the Gaussians' own depth and normal; else what the network sees in them
+    multi_view: str = "prior"  # who imagines the four sides: the prior, or the companion zero123 from the visual prompt
+    companions: str = ""  # the folder of the networks that calibration asks; nothing: the embedded ones
     reference: float = 20.0  # colour of the reference view
     reference_mask: float = 20.0
     mean_rate: float = 8e-3
@@ -46,9 +53,9 @@ class Settings:
 
 # The least value of settings for which 0 would not do.
 LEAST = {
-    "steps": 1, "views": 1, "count": 8, "max_count": 8, "densify_every": 1, "radius": 0.01, "delta_t": 1,
-    "low_elevation": -90, "high_elevation": -90, "mean_rate": 1e-9, "colour_rate": 1e-9, "mesh_resolution": 16,
-    "max_faces": 100, "texture_size": 32,
+    "steps": 1, "views": 1, "calibrate_every": 1, "count": 8, "max_count": 8, "densify_every": 1, "radius": 0.01,
+    "delta_t": 1, "low_elevation": -90, "high_elevation": -90, "mean_rate": 1e-9, "colour_rate": 1e-9,
+    "mesh_resolution": 16, "max_faces": 100, "texture_size": 32,
 }  # fmt: skip
 PRESETS = {
     "bench": Settings(steps=40, count=1_000, max_count=2_000, mesh_resolution=64, max_faces=4_000, texture_size=512),
@@ -61,6 +68,10 @@ PRESETS = {
         self_guidance=True,
         perturbation=1.0,
         camera_tokens=False,
+        calibration_geometry=1.0,
+        calibration_semantics=4.0,
+        calibration_reward=2.5,
+        rendered_geometry=False,
         max_count=20_000,
         mesh_resolution=144,
         max_faces=20_000,

@@ -1,14 +1,14 @@
 """TV-3DG: a prompt, and if you like an image, become 3D Gaussians under score distillation, then a mesh.
 
-Stages: perceive (the reference image's subject and mask) -> imagine (the visual prompt) -> gaussians (the optimisation)
--> mesh -> export.
+Stages: perceive (the reference image's subject and mask) -> imagine (the visual prompt) -> sides (what calibration
+holds the object to) -> gaussians (the optimisation) -> mesh -> export.
 Source: Yang et al., TV-3DG (arXiv 2410.21299). The reference view, which holds the object to a given image, is an
 addition of ours: the paper knows a visual prompt only.
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import torch
@@ -18,9 +18,10 @@ from backend.cameras import draw_around, orbit, view_words
 from backend.delivery import deliver
 from backend.diffusion.denoiser import Prior, kept_prior
 from backend.diffusion.guidance import Guidance, guidance_for
-from backend.diffusion.sampling import sample
+from backend.diffusion.sampling import denoise, noise_for, sample
 from backend.diffusion.scores import distillation_loss
-from backend.errors import BackendError
+from backend.diffusion.zero123 import load_zero123, novel_views, relative_poses
+from backend.errors import BackendError, BadInput
 from backend.images import load_image, save_image, square
 from backend.job import Job
 from backend.losses import (
@@ -30,6 +31,7 @@ from backend.losses import (
     photometric,
     silhouette,
     total_variation,
+    two_by_two,
 )
 from backend.presets.overrides import overridden
 from backend.presets.tv3dg import LEAST, PRESETS, Settings
@@ -37,8 +39,11 @@ from backend.rendering.splats import Renderer, renderer_for, screen_gradients
 from backend.representations.densify import DensityControl, DensitySettings, GaussianAdam
 from backend.representations.gaussians import Gaussians, ball_of_points, gaussians_from_points
 from backend.schedules import draw_timestep, log_linear, timestep_window
+from backend.vision.calibration import Calibration, calibration_cameras, load_calibration
 from backend.vision.reference import Target, cut_out, read_target
+from backend.weights import network_name
 
+SIDES = ("front", "right", "back", "left")
 MOST_BAD_STEPS = 20  # in a row
 SH_CONSTANT = 0.28209479  # the harmonic of degree 0
 
@@ -52,8 +57,16 @@ def run(job: Job) -> None:
     adapter = settings.adapter or ("embedded" if request.prior == "embedded" else "")
     sees = settings.loss == "vpcsm" and settings.tau > 0 and bool(adapter)
     sees = sees and (visual is not None or settings.self_guidance)
-    job.total_stages = (reference is not None) + sees + 1 + ("mesh" in request.outputs)
-    used = (reference, visual if sees else None)
+    if request.prior != "embedded" and not settings.companions and calibrates(settings):
+        job.warn(
+            "Calibration is left out: no companion networks are named for this prior.",
+            "docs/companions.md says which there are; name their folder: --set companions=FOLDER.",
+        )
+        settings = replace(settings, calibration_geometry=0.0, calibration_semantics=0.0, calibration_reward=0.0)
+    holds_sides = settings.calibration_geometry > 0 or settings.calibration_semantics > 0
+    imagines = sees or (holds_sides and settings.multi_view == "zero123")
+    job.total_stages = (reference is not None) + imagines + holds_sides + 1 + ("mesh" in request.outputs)
+    used = (reference, visual if imagines else None)
     if ignored := [image.path for image in request.images if image not in used]:
         job.warn(
             f"{len(ignored)} of {len(request.images)} images are not used: {', '.join(ignored)}.",
@@ -74,13 +87,19 @@ def run(job: Job) -> None:
         seen = job.stage("perceive", lambda: perceive(job, reference, prior.image_size))
         folder = job.stage_path("perceive")
         target = read_target(folder, reference.azimuth_degrees, reference.elevation_degrees, seen["fov_degrees"])
-    if sees:
+    if imagines:
         imagined = {"prior": prior.fingerprint}
         job.stage("imagine", lambda: imagine(job, prior, prompt, visual, target), depends_on=imagined)
         image = load_image(job.stage_path("imagine") / "visual.png")[0]
-    guidance = guide(prior, settings, image, adapter)
+    guidance = guide(prior, settings, image if sees else None, adapter)
     made_with = {"prior": prior.fingerprint, "settings": asdict(settings)}
-    made = job.stage("gaussians", lambda: optimise(job, guidance, prompt, settings, target), depends_on=made_with)
+    if holds_sides:
+        shown = image if settings.multi_view == "zero123" else None
+        job.stage("sides", lambda: imagine_sides(job, guidance, prompt, settings, shown), depends_on=made_with)
+    calibration = calibrate(job, prior, prompt, settings)
+    made = job.stage(
+        "gaussians", lambda: optimise(job, guidance, prompt, settings, target, calibration), depends_on=made_with
+    )
     deliver(
         job,
         Gaussians(**made),
@@ -122,6 +141,56 @@ def imagine(job: Job, prior: Prior, prompt: str, visual: InputImage | None, targ
     return {}
 
 
+def imagine_sides(
+    job: Job, guidance: Guidance, prompt: str, settings: Settings, visual: torch.Tensor | None
+) -> dict[str, Any]:
+    """Leave front.png, right.png, back.png and left.png, which the artist may replace.
+
+    The prior draws them from the same noise, so that they are of one object, or zero123 turns the visual prompt
+    [H, W, 3], which it takes for a front.
+    """
+    prior = guidance.prior
+    cameras = calibration_cameras(prior.image_size)
+    if visual is None:
+        if not prior.takes_cameras:
+            raise BadInput(
+                "This prior cannot be told where the camera is, so it cannot draw four sides for the calibration.",
+                "Set multi_view=zero123, or calibration_geometry=0 and calibration_semantics=0.",
+            )
+        words = [f"{prompt}, {view} view" for view in view_words(cameras)]
+        contexts = guidance.contexts(words, job.request.negative_prompt, cameras)
+        noise = noise_for(prior, 1, job.generator).expand(len(cameras), -1, -1, -1)
+        pictures = prior.decode(denoise(prior.predict_noise, noise, prior.alphas, *contexts, steps=50, scale=4.0))
+    else:
+        model = load_zero123(network_name(settings.companions, "zero123"), prior.device)
+        poses = relative_poses(cameras[0], cameras)
+        pictures = novel_views(model, visual[None], poses, generator=job.generator)
+    for name, picture in zip(SIDES, pictures.cpu(), strict=True):
+        save_image(job.stage_folder / f"{name}.png", picture)
+    job.preview(two_by_two(pictures)[0].cpu())
+    return {}
+
+
+def calibrates(settings: Settings) -> bool:
+    """Say whether any weight of the calibration is above 0."""
+    return bool(settings.calibration_geometry or settings.calibration_semantics or settings.calibration_reward)
+
+
+def calibrate(job: Job, prior: Prior, prompt: str, settings: Settings) -> Calibration | None:
+    """Return what the sides are held to, None where all its weights are 0."""
+    if not calibrates(settings):
+        return None
+    pictures = None
+    if settings.calibration_geometry or settings.calibration_semantics:
+        folder = job.stage_path("sides")
+        pictures = torch.stack([load_image(folder / f"{name}.png")[0] for name in SIDES])
+    return load_calibration(
+        pictures, prompt, geometry=settings.calibration_geometry, semantics=settings.calibration_semantics,
+        reward=settings.calibration_reward, companions=settings.companions, size=prior.image_size, device=prior.device,
+        look_at_renderings=not settings.rendered_geometry,
+    )  # fmt: skip
+
+
 # ---- the optimisation ------------------------------------------------------------------------------------------------
 
 
@@ -143,7 +212,12 @@ class _State:
 
 
 def optimise(
-    job: Job, guidance: Guidance, prompt: str, settings: Settings, target: Target | None
+    job: Job,
+    guidance: Guidance,
+    prompt: str,
+    settings: Settings,
+    target: Target | None = None,
+    calibration: Calibration | None = None,
 ) -> dict[str, torch.Tensor]:
     """Optimise Gaussians from a ball until they look like the prompt from everywhere; return their parameters."""
     prior = guidance.prior
@@ -190,6 +264,9 @@ def optimise(
             wanted = target.rgb.to(prior.device) * mask + background * (1 - mask)
             loss = loss + settings.reference * photometric(known.rgb, wanted, torch.ones_like(mask))
             loss = loss + settings.reference_mask * silhouette(known.alpha, mask)
+        if calibration is not None and step % settings.calibrate_every == 0:
+            sides = render(gaussians, calibration.cameras, torch.ones(3, device=prior.device), geometry=True)
+            loss = loss + calibration.loss(sides.rgb.clamp(0, 1), sides.alpha, sides.depth, sides.normal)
         loss.backward()
         if not all(torch.isfinite(p.grad).all() for p in gaussians.parameters().values() if p.grad is not None):
             gaussians.requires_grad_()

@@ -19,8 +19,6 @@ from backend.weights import load_frozen, network_folder
 
 STEPS = 4  # Marigold's own few-step setting
 
-Geometry = Callable[[torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
-
 
 class Normals(Protocol):
     """Estimates normals."""
@@ -70,6 +68,18 @@ class MarigoldNormals:
         return functional.normalize(normals.float(), dim=1, eps=1e-6).permute(0, 2, 3, 1).to(images)
 
 
+@dataclass(frozen=True)
+class Geometry:
+    """Depth and normals together."""
+
+    look: Callable[[torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
+    differentiable: bool = True
+
+    def __call__(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return nearness [B, H, W, 1] and unit normals [B, H, W, 3] of sRGB images [B, H, W, 3] in [0, 1]."""
+        return self.look(images)
+
+
 def load_normals(name: str, device: torch.device | str = "cpu") -> Normals:
     """Load the embedded network, or a Marigold normals pipeline from a local folder. Raises MissingModel."""
     if name == "embedded":
@@ -78,21 +88,21 @@ def load_normals(name: str, device: torch.device | str = "cpu") -> Normals:
 
 
 def load_geometry(depth: str, normals: str, device: torch.device | str = "cpu") -> Geometry:
-    """Return images -> (nearness, normals): in one pass where both are the embedded network. Raises MissingModel."""
+    """Return both networks as one: in one pass where both are the embedded network. Raises MissingModel."""
     if depth == normals == "embedded":
         return geometry_of(load_perception("embedded", device))
     depth_of, normals_of = load_depth(depth, device), load_normals(normals, device)
-    return lambda images: (depth_of(images), normals_of(images))
+    return Geometry(lambda images: (depth_of(images), normals_of(images)), normals_of.differentiable)
 
 
 def geometry_of(perception: Perception) -> Geometry:
-    """Return images -> (nearness, normals) by one pass of the embedded network."""
+    """Return the embedded network's depth and normals, by one pass."""
 
     def look(images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         seen = perception(images)
         return seen.depth, seen.normal
 
-    return look
+    return Geometry(look)
 
 
 def _load_marigold(folder: Path, device: torch.device | str) -> MarigoldNormals:

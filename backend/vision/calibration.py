@@ -1,0 +1,149 @@
+"""Semantic-geometry calibration: four sides of an object are held to four pictures of it, and to the prompt.
+
+Source: Yang et al., TV-3DG (arXiv 2410.21299), section III-D.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from backend.cameras import Cameras, orbit
+from backend.losses import feature_distance, normal_alignment, pearson_depth, reward_shortfall, two_by_two
+from backend.vision.features import Features, load_features
+from backend.vision.matting import Matting, load_matting
+from backend.vision.normals import Geometry, load_geometry
+from backend.vision.reward import Reward, load_reward
+from backend.weights import network_name
+
+AZIMUTHS = (0.0, 90.0, 180.0, 270.0)  # degrees: front, right, back, left, as `two_by_two` wants them
+ELEVATION = 15.0
+SOLID = 0.5  # the alpha from which a pixel's depth and normal count
+
+
+def calibration_cameras(size: int) -> Cameras:
+    """Return the four cameras that calibration looks through; they take pictures of `size` pixels."""
+    return orbit(AZIMUTHS, ELEVATION, size=size)
+
+
+@dataclass(frozen=True)
+class Likeness:
+    """What four pictures show, to compare renderings of the same four sides with."""
+
+    mask: torch.Tensor  # [4, H, W, 1], 0 or 1
+    nearness: torch.Tensor  # [4, H, W, 1]
+    normal: torch.Tensor  # [4, H, W, 3], camera axes: +x right, +y up, +z to the viewer
+    vectors: torch.Tensor | None  # [4, C]
+    geometry: Geometry | None  # looks at the renderings, too; without it their own depth and normal are compared
+    features: Features | None
+
+    def geometry_loss(
+        self, rgb: torch.Tensor, alpha: torch.Tensor, depth: torch.Tensor, normal: torch.Tensor, cameras: Cameras
+    ) -> torch.Tensor:
+        """Return depth's 1 - correlation and minus the normals' mean cosine, summed: -1 alike, 3 opposite.
+
+        rgb, alpha, depth (camera z) and normal (world axes) of the four renderings, [4, H, W, 3 | 1 | 1 | 3]. What only
+        one of picture and rendering shows does not count. Source: TV-3DG, eq. 12.
+        """
+        if self.geometry is not None:
+            nearness, direction = self.geometry(rgb)
+        else:
+            nearness, direction = 1 / depth.clamp_min(1e-3), in_camera_axes(normal, cameras)
+        both = self.mask * (alpha.detach() > SOLID)
+        return pearson_depth(nearness, self.nearness, both) + normal_alignment(direction, self.normal, both)
+
+    def semantic_loss(self, rgb: torch.Tensor) -> torch.Tensor:
+        """Return how far the features of the renderings [4, H, W, 3] are from the pictures'. Source: TV-3DG, eq. 11."""
+        if self.features is None or self.vectors is None:
+            raise ValueError("No features were asked for.")
+        return feature_distance(self.features(rgb)[0], self.vectors)
+
+
+@torch.no_grad()
+def likeness_of(
+    pictures: torch.Tensor,
+    matting: Matting,
+    geometry: Geometry,
+    features: Features | None = None,
+    *,
+    look_at_renderings: bool = True,
+) -> Likeness:
+    """Return what four pictures [4, H, W, 3] show, cut out and put before white.
+
+    Without `look_at_renderings` the geometry network is asked about the pictures alone.
+    """
+    mask = (matting(pictures) > SOLID).to(pictures)
+    before_white = pictures * mask + 1 - mask
+    nearness, normal = geometry(before_white)
+    vectors = features(before_white)[0] if features is not None else None
+    return Likeness(mask, nearness, normal, vectors, geometry if look_at_renderings else None, features)
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """The weighted sum of all terms; those with weight 0 need neither likeness nor reward."""
+
+    cameras: Cameras  # the four that the renderings are to be made with
+    geometry_weight: float  # lambda_1
+    semantic_weight: float  # lambda_2
+    reward_weight: float  # lambda_i
+    likeness: Likeness | None = None
+    reward: Reward | None = None
+    words: torch.Tensor | None = None  # [1, C], what `reward.read` returned of the prompt
+
+    def loss(self, rgb: torch.Tensor, alpha: torch.Tensor, depth: torch.Tensor, normal: torch.Tensor) -> torch.Tensor:
+        """Return a scalar of four renderings before white: rgb, alpha, depth (camera z), normal (world axes).
+
+        The reward is asked about all four in one picture. Source: TV-3DG, eq. 10 and 13.
+        """
+        total = rgb.new_zeros(())
+        if self.likeness is not None and self.geometry_weight:
+            geometry = self.likeness.geometry_loss(rgb, alpha, depth, normal, self.cameras)
+            total = total + self.geometry_weight * geometry
+        if self.likeness is not None and self.semantic_weight:
+            total = total + self.semantic_weight * self.likeness.semantic_loss(rgb)
+        if self.reward is not None and self.words is not None and self.reward_weight:
+            shortfall = reward_shortfall(self.reward(two_by_two(rgb), self.words))
+            total = total + self.reward_weight * shortfall
+        return total
+
+
+def load_calibration(
+    pictures: torch.Tensor | None,
+    prompt: str,
+    *,
+    geometry: float,
+    semantics: float,
+    reward: float,
+    companions: str = "",
+    look_at_renderings: bool = True,
+    size: int,
+    device: torch.device | str = "cpu",
+) -> Calibration:
+    """Return the calibration towards four pictures [4, H, W, 3] and a prompt, with weights lambda_1, _2 and _i.
+
+    `companions` is a folder with one folder for each role (matting, depth, normals, features, reward), nothing for the
+    embedded networks; renderings will have `size` pixels. A network whose weight is 0 is not loaded, and normals that
+    let no gradient through are compared with the renderings' own. Raises MissingModel.
+    """
+    likeness = judge = words = None
+    if pictures is not None and (geometry or semantics):
+        look = load_geometry(network_name(companions, "depth"), network_name(companions, "normals"), device)
+        likeness = likeness_of(
+            pictures.to(device),
+            load_matting(network_name(companions, "matting"), device),
+            look,
+            load_features(network_name(companions, "features"), device) if semantics else None,
+            look_at_renderings=look_at_renderings and look.differentiable,
+        )
+    if reward:
+        judge = load_reward(network_name(companions, "reward"), device)
+        words = judge.read([prompt])
+    return Calibration(calibration_cameras(size).to(device), geometry, semantics, reward, likeness, judge, words)
+
+
+def in_camera_axes(normal: torch.Tensor, cameras: Cameras) -> torch.Tensor:
+    """Turn normals [B, H, W, 3] from world axes into each camera's: +x right, +y up, +z to the viewer."""
+    to_camera = cameras.camera_to_world[:, None, :3, :3] * torch.tensor([1.0, -1.0, -1.0])  # from OpenCV's axes
+    return normal @ to_camera.to(normal)
