@@ -80,13 +80,13 @@ class Desk:
         return jobs.list_jobs(folders.pop())[0]
 
     def begin(self, shown: Window) -> tuple[Path, int]:
-        """Start a job; return it, and the number of its process, when it has made steps."""
+        """Start a job; return it, and the number of its process, when it has made steps, the slow first ones."""
         shown.ask(GENERATE)
         job = self.job()
 
         def pid() -> int:
             events = jobs.read_events(job)[0]
-            if not any(isinstance(event, protocol.Progress) for event in events):
+            if not any(isinstance(event, protocol.Progress) and event.step >= 3 for event in events):
                 return 0
             return next(event.pid for event in events if isinstance(event, protocol.Hello))
 
