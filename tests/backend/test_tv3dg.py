@@ -25,7 +25,8 @@ from backend.errors import BackendError, BadInput
 from backend.export import read_points_ply
 from backend.images import load_image, save_image
 from backend.job import Job
-from backend.presets.tv3dg import PRESETS
+from backend.presets.overrides import overridden
+from backend.presets.tv3dg import LEAST, PRESETS
 from backend.supervision import Control
 from backend.systems import tv3dg
 from benchmarks.demo import read_glb, sample_subject
@@ -164,20 +165,6 @@ def test_a_long_prompt_keeps_its_view_word() -> None:
     assert prior.shorten("a red robot", ", overhead view") == "a red robot"
 
 
-def test_settings_are_checked_by_name_and_type(tmp_path: Path) -> None:
-    assert tv3dg.settings_of(open_job(new_job(tmp_path / "a", scale=5))).scale == 5.0
-    with pytest.raises(BadInput, match="no setting 'stepz'") as error:
-        tv3dg.settings_of(open_job(new_job(tmp_path / "b", stepz=3)))
-    assert "steps" in error.value.hint
-    with pytest.raises(BadInput, match="steps is 'many'"):
-        tv3dg.settings_of(open_job(new_job(tmp_path / "c", steps="many")))
-    with pytest.raises(BadInput, match="camera_tokens is 1"):
-        tv3dg.settings_of(open_job(new_job(tmp_path / "d", camera_tokens=1)))
-    with pytest.raises(BadInput, match="delta_t is 0") as error:
-        tv3dg.settings_of(open_job(new_job(tmp_path / "e", delta_t=0)))
-    assert "at least 1" in error.value.hint
-
-
 class Sometimes:
     """The prior's UNet, but the last call of every second step gives NaN; or every one."""
 
@@ -198,7 +185,7 @@ def test_a_step_without_a_number_is_left_out_and_reported(tmp_path: Path) -> Non
     events: list[Any] = []
     job = open_job(new_job(tmp_path / "job"), events)
     broken = replace(prior, unet=Sometimes(prior.unet, every=2))
-    settings = tv3dg.settings_of(job)
+    settings = overridden(PRESETS["bench"], job.settings, LEAST)
     guidance = tv3dg.guide(broken, settings)
     made = job.stage("gaussians", lambda: tv3dg.optimise(job, guidance, "a red robot", settings, None))
     assert all(bool(torch.isfinite(value).all()) for value in made.values())
@@ -211,7 +198,7 @@ def test_a_prior_that_only_gives_nan_ends_the_job(tmp_path: Path) -> None:
     job = open_job(new_job(tmp_path / "job", steps=30))
     broken = replace(prior, unet=Sometimes(prior.unet, every=1))
     with pytest.raises(BackendError, match="20 steps in a row gave no usable gradient"):
-        settings = tv3dg.settings_of(job)
+        settings = overridden(PRESETS["bench"], job.settings, LEAST)
         guidance = tv3dg.guide(broken, settings)
         job.stage("gaussians", lambda: tv3dg.optimise(job, guidance, "a red robot", settings, None))
 
