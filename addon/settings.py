@@ -133,6 +133,7 @@ TV3DG = System(
                         ("sds", "SDS", "Score distillation sampling, of DreamFusion"),
                         ("csd", "CSD", "Classifier score distillation"),
                         ("ism", "ISM", "Interval score matching, of LucidDreamer"),
+                        ("vsd", "VSD", "Variational score distillation, of ProlificDreamer; takes longer"),
                         ("csm", "CSM", "Consistent score matching: no random noise"),
                         ("vpcsm", "VPCSM", "Consistent score matching that sees a visual prompt"),
                     ),
@@ -144,6 +145,14 @@ TV3DG = System(
                 Setting(
                     "perturbed_layers", "Structure Layers",
                     "Where the prior's attention is perturbed: beginnings of layers' names, with commas", "mid_block",
+                ),
+                Setting(
+                    "particle_rank", "Learner's Rank",
+                    "Size of the changes by which VSD's second network learns the object", 4, 1, 64,
+                ),
+                Setting(
+                    "particle_rate", "Learner's Rate", "How fast VSD's second network learns the object",
+                    1e-4, 1e-9, 0.01,
                 ),
                 Setting(
                     "adapter", "Image Adapter",

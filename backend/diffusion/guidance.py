@@ -11,10 +11,11 @@ import torch
 from backend.cameras import Cameras
 from backend.diffusion.denoiser import Prior
 from backend.diffusion.image_prompt import ImagePrompt, load_image_prompt, perturb
-from backend.diffusion.scores import PredictPerturbed, csd, csm, ism, sds, vpcsm
+from backend.diffusion.particle import Particle
+from backend.diffusion.scores import PredictPerturbed, csd, csm, ism, sds, vpcsm, vsd
 from backend.errors import BadInput
 
-Loss = Literal["sds", "csd", "ism", "csm", "vpcsm"]
+Loss = Literal["sds", "csd", "ism", "vsd", "csm", "vpcsm"]
 LOSSES: tuple[Loss, ...] = get_args(Loss)
 
 
@@ -31,6 +32,7 @@ class Guidance:
     predict_perturbed: PredictPerturbed
     image_prompt: ImagePrompt | None
     seen: torch.Tensor | None  # the image prompt's tokens, [1, 4, width]
+    particle: Particle | None  # of vsd; it learns in each step
 
     def contexts(
         self, prompts: Sequence[str], negative_prompt: str, cameras: Cameras | None
@@ -55,7 +57,10 @@ class Guidance:
         unconditional: torch.Tensor,
         generator: torch.Generator,
     ) -> torch.Tensor:
-        """Return d(loss) / d(latents), [B, C, h, w]; only sds and csd draw from the generator (on the CPU)."""
+        """Return d(loss) / d(latents), [B, C, h, w]; sds, csd and vsd draw from the generator (on the CPU).
+
+        vsd's particle also learns from the latents, after it was asked: an evaluation with its way back for each view.
+        """
         alphas, predict = self.prior.alphas, self.prior.predict_noise
 
         def noise() -> torch.Tensor:
@@ -77,6 +82,14 @@ class Guidance:
                     predict, latents, t, alphas=alphas, conditional=conditional, unconditional=unconditional,
                     scale=self.scale, delta_t=self.delta_t,
                 )  # fmt: skip
+            case "vsd":
+                assert self.particle is not None
+                gradient = vsd(
+                    predict, self.particle.predict_noise, latents, t, noise(), alphas=alphas, conditional=conditional,
+                    unconditional=unconditional, scale=self.scale,
+                )  # fmt: skip
+                self.particle.learn(latents, conditional, generator)
+                return gradient
             case "csm":
                 return csm(
                     predict, latents, t, alphas=alphas, conditional=conditional, unconditional=unconditional,
@@ -102,11 +115,13 @@ def guidance_for(
     visual_prompt: torch.Tensor | None = None,
     strength: float = 0.0,
     adapter: str = "embedded",
+    particle_rank: int = 4,
+    particle_rate: float = 1e-4,
 ) -> Guidance:
     """Return the guidance of a loss by name; vpcsm alone sees a visual prompt, [H, W, 3], with strength tau.
 
-    Without one, or with strength 0, no adapter is loaded. Raises BadInput for another loss or layers that the UNet has
-    not, MissingModel where there is no such adapter.
+    Without one, or with strength 0, no adapter is loaded. vsd alone has a particle, which starts anew here. Raises
+    BadInput for another loss or layers that the UNet has not, MissingModel where there is no such adapter.
     """
     if loss not in LOSSES:
         raise BadInput(f"There is no loss {loss!r}.", f"The losses are: {', '.join(LOSSES)}.")
@@ -122,4 +137,5 @@ def guidance_for(
     return Guidance(
         prior=prior, loss=loss, scale=scale, delta_t=delta_t, difference=difference, perturbation=perturbation,
         predict_perturbed=predict_perturbed, image_prompt=image_prompt, seen=seen,
+        particle=Particle(prior, rank=particle_rank, rate=particle_rate) if loss == "vsd" else None,
     )  # fmt: skip

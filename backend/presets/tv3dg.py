@@ -16,7 +16,9 @@ class Settings:
     grow_gradient: float = 2e-3
     densify_every: int = 40
     radius: float = 0.5  # of that ball
-    loss: str = "vpcsm"  # or one of those it is compared with: sds, csd, ism, csm
+    loss: str = "vpcsm"  # or one of those it is compared with: sds, csd, ism, vsd, csm
+    particle_rank: int = 4  # of the low-rank changes by which vsd's second network learns the object; threestudio's
+    particle_rate: float = 1e-4  # its learning rate; ProlificDreamer's and threestudio's
     tau: float = 0.5  # strength of the visual prompt
     self_guidance: bool = False  # without a visual prompt: take the reference, else a sample of the prior, as one
     perturbation: float = 0.0  # s, the paper's 1: costs an evaluation for each view
@@ -54,8 +56,8 @@ class Settings:
 # The least value of settings for which 0 would not do.
 LEAST = {
     "steps": 1, "views": 1, "calibrate_every": 1, "count": 8, "max_count": 8, "densify_every": 1, "radius": 0.01,
-    "delta_t": 1, "low_elevation": -90, "high_elevation": -90, "mean_rate": 1e-9, "colour_rate": 1e-9,
-    "mesh_resolution": 16, "max_faces": 100, "texture_size": 32,
+    "delta_t": 1, "particle_rank": 1, "particle_rate": 1e-9, "low_elevation": -90, "high_elevation": -90,
+    "mean_rate": 1e-9, "colour_rate": 1e-9, "mesh_resolution": 16, "max_faces": 100, "texture_size": 32,
 }  # fmt: skip
 PRESETS = {
     "bench": Settings(steps=40, count=1_000, max_count=2_000, mesh_resolution=64, max_faces=4_000, texture_size=512),

@@ -18,6 +18,7 @@ from backend.cameras import draw_around, orbit, view_words
 from backend.delivery import deliver
 from backend.diffusion.denoiser import Prior, kept_prior
 from backend.diffusion.guidance import Guidance, guidance_for
+from backend.diffusion.particle import Particle
 from backend.diffusion.sampling import denoise, noise_for, sample
 from backend.diffusion.scores import distillation_loss
 from backend.diffusion.zero123 import load_zero123, novel_views, relative_poses
@@ -117,7 +118,8 @@ def guide(
     return guidance_for(
         prior, settings.loss, scale=settings.scale, delta_t=settings.delta_t, difference=settings.difference,
         perturbation=settings.perturbation, perturbed_layers=settings.perturbed_layers.split(","),
-        visual_prompt=visual_prompt, strength=settings.tau, adapter=adapter,
+        visual_prompt=visual_prompt, strength=settings.tau, adapter=adapter, particle_rank=settings.particle_rank,
+        particle_rate=settings.particle_rate,
     )  # fmt: skip
 
 
@@ -197,8 +199,12 @@ def calibrate(job: Job, prior: Prior, prompt: str, settings: Settings) -> Calibr
 class _State:
     """What the steps change, for checkpoints."""
 
-    def __init__(self, gaussians: Gaussians, optimiser: GaussianAdam, control: DensityControl) -> None:
-        self.parts = {"gaussians": gaussians, "optimiser": optimiser, "control": control}
+    def __init__(
+        self, gaussians: Gaussians, optimiser: GaussianAdam, control: DensityControl, particle: Particle | None
+    ) -> None:
+        self.parts: dict[str, Any] = {"gaussians": gaussians, "optimiser": optimiser, "control": control}
+        if particle is not None:
+            self.parts["particle"] = particle
         self.bad_steps = 0
 
     def state_dict(self) -> dict[str, Any]:
@@ -230,7 +236,7 @@ def optimise(
     control = DensityControl(
         gaussians, DensitySettings(grow_gradient=settings.grow_gradient, max_count=settings.max_count)
     )
-    state = _State(gaussians, optimiser, control)
+    state = _State(gaussians, optimiser, control, guidance.particle)
     total = settings.steps
     for step in job.steps(total, state):
         heights = (settings.low_elevation, settings.high_elevation)
