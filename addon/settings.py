@@ -147,6 +147,11 @@ TV3DG = System(
                     "Where the prior's attention is perturbed: beginnings of layers' names, with commas", "mid_block",
                 ),
                 Setting(
+                    "perp_neg", "Against Other Sides",
+                    "Weight against the front and side where another side is in view (Perp-Neg); takes longer",
+                    0.0, 0, 4,
+                ),
+                Setting(
                     "particle_rank", "Learner's Rank",
                     "Size of the changes by which VSD's second network learns the object", 4, 1, 64,
                 ),

@@ -4,19 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import torch
 
-from backend.cameras import Cameras
+from backend.cameras import Cameras, azimuth_elevation, view_words
 from backend.diffusion.denoiser import Prior
 from backend.diffusion.image_prompt import ImagePrompt, load_image_prompt, perturb
 from backend.diffusion.particle import Particle
-from backend.diffusion.scores import PredictPerturbed, csd, csm, ism, sds, vpcsm, vsd
+from backend.diffusion.scores import Correct, PredictPerturbed, csd, csm, ism, sds, vpcsm, vsd
+from backend.diffusion.view_prompts import DIRECTIONS, NEGATIVES, away_from, direction_shares, negative_weights
 from backend.errors import BadInput
 
 Loss = Literal["sds", "csd", "ism", "vsd", "csm", "vpcsm"]
 LOSSES: tuple[Loss, ...] = get_args(Loss)
+
+
+@dataclass(frozen=True)
+class Contexts:
+    """What is said about a batch of views."""
+
+    conditional: torch.Tensor  # [B, T, width]
+    unconditional: torch.Tensor  # [B, T', width]
+    correct: Correct | None = None  # Perp-Neg
 
 
 @dataclass(frozen=True)
@@ -33,74 +43,68 @@ class Guidance:
     image_prompt: ImagePrompt | None
     seen: torch.Tensor | None  # the image prompt's tokens, [1, 4, width]
     particle: Particle | None  # of vsd; it learns in each step
+    perp_neg: float  # weight of what speaks against other sides than the one in view; 0: one view word, no more
 
-    def contexts(
-        self, prompts: Sequence[str], negative_prompt: str, cameras: Cameras | None
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return the context of each prompt, seen by its camera where cameras are given, and the unconditional one.
+    def contexts(self, prompt: str, negative_prompt: str, cameras: Cameras, *, tell_cameras: bool) -> Contexts:
+        """Return the contexts of a prompt for each view: its side in words, and the camera if the prior takes it.
 
         The unconditional one takes no cameras: that is how the embedded prior saw most of its empty prompts, and it
-        lets guidance turn the view.
+        lets guidance turn the view. With Perp-Neg the sides' embeddings are mixed by azimuth, and the negatives differ
+        from them in the word for the side alone: they see the same image and camera.
         """
-        conditional = self.prior.embed(prompts, cameras)
-        unconditional = self.prior.embed([negative_prompt] * len(prompts))
-        if self.image_prompt is None:
-            return conditional, unconditional
-        attach = self.image_prompt.attach
-        return attach(conditional, self.seen), attach(unconditional, None)
+        told = cameras if tell_cameras else None
+        unconditional = self._attach(self.prior.embed([negative_prompt] * len(cameras)), None)
+        if not self.perp_neg:
+            words = [f"{prompt}, {view} view" for view in view_words(cameras)]
+            return Contexts(self._attach(self.prior.embed(words, told), self.seen), unconditional)
+        sides = {
+            side: self._attach(self.prior.embed([f"{prompt}, {side} view"] * len(cameras), told), self.seen)
+            for side in DIRECTIONS
+        }
+        angles = azimuth_elevation(cameras)
+        shares = direction_shares(*angles).T[:, :, None, None].to(unconditional)  # [4, B, 1, 1]
+        conditional = (shares * torch.stack([sides[side] for side in DIRECTIONS])).sum(0)
+        negatives = torch.stack([sides[side] for side in NEGATIVES])
+        weights = self.perp_neg * negative_weights(*angles)
+        return Contexts(conditional, unconditional, away_from(negatives, weights))
 
-    def gradient(
-        self,
-        latents: torch.Tensor,
-        t: int,
-        conditional: torch.Tensor,
-        unconditional: torch.Tensor,
-        generator: torch.Generator,
-    ) -> torch.Tensor:
+    def gradient(self, latents: torch.Tensor, t: int, contexts: Contexts, generator: torch.Generator) -> torch.Tensor:
         """Return d(loss) / d(latents), [B, C, h, w]; sds, csd and vsd draw from the generator (on the CPU).
 
         vsd's particle also learns from the latents, after it was asked: an evaluation with its way back for each view.
         """
-        alphas, predict = self.prior.alphas, self.prior.predict_noise
+        common: dict[str, Any] = {
+            "alphas": self.prior.alphas, "conditional": contexts.conditional, "unconditional": contexts.unconditional,
+            "correct": contexts.correct, "scale": self.scale,
+        }  # fmt: skip
+        inverted: dict[str, Any] = common | {"delta_t": self.delta_t}
+        predict = self.prior.predict_noise
 
         def noise() -> torch.Tensor:
             return torch.randn(latents.shape, generator=generator).to(latents)
 
         match self.loss:
             case "sds":
-                return sds(
-                    predict, latents, t, noise(), alphas=alphas, conditional=conditional, unconditional=unconditional,
-                    scale=self.scale,
-                )  # fmt: skip
+                return sds(predict, latents, t, noise(), **common)
             case "csd":
-                return csd(
-                    predict, latents, t, noise(), alphas=alphas, conditional=conditional, unconditional=unconditional,
-                    scale=self.scale,
-                )  # fmt: skip
+                return csd(predict, latents, t, noise(), **common)
             case "ism":
-                return ism(
-                    predict, latents, t, alphas=alphas, conditional=conditional, unconditional=unconditional,
-                    scale=self.scale, delta_t=self.delta_t,
-                )  # fmt: skip
+                return ism(predict, latents, t, **inverted)
             case "vsd":
                 assert self.particle is not None
-                gradient = vsd(
-                    predict, self.particle.predict_noise, latents, t, noise(), alphas=alphas, conditional=conditional,
-                    unconditional=unconditional, scale=self.scale,
-                )  # fmt: skip
-                self.particle.learn(latents, conditional, generator)
+                gradient = vsd(predict, self.particle.predict_noise, latents, t, noise(), **common)
+                self.particle.learn(latents, contexts.conditional, generator)
                 return gradient
             case "csm":
-                return csm(
-                    predict, latents, t, alphas=alphas, conditional=conditional, unconditional=unconditional,
-                    scale=self.scale, delta_t=self.delta_t, difference=self.difference,
-                )  # fmt: skip
+                return csm(predict, latents, t, difference=self.difference, **inverted)
             case "vpcsm":
                 return vpcsm(
-                    predict, self.predict_perturbed, latents, t, alphas=alphas, conditional=conditional,
-                    unconditional=unconditional, scale=self.scale, perturbation=self.perturbation,
-                    delta_t=self.delta_t, difference=self.difference,
+                    predict, self.predict_perturbed, latents, t, perturbation=self.perturbation,
+                    difference=self.difference, **inverted,
                 )  # fmt: skip
+
+    def _attach(self, context: torch.Tensor, seen: torch.Tensor | None) -> torch.Tensor:
+        return context if self.image_prompt is None else self.image_prompt.attach(context, seen)
 
 
 def guidance_for(
@@ -117,6 +121,7 @@ def guidance_for(
     adapter: str = "embedded",
     particle_rank: int = 4,
     particle_rate: float = 1e-4,
+    perp_neg: float = 0.0,
 ) -> Guidance:
     """Return the guidance of a loss by name; vpcsm alone sees a visual prompt, [H, W, 3], with strength tau.
 
@@ -138,4 +143,5 @@ def guidance_for(
         prior=prior, loss=loss, scale=scale, delta_t=delta_t, difference=difference, perturbation=perturbation,
         predict_perturbed=predict_perturbed, image_prompt=image_prompt, seen=seen,
         particle=Particle(prior, rank=particle_rank, rate=particle_rate) if loss == "vsd" else None,
+        perp_neg=perp_neg,
     )  # fmt: skip

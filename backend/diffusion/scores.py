@@ -3,7 +3,8 @@
 Every score takes a `predict_noise(latents, t, context)` callable, latents [B, C, h, w], a timestep index and the
 cumulative alphas [T] of the noise schedule, and returns d(loss) / d(latents), [B, C, h, w]. The UNet's Jacobian is
 dropped, as all of them do. Guidance mixes as `uncond + scale * (cond - uncond)`; the papers that write
-`text + scale * (text - uncond)` mean a scale smaller by one.
+`text + scale * (text - uncond)` mean a scale smaller by one. `correct`, where given, changes the conditional prediction
+before it guides (`view_prompts.away_from`), at a price in evaluations that it names.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ import torch
 
 PredictNoise = Callable[[torch.Tensor, int, torch.Tensor], torch.Tensor]
 PredictPerturbed = Callable[[torch.Tensor, int, torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
+# (predict_noise, noisy latents, t, conditional prediction, unconditional one) -> the conditional one to guide with
+Correct = Callable[[PredictNoise, torch.Tensor, int, torch.Tensor, torch.Tensor], torch.Tensor]
 Weight = Literal["uniform", "sds", "ism"]
 
 
@@ -34,13 +37,14 @@ def sds(
     unconditional: torch.Tensor,
     scale: float,
     weight: Weight = "sds",
+    correct: Correct | None = None,
 ) -> torch.Tensor:
     """Return w(t) (guided noise - noise) at latents noised with `noise`.
 
     Source: Poole et al., DreamFusion, 2022, eq. 3; TV-3DG, eq. 2-3.
     """
     noisy = alphas[t].sqrt() * latents + (1 - alphas[t]).sqrt() * noise
-    cond, uncond = predict_pair(predict_noise, noisy, t, conditional, unconditional)
+    cond, uncond = predict_pair(predict_noise, noisy, t, conditional, unconditional, correct)
     return timestep_weight(alphas[t], weight) * (classifier_free_guidance(cond, uncond, scale) - noise)
 
 
@@ -55,13 +59,14 @@ def csd(
     unconditional: torch.Tensor,
     scale: float,
     weight: Weight = "sds",
+    correct: Correct | None = None,
 ) -> torch.Tensor:
     """Return w(t) scale (cond - uncond) at latents noised with `noise`: SDS without its difference to the noise.
 
     Source: Yu et al., Text-to-3D with Classifier Score Distillation, 2023, eq. 7.
     """
     noisy = alphas[t].sqrt() * latents + (1 - alphas[t]).sqrt() * noise
-    cond, uncond = predict_pair(predict_noise, noisy, t, conditional, unconditional)
+    cond, uncond = predict_pair(predict_noise, noisy, t, conditional, unconditional, correct)
     return timestep_weight(alphas[t], weight) * scale * (cond - uncond)
 
 
@@ -77,6 +82,7 @@ def vsd(
     unconditional: torch.Tensor,
     scale: float,
     weight: Weight = "sds",
+    correct: Correct | None = None,
 ) -> torch.Tensor:
     """Return w(t) (guided noise - the particle's noise) at latents noised with `noise`.
 
@@ -84,7 +90,7 @@ def vsd(
     Source: Wang et al., ProlificDreamer, 2023, eq. 9.
     """
     noisy = alphas[t].sqrt() * latents + (1 - alphas[t]).sqrt() * noise
-    cond, uncond = predict_pair(predict_noise, noisy, t, conditional, unconditional)
+    cond, uncond = predict_pair(predict_noise, noisy, t, conditional, unconditional, correct)
     with torch.no_grad():
         particle = predict_particle(noisy, t, conditional)
     return timestep_weight(alphas[t], weight) * (classifier_free_guidance(cond, uncond, scale) - particle)
@@ -102,6 +108,7 @@ def ism(
     delta_t: int,
     stride: int = 200,
     weight: Weight = "ism",
+    correct: Correct | None = None,
 ) -> torch.Tensor:
     """Return w(t) (guided noise at t - noise of the inversion at t - delta_t).
 
@@ -111,7 +118,7 @@ def ism(
     """
     nodes = [*inversion_nodes(t - delta_t, stride), t] if t > delta_t else [0, t]
     noisy, inverted = invert(predict_noise, latents, nodes, alphas, unconditional)
-    cond, uncond = predict_pair(predict_noise, noisy, t, conditional, unconditional)
+    cond, uncond = predict_pair(predict_noise, noisy, t, conditional, unconditional, correct)
     return timestep_weight(alphas[t], weight) * (classifier_free_guidance(cond, uncond, scale) - inverted)
 
 
@@ -127,6 +134,7 @@ def csm(
     delta_t: int,
     weight: Weight = "ism",
     difference: float = 0.0,
+    correct: Correct | None = None,
 ) -> torch.Tensor:
     """Return w(t) scale (cond - uncond) at latents that were inverted to t without any random noise.
 
@@ -135,7 +143,7 @@ def csm(
     Source: TV-3DG (arXiv 2410.21299), eq. 8-9 and algorithm 1, read as in `inversion_nodes`.
     """
     noisy, inverted = invert(predict_noise, latents, inversion_nodes(t, delta_t), alphas, unconditional)
-    cond, uncond = predict_pair(predict_noise, noisy, t, conditional, unconditional)
+    cond, uncond = predict_pair(predict_noise, noisy, t, conditional, unconditional, correct)
     direction = scale * (cond - uncond)
     if difference:
         direction = direction + difference * (cond - inverted)
@@ -156,22 +164,26 @@ def vpcsm(
     delta_t: int,
     weight: Weight = "ism",
     difference: float = 0.0,
+    correct: Correct | None = None,
+    printed: bool = False,
 ) -> torch.Tensor:
     """Return w(t) (scale (cond - uncond) + perturbation (cond - perturbed)) at latents inverted to t.
 
     The conditional context says text and image; its strength tau lies in the network. `predict_perturbed` returns the
     prediction and the one whose self-attention does not look around. With perturbation 0 and tau 0 this is `csm`.
-    Source: TV-3DG (arXiv 2410.21299), eq. 15-18; the printed eq. 18 has the sign of the last difference wrong, because
-    it puts the guided noise of eq. 17 where the perturbed one is meant.
+    Source: TV-3DG (arXiv 2410.21299), eq. 15-18. Eq. 18 prints the guided noise of eq. 17, cond + s (cond - perturbed),
+    where the perturbed one is meant, so that its last term is -s^2 (cond - perturbed): `printed` does that.
     """
     noisy, inverted = invert(predict_noise, latents, inversion_nodes(t, delta_t), alphas, unconditional)
     if perturbation:
         with torch.no_grad():
             cond, perturbed = predict_perturbed(noisy, t, conditional)
             uncond = predict_noise(noisy, t, unconditional)
-        direction = scale * (cond - uncond) + perturbation * (cond - perturbed)
+        structure = (-(perturbation**2) if printed else perturbation) * (cond - perturbed)
+        cond = correct(predict_noise, noisy, t, cond, uncond) if correct else cond
+        direction = scale * (cond - uncond) + structure
     else:
-        cond, uncond = predict_pair(predict_noise, noisy, t, conditional, unconditional)
+        cond, uncond = predict_pair(predict_noise, noisy, t, conditional, unconditional, correct)
         direction = scale * (cond - uncond)
     if difference:
         direction = direction + difference * (cond - inverted)
@@ -220,14 +232,20 @@ def ddim_step(
 
 @torch.no_grad()
 def predict_pair(
-    predict_noise: PredictNoise, noisy: torch.Tensor, t: int, conditional: torch.Tensor, unconditional: torch.Tensor
+    predict_noise: PredictNoise,
+    noisy: torch.Tensor,
+    t: int,
+    conditional: torch.Tensor,
+    unconditional: torch.Tensor,
+    correct: Correct | None = None,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Return the conditional and the unconditional prediction, in one batch where the contexts are equally long."""
     if conditional.shape != unconditional.shape:
-        return predict_noise(noisy, t, conditional), predict_noise(noisy, t, unconditional)
-    both = predict_noise(torch.cat([noisy, noisy]), t, torch.cat([conditional, unconditional]))
-    cond, uncond = both.chunk(2)
-    return cond, uncond
+        cond, uncond = predict_noise(noisy, t, conditional), predict_noise(noisy, t, unconditional)
+    else:
+        both = predict_noise(torch.cat([noisy, noisy]), t, torch.cat([conditional, unconditional]))
+        cond, uncond = both.chunk(2)
+    return (correct(predict_noise, noisy, t, cond, uncond) if correct else cond), uncond
 
 
 def timestep_weight(alpha: torch.Tensor, weight: Weight) -> torch.Tensor:

@@ -17,6 +17,7 @@ class Settings:
     densify_every: int = 40
     radius: float = 0.5  # of that ball
     loss: str = "vpcsm"  # or one of those it is compared with: sds, csd, ism, vsd, csm
+    perp_neg: float = 0.0  # weight of what speaks against other sides, threestudio's is 1: two evaluations more a view
     particle_rank: int = 4  # of the low-rank changes by which vsd's second network learns the object; threestudio's
     particle_rate: float = 1e-4  # its learning rate; ProlificDreamer's and threestudio's
     tau: float = 0.5  # strength of the visual prompt

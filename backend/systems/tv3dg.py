@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from addon.protocol import InputImage
-from backend.cameras import draw_around, orbit, view_words
+from backend.cameras import draw_around, orbit
 from backend.delivery import deliver
 from backend.diffusion.denoiser import Prior, kept_prior
 from backend.diffusion.guidance import Guidance, guidance_for
@@ -119,7 +119,7 @@ def guide(
         prior, settings.loss, scale=settings.scale, delta_t=settings.delta_t, difference=settings.difference,
         perturbation=settings.perturbation, perturbed_layers=settings.perturbed_layers.split(","),
         visual_prompt=visual_prompt, strength=settings.tau, adapter=adapter, particle_rank=settings.particle_rank,
-        particle_rate=settings.particle_rate,
+        particle_rate=settings.particle_rate, perp_neg=settings.perp_neg,
     )  # fmt: skip
 
 
@@ -159,10 +159,10 @@ def imagine_sides(
                 "This prior cannot be told where the camera is, so it cannot draw four sides for the calibration.",
                 "Set multi_view=zero123, or calibration_geometry=0 and calibration_semantics=0.",
             )
-        words = [f"{prompt}, {view} view" for view in view_words(cameras)]
-        contexts = guidance.contexts(words, job.request.negative_prompt, cameras)
+        contexts = guidance.contexts(prompt, job.request.negative_prompt, cameras, tell_cameras=True)
+        told = (contexts.conditional, contexts.unconditional)
         noise = noise_for(prior, 1, job.generator).expand(len(cameras), -1, -1, -1)
-        pictures = prior.decode(denoise(prior.predict_noise, noise, prior.alphas, *contexts, steps=50, scale=4.0))
+        pictures = prior.decode(denoise(prior.predict_noise, noise, prior.alphas, *told, steps=50, scale=4.0))
     else:
         model = load_zero123(network_name(settings.companions, "zero123"), prior.device)
         poses = relative_poses(cameras[0], cameras)
@@ -242,14 +242,13 @@ def optimise(
         heights = (settings.low_elevation, settings.high_elevation)
         cameras = draw_around(settings.views, heights, size=prior.image_size, generator=generator)
         background = draw_background(generator).to(prior.device)
-        words = [f"{prompt}, {view} view" for view in view_words(cameras)]
-        told = cameras if settings.camera_tokens and prior.takes_cameras else None
-        conditional, unconditional = guidance.contexts(words, job.request.negative_prompt, told)
+        negative = job.request.negative_prompt
+        contexts = guidance.contexts(prompt, negative, cameras, tell_cameras=settings.camera_tokens)
         t = draw_timestep(timestep_window(step, total, warmup=settings.warmup), len(prior.alphas), generator)
 
         seen = render(gaussians, cameras, background, geometry=True)
         latents = prior.encode(seen.rgb)
-        gradient = guidance.gradient(latents.detach(), t, conditional, unconditional, generator)
+        gradient = guidance.gradient(latents.detach(), t, contexts, generator)
         if not torch.isfinite(gradient).all():
             skip_bad_step(job, state, step, "the guidance is not a number")
             continue
