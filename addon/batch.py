@@ -75,8 +75,8 @@ def plan(
         prompt = fill(template, name)
         try:
             size = source.stat().st_size
-            if size > jobs.IMAGE_BYTES:
-                raise ValueError(f"has {jobs.megabytes(size)}; at most {jobs.megabytes(jobs.IMAGE_BYTES)} are used")
+            if size > jobs.INPUT_BYTES:
+                raise ValueError(f"has {jobs.megabytes(size)}; at most {jobs.megabytes(jobs.INPUT_BYTES)} are used")
             image = protocol.InputImage(path=f"{protocol.INPUT_FOLDER}/00{source.suffix.lower()}")
             items.append(_judge(name, source, tuple(extras), request_of(prompt, image), known, queued))
         except (ValueError, OSError) as error:

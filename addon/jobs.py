@@ -15,13 +15,14 @@ import sys
 import time
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from . import protocol
 from .journal import last_message as last_message
 from .journal import latest_run as latest_run
 from .journal import read_events as read_events
 
-IMAGE_BYTES = 256 << 20  # of one input; 100 million pixels as a PNG of noise
+INPUT_BYTES = 256 << 20  # of one; 100 million pixels as a PNG of noise
 THUMBNAIL_BYTES = 32 << 20
 THUMBNAIL_SIDE = 4096
 MOST_FILES = 2_000  # that are counted in a job folder
@@ -41,23 +42,23 @@ WAITING, RUNNING, FINISHED, CANCELLED, FAILED, INTERRUPTED = (
 
 
 def make_job(folder: Path, request: protocol.Request, sources: Sequence[Path]) -> Path:
-    """Write a new job folder below `folder`, with a copy of the file of each image of the request, and return it.
+    """Write a new job folder below `folder`, with a copy of each file that the request names, and return it.
 
-    Raises ValueError if there are not as many sources as images or one is too large, OSError with a sentence if one
+    Raises ValueError if there are not as many sources as files or one is too large, OSError with a sentence if one
     cannot be copied; then it leaves nothing.
     """
-    if len(sources) != len(request.images):
-        raise ValueError(f"{len(request.images)} images in the request, but {len(sources)} files")
+    if len(sources) != len(request.files):
+        raise ValueError(f"{len(request.files)} files in the request, but {len(sources)} are given")
     sizes = [source.stat().st_size for source in sources]
     for source, size in zip(sources, sizes, strict=True):
-        if size > IMAGE_BYTES:
-            raise ValueError(f"{source} has {megabytes(size)}; an image has at most {megabytes(IMAGE_BYTES)}.")
+        if size > INPUT_BYTES:
+            raise ValueError(f"{source} has {megabytes(size)}; an input has at most {megabytes(INPUT_BYTES)}.")
     job = folder / f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(3)}"
     unfinished = job.with_name(job.name + ".tmp")  # the name under which nobody runs it
     try:
         (unfinished / protocol.INPUT_FOLDER).mkdir(parents=True)
-        for image, source in zip(request.images, sources, strict=True):
-            target = unfinished / image.path
+        for name, source in zip(request.files, sources, strict=True):
+            target = unfinished / name
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source, target)
         protocol.write_request(unfinished, request)
@@ -79,10 +80,36 @@ def repeat_job(job: Path) -> Path:
     of the folder, and as `make_job` does.
     """
     request = protocol.read_request(job)
-    for image in request.images:
-        if not _is_inside(job, image.path):
-            raise ValueError(f"{job.name} has no {image.path}, or a link in its place: it cannot be run again.")
-    return make_job(job.parent, request, [job / image.path for image in request.images])
+    for name in request.files:
+        if not _is_inside(job, name):
+            raise ValueError(f"{job.name} has no {name}, or a link in its place: it cannot be run again.")
+    return make_job(job.parent, request, [job / name for name in request.files])
+
+
+def edit_job(job: Path, prompt: str, **changes: Any) -> tuple[protocol.Request, list[Path]]:
+    """Return the request that changes the result of a job by another prompt, and its files: the job's own and points.
+
+    `changes` are fields of the request that are to be others than the job's. Raises ProtocolError with a sentence where
+    that cannot be asked for, ValueError where a file is missing or is not in the job folder itself.
+    """
+    request = protocol.read_request(job)
+    if reason := why_not_edit(request, state(job)):
+        raise ValueError(f"{job.name} cannot be edited: {reason}.")
+    edited = request.edited(prompt, **changes)
+    sources = [job / image.path for image in request.images] + [job / protocol.POINTS_FILE]
+    for source in sources:
+        if not _is_inside(job, source.relative_to(job).as_posix()):
+            raise ValueError(f"{job.name} has no {source.relative_to(job)}, or a link in its place.")
+    return edited, sources
+
+
+def why_not_edit(request: protocol.Request, state: str) -> str:
+    """Return why a job in a state cannot be edited by text, else nothing; no file is read."""
+    if request.system != "tv3dg":
+        return f"results of the system {request.system} cannot be changed by words"
+    if state != FINISHED:
+        return "it has no result yet"
+    return "" if "points" in request.outputs else "it made no points, which an edit begins from"
 
 
 def list_jobs(folder: Path) -> list[Path]:

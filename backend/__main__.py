@@ -1,30 +1,29 @@
-"""The backend's command line: `python -m backend generate | run | queue | doctor`.
+"""The backend's command line: `python -m backend generate | edit | run | queue | doctor`.
 
     python -m backend generate --system tv3dg --prompt "a red mug" --preset draft --seed 1 --out JOB
+    python -m backend edit JOB --prompt "a red mug with dots" --out OTHER
     python -m backend run JOB... [--supervised]
     python -m backend queue DIR [--supervised]
     python -m backend doctor [--deep]
 
 Exit codes: 0 done, 1 failed, 2 bad input, 3 something is missing on this machine, 4 cancelled or interrupted.
-`run` and `queue` write one JSON event per line to stdout, `generate` the paths of the results.
+`run` and `queue` write one JSON event per line to stdout, `generate` and `edit` the paths of the results.
 """
 
 from __future__ import annotations
 
-import argparse
 import logging
 import os
-import secrets
 import shutil
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, assert_never
+from typing import TYPE_CHECKING, BinaryIO, assert_never
 
 from addon import protocol
-from backend import supervision
+from backend import new_job, supervision
 from backend.arguments import parser
 from backend.console import Console, clock
 from backend.errors import (
@@ -76,10 +75,11 @@ def main(argv: Sequence[str] | None = None, run_system: Callable[[Job], None] = 
             return _run(arguments.folders, run_system, supervised=arguments.supervised)
         case "queue":
             return _run_queue(arguments.folder.resolve(), run_system, arguments.supervised, arguments.idle_seconds)
-        case "generate":
+        case "generate" | "edit":
             is_new = not (arguments.out / protocol.REQUEST_FILE).exists()
+            asked = new_job.asked if arguments.command == "generate" else new_job.edited
             try:
-                folder = _make_folder(arguments)
+                folder = new_job.make_folder(arguments.out, *asked(arguments))
             except (protocol.ProtocolError, BackendError) as error:
                 print(f"error: {error} {getattr(error, 'hint', '')}".rstrip(), file=sys.stderr)
                 return 2
@@ -309,68 +309,6 @@ def _show(event: protocol.Event, console: Console, folder: Path) -> None:
             console.say(f"interrupted ({event.reason}); go on with: python -m backend run {folder}")
         case _:
             assert_never(event)
-
-
-# ---- generate --------------------------------------------------------------------------------------------------------
-
-
-def _make_folder(arguments: argparse.Namespace) -> Path:
-    """Write the job folder that the arguments describe; an existing one must hold the same request, and is resumed."""
-    from backend.images import check_image
-    from backend.machine import available_threads
-
-    role = "subject" if arguments.system == "dreambooth3d" else "reconstruct"
-    sources = [(path, role) for path in arguments.image] + [(path, "visual_prompt") for path in arguments.visual_prompt]
-    images, copies = [], []
-    for number, (path, role) in enumerate(sources):
-        if not path.is_file():
-            raise BadInput(f"There is no image {path}.", "Check the path.")
-        check_image(path)
-        name = f"{protocol.INPUT_FOLDER}/{number:02}{path.suffix.lower()}"
-        copies.append((path, name))
-        angles: dict[str, Any] = {}
-        if role == "reconstruct":
-            angles = {
-                "elevation_degrees": arguments.elevation,
-                "azimuth_degrees": arguments.azimuth,
-                "fov_degrees": arguments.fov,
-            }
-        images.append(protocol.InputImage(path=name, role=role, **angles))
-    request = protocol.Request(
-        system=arguments.system,
-        prompt=arguments.prompt,
-        negative_prompt=arguments.negative_prompt,
-        images=tuple(images),
-        seed=arguments.seed,
-        preset=arguments.preset,
-        prior=arguments.prior,
-        stop_after=arguments.stop_after,
-        threads=arguments.threads or available_threads(),
-        settings=dict(arguments.set),
-    )
-    folder: Path = arguments.out
-    place = folder.resolve()
-    if folder.exists() and any(folder.iterdir()):
-        same = protocol.read_request(folder) == request
-        same = same and all((folder / n).is_file() and (folder / n).read_bytes() == p.read_bytes() for p, n in copies)
-        if not same:
-            raise BadInput(f"{folder} holds another job.", f"Choose another --out, or `run {folder}` to go on with it.")
-        return folder
-    if place == Path.cwd():
-        raise BadInput("The current folder cannot become a job folder.", "Choose another --out.")
-    unfinished = place.with_name(f"{place.name}-{secrets.token_hex(3)}.tmp")  # a kill leaves this, and --out free
-    try:
-        (unfinished / protocol.INPUT_FOLDER).mkdir(parents=True)
-        for path, name in copies:
-            shutil.copyfile(path, unfinished / name)
-        protocol.write_request(unfinished, request)
-        if place.exists():  # and is empty; Windows renames nothing onto it
-            place.rmdir()
-        os.replace(unfinished, place)
-    except BaseException:
-        shutil.rmtree(unfinished, ignore_errors=True)
-        raise
-    return folder
 
 
 if __name__ == "__main__":

@@ -39,6 +39,17 @@ def parser() -> argparse.ArgumentParser:
     )
     generate.add_argument("--out", type=Path, required=True, metavar="JOB", help="the job folder")
 
+    edit = commands.add_parser("edit", help="change the result of a job by words: a new job that begins from it")
+    edit.add_argument("job", type=Path, metavar="JOB", help="folder of a finished job")
+    edit.add_argument("--prompt", required=True, help="what it is to be, for example 'a red robot wearing a hat'")
+    edit.add_argument("--preset", help="another one than that of the job")
+    edit.add_argument("--seed", type=int, help="another one than that of the job")
+    edit.add_argument("--threads", type=int, default=0, help="0 means every core")
+    edit.add_argument(
+        "--set", type=_setting, action="append", default=[], metavar="NAME=VALUE", help="change a setting of the job"
+    )
+    edit.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="the folder of the new job")
+
     doctor = commands.add_parser("doctor", help="say what this machine has and what is missing")
     doctor.add_argument("--deep", action="store_true", help="import everything and try every engine")
     doctor.add_argument("--json", action="store_true", help="answer in JSON, for programs")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import math
 import platform
 import struct
 from collections.abc import Mapping
@@ -40,6 +39,7 @@ LIBRARIES = (
     "xatlas",
     "pillow",
 )
+MOST_DIGITS = 12  # of the number of points in a header
 PointKind = Literal["gaussians", "coloured", "none"]
 _FLOAT, _UNSIGNED, _ARRAY_BUFFER, _INDEX_BUFFER = 5126, 5125, 34962, 34963  # glTF's numbers for them
 
@@ -138,8 +138,8 @@ def read_points_ply(path: Path) -> Gaussians:
     rest = sum(name.startswith("f_rest_") for name in columns)
     bands = rest // 3 + 1
     missing = [name for name in _ply_fields(bands) if name not in columns and name not in ("nx", "ny", "nz")]
-    if missing or rest % 3 or math.isqrt(bands) ** 2 != bands:
-        wrong = f"the fields {', '.join(missing)} are missing" if missing else f"{rest} f_rest fields fit no degree"
+    if missing or rest % 3 or bands not in (1, 4, 9, 16):
+        wrong = f"the fields {', '.join(missing[:8])} are missing" if missing else f"{rest} f_rest fields fit no degree"
         raise BadInput(f"{path.name} does not hold Gaussians: {wrong}.", "Use a PLY of 3D Gaussian splatting.")
 
     def stack(*names: str) -> torch.Tensor:
@@ -244,7 +244,8 @@ def _read_ply_columns(path: Path) -> dict[str, np.ndarray]:
         raise BadInput(f"{path.name} is not a binary little endian PLY.", "Use a PLY of 3D Gaussian splatting.")
     elements = [line.split() for line in lines if line.startswith("element ")]
     fields = [line.split() for line in lines if line.startswith("property ")]
-    if len(elements) != 1 or elements[0][1] != "vertex" or not elements[0][2].isdecimal():
+    is_points = len(elements) == 1 and len(elements[0]) == 3 and elements[0][1] == "vertex"
+    if not is_points or not elements[0][2].isdecimal() or len(elements[0][2]) > MOST_DIGITS:
         raise BadInput(f"{path.name} holds more than points.", "Use a PLY of 3D Gaussian splatting.")
     if any(len(parts) != 3 or parts[1] not in ("float", "float32") for parts in fields):
         raise BadInput(f"{path.name} has properties that are not floats.", "Use a PLY of 3D Gaussian splatting.")

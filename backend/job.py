@@ -18,7 +18,18 @@ from typing import Any, Protocol
 
 import torch
 
-from addon.protocol import INPUT_FOLDER, PREVIEW_FILE, Event, InputImage, Preview, Progress, Request, Setting, Stage
+from addon.protocol import (
+    INPUT_FOLDER,
+    PREVIEW_FILE,
+    Event,
+    InputImage,
+    Preview,
+    Progress,
+    Request,
+    Setting,
+    Stage,
+    plain,
+)
 from addon.protocol import Warning as WarningEvent
 from backend.checkpoint import load_checkpoint, load_values, save_checkpoint, save_values, sha256, write_whole
 from backend.errors import BadInput, JobCancelled, JobInterrupted, JobStopped
@@ -173,7 +184,7 @@ class Job:
 
     def _digest(self, more: Mapping[str, Any]) -> str:
         """Return the SHA-256 of what the next stage depends on: request, inputs, files of the stages before, more."""
-        request = {k: v for k, v in vars(self.request).items() if k not in NEUTRAL} | {"settings": self.settings}
+        request = {k: v for k, v in plain(self.request).items() if k not in NEUTRAL} | {"settings": self.settings}
         before = [[record["name"], record["files"]] for record in self.stages]
         parts = json.dumps([request, self._inputs, before, dict(more)], default=vars, sort_keys=True)
         return hashlib.sha256(parts.encode()).hexdigest()
@@ -300,13 +311,14 @@ class Job:
         """Tell the artist something that does not end the job."""
         self._emit(WarningEvent(message=message, hint=hint))
 
-    def input_path(self, image: InputImage) -> Path:
+    def input_path(self, named: InputImage | str) -> Path:
         """Return the file of an input. Raises BadInput if it is missing or, through a link, outside the job folder."""
-        path = (self.folder / image.path).resolve()
+        name = named if isinstance(named, str) else named.path
+        path = (self.folder / name).resolve()
         if not path.is_relative_to(self.folder.resolve()):
-            raise BadInput(f"The image {image.path} leads out of the job folder.", "Copy the image into the folder.")
+            raise BadInput(f"The input {name} leads out of the job folder.", "Copy the file into the folder.")
         if not path.is_file():
-            raise BadInput(f"The image {image.path} is missing in the job folder.", "Put it back, or start a new job.")
+            raise BadInput(f"The input {name} is missing in the job folder.", "Put it back, or start a new job.")
         return path
 
     def record(self) -> dict[str, Any]:

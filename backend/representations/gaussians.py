@@ -7,10 +7,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import torch
 from torch import Tensor
+
+from backend.errors import BadInput
+
+LEAST_COUNT, FARTHEST, LARGEST, WILDEST = 8, 10.0, 1.0, 1e4  # of Gaussians that are started from
 
 # Real spherical harmonics, degrees 0 to 3, with the signs of 3DGS (Condon-Shortley phase included).
 _SH0 = 0.5 * math.sqrt(1 / math.pi)
@@ -123,6 +127,41 @@ def gaussians_from_points(
         opacity_logits=torch.full_like(size, logit),
         sh=sh,
     )
+
+
+def ball_of_gaussians(count: int, radius: float, generator: torch.Generator) -> Gaussians:
+    """Draw round grey Gaussians, each a little different, from a ball about the origin."""
+    points = ball_of_points(count, radius, generator)
+    return gaussians_from_points(points, 0.5 + 0.1 * torch.randn(points.shape, generator=generator).clamp(-2, 2))
+
+
+def check_start(gaussians: Gaussians, most: int) -> Gaussians:
+    """Return Gaussians that an optimisation can begin with, their colours the same from all sides: [N, 1, 3].
+
+    They come from a file that anybody may have made. Raises BadInput where there are fewer than LEAST_COUNT or more
+    than `most`, or where a number is not finite, or of a size that no object in the unit sphere has.
+    """
+    count = len(gaussians)
+    if not LEAST_COUNT <= count <= most:
+        raise BadInput(
+            f"The start has {count} Gaussians; it needs {LEAST_COUNT} at least and {most} at most.",
+            "Raise the setting `max_count`." if count > most else "Start from the points of another result.",
+        )
+    values = torch.cat([value.reshape(count, -1) for value in gaussians.parameters().values()], dim=1)  # [N, 11 + 3 K]
+    far = gaussians.means.norm(dim=-1) > FARTHEST
+    large = gaussians.log_scales.amax(-1) > math.log(LARGEST)
+    for broken, what in (
+        (~torch.isfinite(values).all(1), "hold numbers that are not finite"),
+        ((values.abs() > WILDEST).any(1), f"hold numbers beyond {WILDEST:g}"),
+        (far, f"lie farther than {FARTHEST:g} from the origin"),
+        (large, f"are larger than {LARGEST:g}"),
+    ):
+        if broken.any():
+            raise BadInput(
+                f"{int(broken.sum())} of the {count} Gaussians of the start {what}.",
+                "Start from the points of a result: an object inside the unit sphere.",
+            )
+    return replace(gaussians, sh=gaussians.sh[:, :1].contiguous())
 
 
 def mean_neighbour_distance(points: Tensor, neighbours: int = 3) -> Tensor:

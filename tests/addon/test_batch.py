@@ -95,7 +95,7 @@ def test_one_bad_picture_does_not_keep_the_others(
     tmp_path: Path, pictures: list[tuple[str, Path]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with (tmp_path / "large.png").open("wb") as file:
-        file.truncate(jobs.IMAGE_BYTES + 1)
+        file.truncate(jobs.INPUT_BYTES + 1)
     given = [
         ("large", tmp_path / "large.png"),
         ("gone", tmp_path / "gone.png"),

@@ -45,7 +45,7 @@ def test_nothing_is_left_of_a_job_that_cannot_be_made(tmp_path: Path) -> None:
     with pytest.raises(IsADirectoryError):
         jobs.make_job(tmp_path / "jobs", REQUEST, [tmp_path])
     assert list((tmp_path / "jobs").iterdir()) == []
-    with pytest.raises(ValueError, match="1 images in the request, but 0 files"):
+    with pytest.raises(ValueError, match="1 files in the request, but 0 are given"):
         jobs.make_job(tmp_path / "jobs", REQUEST, [])
 
 

@@ -85,7 +85,7 @@ def test_links_are_not_followed(tmp_path: Path) -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="sparse files")
 def test_files_of_two_gigabytes_are_not_read(tmp_path: Path, little_memory: None) -> None:
     job = make(tmp_path, "a")
-    with pytest.raises(ValueError, match=r"has 2\.1 GB; an image has at most 268\.4 MB"):
+    with pytest.raises(ValueError, match=r"has 2\.1 GB; an input has at most 268\.4 MB"):
         jobs.make_job(tmp_path / "new", protocol.Request(
             system="tv3dg", prompt="a mug", images=(protocol.InputImage(path="inputs/00.png"),)
         ), [sparse(tmp_path / "image.png")])  # fmt: skip
