@@ -20,6 +20,7 @@ MODULES = (
     "panels",
     "queue_panel",
     "history",
+    "edits",
     "batch_operators",
     "commands",
 )

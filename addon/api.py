@@ -5,6 +5,7 @@
     job = api.submit(prompt="a red mug", images=["mug.png"], preset="draft", seed=1)
     api.wait(job)
     api.import_result(job)
+    api.wait(api.edit(job, "a red mug with blue dots"))
 
 The same in `blender -b`, in a window and in Blender as a Python module; nothing here is printed or needs a window.
 """
@@ -23,12 +24,12 @@ from typing import Any
 from . import client, protocol
 from .environment import EnvironmentMissing
 from .importer import Imported, import_result
-from .jobs import is_running, make_job
+from .jobs import edit_job, is_running, make_job
 from .journal import last_message, latest_run, read_events
 from .results import ImportFailed
 
 __all__ = ["EnvironmentMissing", "ImportFailed", "Imported", "JobError", "JobFailed", "JobStopped"]
-__all__ += ["describe", "import_result", "interpreter", "jobs_folder", "submit", "wait", "wait_each"]
+__all__ += ["describe", "edit", "import_result", "interpreter", "jobs_folder", "submit", "wait", "wait_each"]
 
 POLL_SECONDS = 0.05
 LEAVE_SECONDS = 20.0  # for a checkpoint, when the script that waits is interrupted
@@ -111,6 +112,21 @@ def submit(
     try:
         return make_job(jobs or jobs_folder(), request, sources)
     except ValueError as error:  # an image that is too large
+        raise protocol.ProtocolError(str(error)) from error
+
+
+def edit(job: Path, prompt: str, *, jobs: Path | None = None, **changes: Any) -> Path:
+    """Write a new job that changes the result of a finished one by words, and return it; nothing is started.
+
+    It begins from that job's points, with its images, seed and settings; `changes` are fields of the request that shall
+    be others (of the settings, those named). `jobs` is as in `submit`. Raises ProtocolError for what cannot be asked
+    for, OSError where the folder cannot be written.
+    """
+    try:
+        return edit_job(jobs or jobs_folder(), job, prompt, **changes)
+    except protocol.ProtocolError:
+        raise
+    except ValueError as error:  # the job has no result, or not of that kind
         raise protocol.ProtocolError(str(error)) from error
 
 

@@ -30,13 +30,22 @@ def parser() -> argparse.ArgumentParser:
     _add_request(batch)
     _add_import(batch)
 
+    edit = commands.add_parser("edit", help="change the result of a job by words: a new job that begins from it")
+    edit.add_argument("folder", type=Path, metavar="JOB", help="a finished job")
+    edit.add_argument("--prompt", required=True, help="what it is to be, for example 'a red robot wearing a hat'")
+    edit.add_argument("--preset", help="another one than that of the job")
+    edit.add_argument("--seed", type=int, help="another one than that of the job")
+    edit.add_argument("--set", type=_setting, action="append", default=[], metavar="NAME=VALUE", help="as in generate")
+    edit.add_argument("--jobs", type=Path, metavar="FOLDER", help="where the new job folder goes")
+    _add_import(edit)
+
     importing = commands.add_parser("import", help="bring finished jobs into a .blend")
     importing.add_argument("folders", nargs="+", type=Path, metavar="JOB")
     _add_import(importing, save_is_needed=True)
 
     doctor = commands.add_parser("doctor", help="say what this machine has and what is missing")
     doctor.add_argument("--deep", action="store_true", help="import everything and try every engine")
-    for command in (generate, batch, importing, doctor):
+    for command in (generate, batch, edit, importing, doctor):
         command.add_argument("--json", action="store_true", help="end with one line of JSON on stdout")
     return root
 

@@ -1,6 +1,7 @@
-"""Maquette without a window: `blender --command maquette generate | batch | import | doctor`.
+"""Maquette without a window: `blender --command maquette generate | edit | batch | import | doctor`.
 
     blender --command maquette generate --prompt "a red mug" --image mug.png --preset draft --save mug.blend
+    blender --command maquette edit JOB --prompt "a red mug with dots" --save dots.blend
     blender scene.blend --command maquette import JOB --at 1 0 0 --save scene.blend
 
 Exit codes: 0 done, 1 failed, 2 bad input, 3 something is missing on this machine, 4 cancelled or interrupted.
@@ -78,14 +79,15 @@ def main(argv: Sequence[str]) -> int:
     outcome = Outcome(arguments.command)
     before = {number: signal.signal(number, _interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        run = {"generate": _generate, "batch": _batch, "import": _import, "doctor": _doctor}[arguments.command]
+        commands = {"generate": _generate, "edit": _edit, "batch": _batch, "import": _import, "doctor": _doctor}
+        run = commands[arguments.command]
         with contextlib.redirect_stdout(sys.stderr):  # Blender's importers tell there what they do
             run(arguments, outcome)
     except KeyboardInterrupt:
         outcome.exit_code, outcome.message = STOPPED, "Interrupted."
         if arguments.command == "batch":
             outcome.hint = "The same command goes on."
-        elif arguments.command == "generate" and outcome.jobs:
+        elif arguments.command in ("generate", "edit") and outcome.jobs:
             outcome.hint = f"Go on with: generate --resume {outcome.jobs[-1]['job']}"
     except (api.JobError, EnvironmentMissing) as error:
         outcome.exit_code = getattr(error, "exit_code", ENVIRONMENT)
@@ -131,6 +133,19 @@ def _generate(arguments: argparse.Namespace, outcome: Outcome) -> None:
         request, sources = api.describe(arguments.image, **wishes)
         api.interpreter()  # or say what is missing, before anything is written
         job = api.submit(request, sources, jobs=arguments.jobs)
+    _run(job, arguments, outcome)
+
+
+def _edit(arguments: argparse.Namespace, outcome: Outcome) -> None:
+    _check_target(arguments.save)
+    changes = {name: getattr(arguments, name) for name in ("preset", "seed") if getattr(arguments, name) is not None}
+    api.interpreter()  # or say what is missing, before anything is written
+    job = api.edit(arguments.folder, arguments.prompt, jobs=arguments.jobs, settings=dict(arguments.set), **changes)
+    _run(job, arguments, outcome)
+
+
+def _run(job: Path, arguments: argparse.Namespace, outcome: Outcome) -> None:
+    """Run one job to its end and bring what it made."""
     entry = _entry(job, "stopped")
     outcome.jobs.append(entry)
     try:

@@ -20,6 +20,7 @@ from .preferences import paragraph
 
 TICK_SECONDS, BUSY_SECONDS, WORK_SECONDS = 0.25, 0.02, 0.003
 UNSEEN_SECONDS = 3.0  # after the last drawing, until the timer stops
+BUTTON = "maquette_history_button"  # what the context of a button has that is about the chosen job
 WAITING = "queued"  # what the queue knows better than the folder
 ICONS = {
     WAITING: "TIME",
@@ -98,7 +99,8 @@ def show(manager: bpy.types.WindowManager, known: Catalogue) -> None:
     running.redraw()
 
 
-def _refresh_now(context: bpy.types.Context) -> None:
+def refresh_now(context: bpy.types.Context) -> None:
+    """Read what has changed and show it, now."""
     known = catalogue(context)
     known.refresh_all()
     show(context.window_manager, known)
@@ -195,6 +197,9 @@ def _draw_job(layout: Any, context: bpy.types.Context, entry: Entry) -> None:
     column = box.column(align=True)
     if state == jobs.FINISHED and entry.has_results:
         column.operator("maquette.import_result", text="Import Again", icon="IMPORT").job = job
+        row = column.row(align=True)
+        row.context_pointer_set(BUTTON, context.scene.maquette)
+        row.operator("maquette.edit", text="Edit by Text...", icon="GREASEPENCIL").job = job
     if state in (WAITING, jobs.RUNNING):
         column.operator("maquette.cancel", icon="X").job = job
     elif not entry.problem and (state != jobs.FINISHED or entry.outcome):
@@ -225,7 +230,7 @@ class MAQUETTE_OT_repeat(bpy.types.Operator):
         except (ValueError, *operators.CANNOT_START) as error:
             self.report({"ERROR"}, operators.sentence(error))
             return {"CANCELLED"}
-        _refresh_now(context)
+        refresh_now(context)
         return {"FINISHED"}
 
 
@@ -254,7 +259,7 @@ class MAQUETTE_OT_remove_job(bpy.types.Operator):
         except (ValueError, OSError) as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
-        _refresh_now(context)
+        refresh_now(context)
         return {"FINISHED"}
 
 
@@ -291,7 +296,7 @@ class MAQUETTE_OT_keep_newest(bpy.types.Operator):
         except (ValueError, OSError) as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
-        _refresh_now(context)
+        refresh_now(context)
         self.report({"INFO"}, f"{len(removed)} jobs were deleted")
         return {"FINISHED"}
 
@@ -305,7 +310,7 @@ class MAQUETTE_OT_refresh_history(bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Read what has changed."""
-        _refresh_now(context)
+        refresh_now(context)
         return {"FINISHED"}
 
 

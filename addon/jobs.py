@@ -86,21 +86,20 @@ def repeat_job(job: Path) -> Path:
     return make_job(job.parent, request, [job / name for name in request.files])
 
 
-def edit_job(job: Path, prompt: str, **changes: Any) -> tuple[protocol.Request, list[Path]]:
-    """Return the request that changes the result of a job by another prompt, and its files: the job's own and points.
+def edit_job(folder: Path, job: Path, prompt: str, **changes: Any) -> Path:
+    """Write a new job below `folder` that changes the result of another one by words, and return it.
 
-    `changes` are fields of the request that are to be others than the job's. Raises ProtocolError with a sentence where
-    that cannot be asked for, ValueError where a file is missing or is not in the job folder itself.
+    It begins from that job's points and has copies of its images. `changes` are as in Request.edited, whose
+    ProtocolError it raises; ValueError for a job that cannot be edited, and as `make_job` does.
     """
     request = protocol.read_request(job)
     if reason := why_not_edit(request, state(job)):
         raise ValueError(f"{job.name} cannot be edited: {reason}.")
-    edited = request.edited(prompt, **changes)
-    sources = [job / image.path for image in request.images] + [job / protocol.POINTS_FILE]
-    for source in sources:
-        if not _is_inside(job, source.relative_to(job).as_posix()):
-            raise ValueError(f"{job.name} has no {source.relative_to(job)}, or a link in its place.")
-    return edited, sources
+    names = [*(image.path for image in request.images), protocol.POINTS_FILE]
+    for name in names:
+        if not _is_inside(job, name):
+            raise ValueError(f"{job.name} has no {name}, or a link in its place: it cannot be edited.")
+    return make_job(folder, request.edited(prompt, **changes), [job / name for name in names])
 
 
 def why_not_edit(request: protocol.Request, state: str) -> str:

@@ -121,12 +121,16 @@ class Request:
         return *(image.path for image in self.images), *([self.start] if self.start else [])
 
     def edited(self, prompt: str, **changes: Any) -> Request:
-        """Return the request that changes what this one made by another prompt, with the same seed and settings.
+        """Return the request that changes what this one made by another prompt: same images, seed and settings.
 
-        Its start is START_FILE, a copy of this one's points.ply; images keep their names. `changes` are other fields.
+        It begins from START_FILE, a copy of this one's points.ply. `changes` are fields that shall be others than this
+        one's; of the settings, those named. Raises ProtocolError as a new request does.
         """
-        same = {"start": START_FILE, "start_prompt": self.prompt, "stop_after": ""}
-        return dataclasses.replace(self, prompt=prompt.strip(), **same | changes)
+        if unknown := sorted(changes.keys() - vars(self).keys()):
+            raise ProtocolError(f"A request has no {', '.join(unknown)}. Check the spelling.")
+        changes["settings"] = self.settings | changes.get("settings", {})
+        begin = {"start": START_FILE, "start_prompt": self.prompt, "stop_after": ""}
+        return dataclasses.replace(self, prompt=prompt.strip(), **begin | changes)
 
 
 def encode_request(request: Request) -> str:

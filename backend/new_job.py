@@ -54,7 +54,7 @@ def edited(arguments: argparse.Namespace) -> tuple[protocol.Request, list[Path]]
     """Return the request that changes the result of a job by words, and its files: the job's images and points."""
     request, job = protocol.read_request(arguments.job), arguments.job
     changes = {name: getattr(arguments, name) for name in ("preset", "seed") if getattr(arguments, name) is not None}
-    changes |= {"settings": request.settings | dict(arguments.set), "threads": arguments.threads or available_threads()}
+    changes |= {"settings": dict(arguments.set), "threads": arguments.threads or available_threads()}
     sources = [job / image.path for image in request.images] + [job / protocol.POINTS_FILE]
     for path in sources:
         if not path.is_file() or not path.resolve().is_relative_to(job.resolve()):

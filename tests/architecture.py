@@ -27,6 +27,7 @@ TOUCHES_BLENDER = {
     "panels",
     "queue_panel",
     "history",
+    "edits",
     "batch_operators",
     "importer",
     "points",
@@ -61,6 +62,7 @@ ADDON_RANKS = {
     **dict.fromkeys(("operators", "drop", "cutout"), 5),
     **dict.fromkeys(("panels", "commands", "__main__"), 6),
     **dict.fromkeys(("queue_panel", "history", "batch_operators"), 6.5),
+    "edits": 6.7,
     "__init__": 7,
 }
 
