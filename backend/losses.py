@@ -93,3 +93,14 @@ def two_by_two(views: torch.Tensor) -> torch.Tensor:
     """
     front, right, back, left = views
     return torch.cat([torch.cat([front, right], dim=1), torch.cat([left, back], dim=1)], dim=0)[None]
+
+
+def untouched(gradient: torch.Tensor, size: int, low: float = 0.2, high: float = 0.7) -> torch.Tensor:
+    """Return where a gradient of latents [B, C, h, w] leaves a picture alone, [B, size, size, 1] from 0 to 1.
+
+    1 where it is shorter than `low` of its longest vector in that picture, 0 where it is longer than `high` of that.
+    """
+    strength = gradient.norm(dim=1, keepdim=True)  # [B, 1, h, w]
+    strength = strength / strength.amax((2, 3), keepdim=True).clamp_min(1e-12)
+    strength = torch.nn.functional.interpolate(strength, (size, size), mode="bilinear").permute(0, 2, 3, 1)
+    return 1 - ((strength - low) / (high - low)).clamp(0, 1)

@@ -45,15 +45,24 @@ class Guidance:
     particle: Particle | None  # of vsd; it learns in each step
     perp_neg: float  # weight of what speaks against other sides than the one in view; 0: one view word, no more
 
-    def contexts(self, prompt: str, negative_prompt: str, cameras: Cameras, *, tell_cameras: bool) -> Contexts:
+    def contexts(
+        self, prompt: str, negative_prompt: str, cameras: Cameras, *, tell_cameras: bool, against: str = ""
+    ) -> Contexts:
         """Return the contexts of a prompt for each view: its side in words, and the camera if the prior takes it.
 
         The unconditional one takes no cameras: that is how the embedded prior saw most of its empty prompts, and it
         lets guidance turn the view. With Perp-Neg the sides' embeddings are mixed by azimuth, and the negatives differ
         from them in the word for the side alone: they see the same image and camera.
+        Another prompt to guide `against` takes the unconditional one's place, with side, camera and image, and with the
+        negative prompt: only what the two prompts differ in pulls then.
+        Source of that: Hertz et al., Delta Denoising Score, 2023, section 3.
         """
         told = cameras if tell_cameras else None
-        unconditional = self._attach(self.prior.embed([negative_prompt] * len(cameras)), None)
+        if against:
+            refused = [", ".join(filter(None, [against, f"{v} view", negative_prompt])) for v in view_words(cameras)]
+            unconditional = self._attach(self.prior.embed(refused, told), self.seen)
+        else:
+            unconditional = self._attach(self.prior.embed([negative_prompt] * len(cameras)), None)
         if not self.perp_neg:
             words = [f"{prompt}, {view} view" for view in view_words(cameras)]
             return Contexts(self._attach(self.prior.embed(words, told), self.seen), unconditional)

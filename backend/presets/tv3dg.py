@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,14 @@ class Settings:
     reference_mask: float = 20.0
     mean_rate: float = 8e-3
     colour_rate: float = 2e-2
+    edit_steps: int = 100  # of a job that begins from a result
+    edit_scale: float = 4.0  # in the place of `scale`
+    edit_delta_t: int = 200  # in the place of `delta_t`
+    edit_colour_rate: float = 5e-2  # in the place of `colour_rate`: there is more to unlearn than in a grey ball
+    edit_grow_gradient: float = 8e-3  # in the place of `grow_gradient`: there are enough Gaussians but for new parts
+    edit_contrast: bool = True  # guide against the old prompt instead of the empty one: only what differs pulls
+    anchor: float = 4.0  # colour of the start, where the words do not pull
+    anchor_mask: float = 4.0  # alpha of the start, likewise
     mesh_resolution: int = 112
     max_faces: int = 12_000
     texture_size: int = 1024
@@ -59,14 +67,18 @@ LEAST = {
     "steps": 1, "views": 1, "calibrate_every": 1, "count": 8, "max_count": 8, "densify_every": 1, "radius": 0.01,
     "delta_t": 1, "particle_rank": 1, "particle_rate": 1e-9, "low_elevation": -90, "high_elevation": -90,
     "mean_rate": 1e-9, "colour_rate": 1e-9, "mesh_resolution": 16, "max_faces": 100, "texture_size": 32,
+    "edit_steps": 1, "edit_delta_t": 1, "edit_colour_rate": 1e-9,
 }  # fmt: skip
 PRESETS = {
-    "bench": Settings(steps=40, count=1_000, max_count=2_000, mesh_resolution=64, max_faces=4_000, texture_size=512),
+    "bench": Settings(
+        steps=40, edit_steps=40, count=1_000, max_count=2_000, mesh_resolution=64, max_faces=4_000, texture_size=512
+    ),
     "draft": Settings(),
-    "standard": Settings(steps=800, max_count=14_000, mesh_resolution=144, max_faces=20_000),
+    "standard": Settings(steps=800, edit_delta_t=100, max_count=14_000, mesh_resolution=144, max_faces=20_000),
     "paper": Settings(
         steps=4_000,
         delta_t=50,
+        edit_delta_t=50,
         difference=0.0,
         self_guidance=True,
         perturbation=1.0,
@@ -80,3 +92,24 @@ PRESETS = {
         max_faces=20_000,
     ),
 }
+
+
+def of_edit(settings: Settings) -> Settings:
+    """Return the settings of a job that begins from a result.
+
+    Its reference view counts no more than the other views of the start; and what the prior would imagine of the new
+    words alone, a visual prompt or four sides, would be another object.
+    """
+    return replace(
+        settings,
+        steps=settings.edit_steps,
+        scale=settings.edit_scale,
+        delta_t=settings.edit_delta_t,
+        colour_rate=settings.edit_colour_rate,
+        grow_gradient=settings.edit_grow_gradient,
+        reference=min(settings.reference, settings.anchor),
+        reference_mask=min(settings.reference_mask, settings.anchor_mask),
+        self_guidance=False,
+        calibration_geometry=0.0,
+        calibration_semantics=0.0,
+    )

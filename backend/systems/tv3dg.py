@@ -23,6 +23,7 @@ from backend.diffusion.sampling import denoise, noise_for, sample
 from backend.diffusion.scores import distillation_loss
 from backend.diffusion.zero123 import load_zero123, novel_views, relative_poses
 from backend.errors import BackendError, BadInput
+from backend.export import read_points_ply
 from backend.images import load_image, save_image, square
 from backend.job import Job
 from backend.losses import (
@@ -35,10 +36,11 @@ from backend.losses import (
     two_by_two,
 )
 from backend.presets.overrides import overridden
-from backend.presets.tv3dg import LEAST, PRESETS, Settings
+from backend.presets.tv3dg import LEAST, PRESETS, Settings, of_edit
+from backend.rendering.anchor import Anchor
 from backend.rendering.splats import Renderer, renderer_for, screen_gradients
 from backend.representations.densify import DensityControl, DensitySettings, GaussianAdam
-from backend.representations.gaussians import Gaussians, ball_of_points, gaussians_from_points
+from backend.representations.gaussians import Gaussians, ball_of_gaussians, check_start
 from backend.schedules import draw_timestep, log_linear, timestep_window
 from backend.vision.calibration import Calibration, calibration_cameras, load_calibration
 from backend.vision.reference import Target, cut_out, read_target
@@ -53,6 +55,7 @@ def run(job: Job) -> None:
     """Run the whole system in a job folder; the results lie in its `result`."""
     request = job.request
     settings = overridden(PRESETS[request.preset], job.settings, LEAST)
+    settings = of_edit(settings) if request.start else settings
     reference = next((image for image in request.images if image.role == "reconstruct"), None)
     visual = next((image for image in request.images if image.role == "visual_prompt"), None)
     adapter = settings.adapter or ("embedded" if request.prior == "embedded" else "")
@@ -225,13 +228,13 @@ def optimise(
     target: Target | None = None,
     calibration: Calibration | None = None,
 ) -> dict[str, torch.Tensor]:
-    """Optimise Gaussians from a ball until they look like the prompt from everywhere; return their parameters."""
+    """Optimise Gaussians from a ball, or from a result, until they look like the prompt; return their parameters."""
     prior = guidance.prior
     render = renderer_for(prior.device)
     generator = job.generator
-    points = ball_of_points(settings.count, settings.radius, generator)
-    colours = 0.5 + 0.1 * torch.randn(points.shape, generator=generator).clamp(-2, 2)
-    gaussians = gaussians_from_points(points, colours).to(prior.device).requires_grad_()
+    gaussians, anchor = begin(job, settings, prior.device)
+    gaussians.requires_grad_()
+    old = prior.shorten(job.request.start_prompt, ", overhead view") if settings.edit_contrast else ""
     optimiser = GaussianAdam(gaussians, betas=(0.9, 0.99))
     control = DensityControl(
         gaussians, DensitySettings(grow_gradient=settings.grow_gradient, max_count=settings.max_count)
@@ -242,8 +245,8 @@ def optimise(
         heights = (settings.low_elevation, settings.high_elevation)
         cameras = draw_around(settings.views, heights, size=prior.image_size, generator=generator)
         background = draw_background(generator).to(prior.device)
-        negative = job.request.negative_prompt
-        contexts = guidance.contexts(prompt, negative, cameras, tell_cameras=settings.camera_tokens)
+        negative, told = job.request.negative_prompt, settings.camera_tokens
+        contexts = guidance.contexts(prompt, negative, cameras, tell_cameras=told, against=old)
         t = draw_timestep(timestep_window(step, total, warmup=settings.warmup), len(prior.alphas), generator)
 
         seen = render(gaussians, cameras, background, geometry=True)
@@ -269,6 +272,8 @@ def optimise(
             wanted = target.rgb.to(prior.device) * mask + background * (1 - mask)
             loss = loss + settings.reference * photometric(known.rgb, wanted, torch.ones_like(mask))
             loss = loss + settings.reference_mask * silhouette(known.alpha, mask)
+        if anchor is not None:
+            loss = loss + anchor.loss(render, seen, cameras, background, gradient)
         if calibration is not None and step % settings.calibrate_every == 0:
             sides = render(gaussians, calibration.cameras, torch.ones(3, device=prior.device), geometry=True)
             loss = loss + calibration.loss(sides.rgb.clamp(0, 1), sides.alpha, sides.depth, sides.normal)
@@ -285,6 +290,14 @@ def optimise(
         if job.preview_due:
             job.preview(look(render, gaussians, prior.image_size, step))
     return {name: value.detach() for name, value in gaussians.parameters().items()}
+
+
+def begin(job: Job, settings: Settings, device: torch.device) -> tuple[Gaussians, Anchor | None]:
+    """Return the Gaussians to begin with, and what holds an edit to them."""
+    if not job.request.start:
+        return ball_of_gaussians(settings.count, settings.radius, job.generator).to(device), None
+    start = check_start(read_points_ply(job.input_path(job.request.start)), settings.max_count).to(device)
+    return Gaussians(**start.state_dict()), Anchor(start, settings.anchor, settings.anchor_mask)  # a copy changes
 
 
 def draw_background(generator: torch.Generator) -> torch.Tensor:

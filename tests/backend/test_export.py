@@ -249,6 +249,15 @@ def damaged(path: Path, change: str) -> None:
             path.write_bytes(data.replace(b"end_header", b"element face 3\nend_header"))
         case "rest":
             path.write_bytes(data.replace(b"property float nx", b"property float f_rest_0"))
+        case "degree 4":  # 25 bands: a square, but no set of harmonics that is read
+            more = b"".join(b"property float f_rest_%d\n" % k for k in range(72))
+            path.write_bytes(
+                data.replace(b"property float opacity", more + b"property float opacity") + bytes(7 * 72 * 4)
+            )
+        case "digits":
+            path.write_bytes(data.replace(b"vertex 7\n", b"vertex " + b"9" * 5000 + b"\n"))
+        case "no number":
+            path.write_bytes(data.replace(b"element vertex 7\n", b"element \n"))
 
 
 @pytest.mark.parametrize(
@@ -259,7 +268,10 @@ def damaged(path: Path, change: str) -> None:
         ("other fields", "the fields opacity are missing"),
         ("doubles", "properties that are not floats"),
         ("faces", "holds more than points"),
-        ("rest", "1 f_rest fields fit no degree"),
+        ("rest", "f_rest fields fit no degree"),
+        ("degree 4", "72 f_rest fields fit no degree"),
+        ("digits", "holds more than points"),
+        ("no number", "holds more than points"),
     ],
 )
 def test_damaged_points_are_a_sentence(tmp_path: Path, change: str, sentence: str) -> None:
