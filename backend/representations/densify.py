@@ -17,6 +17,7 @@ from torch import Tensor
 
 from backend.errors import BackendError
 from backend.representations.gaussians import Gaussians
+from backend.schedules import log_linear
 
 SPLIT_SHRINK = 1.6
 
@@ -79,6 +80,17 @@ class GaussianAdam:
             for moments in (self.first, self.second):
                 moments[name] = moments[name][source]
                 moments[name][fresh] = 0
+
+
+def learning_rates(step: int, steps: int, *, means: float, colours: float) -> dict[str, float]:
+    """Return the rate of each parameter at a step; those of positions and colours, given as at first, calm down."""
+    return {
+        "means": log_linear(step, steps, means, means / 20),
+        "log_scales": 1e-2,
+        "quaternions": 1e-2,
+        "opacity_logits": 4e-2,
+        "sh": log_linear(step, steps, colours, colours / 4),
+    }
 
 
 @dataclass(frozen=True)

@@ -39,9 +39,9 @@ from backend.presets.overrides import overridden
 from backend.presets.tv3dg import LEAST, PRESETS, Settings, of_edit
 from backend.rendering.anchor import Anchor
 from backend.rendering.splats import Renderer, renderer_for, screen_gradients
-from backend.representations.densify import DensityControl, DensitySettings, GaussianAdam
+from backend.representations.densify import DensityControl, DensitySettings, GaussianAdam, learning_rates
 from backend.representations.gaussians import Gaussians, ball_of_gaussians, check_start
-from backend.schedules import draw_timestep, log_linear, timestep_window
+from backend.schedules import draw_timestep, timestep_window
 from backend.vision.calibration import Calibration, calibration_cameras, load_calibration
 from backend.vision.reference import Target, cut_out, read_target
 from backend.weights import network_name
@@ -284,7 +284,7 @@ def optimise(
             continue
         state.bad_steps = 0
         control.observe(movement, seen.visible)
-        optimiser.step(learning_rates(settings, step, total))
+        optimiser.step(learning_rates(step, total, means=settings.mean_rate, colours=settings.colour_rate))
         if settings.densify_every <= step < 0.8 * total and step % settings.densify_every == 0:
             control.adapt(gaussians, optimiser, generator)
         if job.preview_due:
@@ -304,17 +304,6 @@ def draw_background(generator: torch.Generator) -> torch.Tensor:
     """Draw white or a light grey, [3]: a fixed one would be painted onto the object."""
     choice, grey = torch.rand(2, generator=generator).tolist()
     return torch.full((3,), 1.0 if choice < 0.4 else 0.45 + 0.55 * grey)
-
-
-def learning_rates(settings: Settings, step: int, total: int) -> dict[str, float]:
-    """Return the rate of each parameter at a step; positions and colours calm down."""
-    return {
-        "means": log_linear(step, total, settings.mean_rate, settings.mean_rate / 20),
-        "log_scales": 1e-2,
-        "quaternions": 1e-2,
-        "opacity_logits": 4e-2,
-        "sh": log_linear(step, total, settings.colour_rate, settings.colour_rate / 4),
-    }
 
 
 def skip_bad_step(job: Job, state: _State, step: int, reason: str) -> None:
