@@ -89,17 +89,18 @@ def repeat_job(job: Path) -> Path:
 def edit_job(folder: Path, job: Path, prompt: str, **changes: Any) -> Path:
     """Write a new job below `folder` that changes the result of another one by words, and return it.
 
-    It begins from that job's points and has copies of its images. `changes` are as in Request.edited, whose
+    It begins from that job's points and has copies of its visual prompts. `changes` are as in Request.edited, whose
     ProtocolError it raises; ValueError for a job that cannot be edited, and as `make_job` does.
     """
     request = protocol.read_request(job)
     if reason := why_not_edit(request, state(job)):
         raise ValueError(f"{job.name} cannot be edited: {reason}.")
-    names = [*(image.path for image in request.images), protocol.POINTS_FILE]
+    edited = request.edited(prompt, **changes)
+    names = [*(image.path for image in edited.images), protocol.POINTS_FILE]
     for name in names:
         if not _is_inside(job, name):
             raise ValueError(f"{job.name} has no {name}, or a link in its place: it cannot be edited.")
-    return make_job(folder, request.edited(prompt, **changes), [job / name for name in names])
+    return make_job(folder, edited, [job / name for name in names])
 
 
 def why_not_edit(request: protocol.Request, state: str) -> str:

@@ -121,15 +121,17 @@ class Request:
         return *(image.path for image in self.images), *([self.start] if self.start else [])
 
     def edited(self, prompt: str, **changes: Any) -> Request:
-        """Return the request that changes what this one made by another prompt: same images, seed and settings.
+        """Return the request that changes what this one made by another prompt, with the same seed and settings.
 
-        It begins from START_FILE, a copy of this one's points.ply. `changes` are fields that shall be others than this
-        one's; of the settings, those named. Raises ProtocolError as a new request does.
+        It begins from START_FILE, a copy of this one's points.ply, which look like the images of the object, so that
+        these are left out; visual prompts stay. `changes` are fields that shall be others than this one's; of the
+        settings, those named. Raises ProtocolError as a new request does.
         """
         if unknown := sorted(changes.keys() - vars(self).keys()):
             raise ProtocolError(f"A request has no {', '.join(unknown)}. Check the spelling.")
         changes["settings"] = self.settings | changes.get("settings", {})
-        begin = {"start": START_FILE, "start_prompt": self.prompt, "stop_after": ""}
+        begin: dict[str, Any] = {"start": START_FILE, "start_prompt": self.prompt, "stop_after": ""}
+        begin["images"] = tuple(image for image in self.images if image.role == "visual_prompt")
         return dataclasses.replace(self, prompt=prompt.strip(), **begin | changes)
 
 

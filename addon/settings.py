@@ -230,6 +230,10 @@ TV3DG = System(
                     "Distance between two noise levels of an edit; shorter takes longer",
                     200, 1, 400, {"standard": 100, "paper": 50},
                 ),
+                Setting(
+                    "edit_room", "Room", "Size of the object while it is edited; less leaves room for new parts",
+                    0.85, 0.1, 1,
+                ),
                 Setting("anchor", "Keep Colour", "Weight of the old colours where the words do not pull", 4.0, 0, 50),
                 Setting(
                     "anchor_mask", "Keep Outline", "Weight of the old outline where the words do not pull", 4.0, 0, 50

@@ -51,10 +51,11 @@ def asked(arguments: argparse.Namespace) -> tuple[protocol.Request, list[Path]]:
 
 
 def edited(arguments: argparse.Namespace) -> tuple[protocol.Request, list[Path]]:
-    """Return the request that changes the result of a job by words, and its files: the job's images and points."""
+    """Return the request that changes the result of a job by words, and its files: visual prompts, and the points."""
     request, job = protocol.read_request(arguments.job), arguments.job
     changes = {name: getattr(arguments, name) for name in ("preset", "seed") if getattr(arguments, name) is not None}
     changes |= {"settings": dict(arguments.set), "threads": arguments.threads or available_threads()}
+    request = request.edited(arguments.prompt, **changes)
     sources = [job / image.path for image in request.images] + [job / protocol.POINTS_FILE]
     for path in sources:
         if not path.is_file() or not path.resolve().is_relative_to(job.resolve()):
@@ -62,7 +63,7 @@ def edited(arguments: argparse.Namespace) -> tuple[protocol.Request, list[Path]]
                 f"{job} has no {path.relative_to(job).as_posix()}, or a link in its place.",
                 "Edit a finished job that made points.",
             )
-    return request.edited(arguments.prompt, **changes), sources
+    return request, sources
 
 
 def make_folder(folder: Path, request: protocol.Request, sources: Sequence[Path]) -> Path:

@@ -18,7 +18,10 @@ from benchmarks.quality_tables import COLUMNS, differences, frechet, plot, quali
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
-DOCUMENTS = ("README.md", "docs/companions.md", "docs/embedded-prior.md", "docs/performance.md", "docs/quality.md")
+DOCUMENTS = (
+    "README.md", "docs/companions.md", "docs/embedded-prior.md", "docs/performance.md", "docs/quality.md",
+    "docs/tv3dg.md",
+)  # fmt: skip
 _BLOCK = re.compile(r"(<!-- table (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -120,6 +123,26 @@ def panel(figures: dict[str, Any]) -> list[list[str]]:
         ["a live picture of 512 px", f"{preview['512_px']:.2f}"],
         ["importing a draft, the first time (again)", f"{importing['first_ms']:.0f} ({importing['again_ms']:.0f})"],
     ]
+
+
+def edits(figures: dict[str, Any]) -> list[list[str]]:
+    """Return the rows of the edits by text: what changed, and how much of the rest stayed."""
+    rows = [["new words", "changed", "the rest right", "nearer to the new words", "silhouette IoU", "colour distance"]]
+
+    def nearer(said: dict[str, float]) -> float:
+        shares = [value for name, value in said.items() if name.startswith("nearer_")]
+        return sum(shares) / len(shares)
+
+    for row in figures["rows"]:
+        new, old = row["figures"], row["start"]
+        rows.append(
+            [
+                row["prompt"], f"{new['changed']:.0%} ({old['changed']:.0%})",
+                f"{new['others_right']:.0%} ({old['others_right']:.0%})", f"{nearer(new):.0%} ({nearer(old):.0%})",
+                f"{new['silhouette_iou']:.2f}", f"{new['colour_distance']:.3f}",
+            ]
+        )  # fmt: skip
+    return rows
 
 
 QUALITY = "quality-tv3dg-bench.json"

@@ -54,6 +54,7 @@ class Settings:
     edit_delta_t: int = 200  # in the place of `delta_t`
     edit_colour_rate: float = 5e-2  # in the place of `colour_rate`: there is more to unlearn than in a grey ball
     edit_grow_gradient: float = 8e-3  # in the place of `grow_gradient`: there are enough Gaussians but for new parts
+    edit_room: float = 0.85  # the start is made so small meanwhile: new parts have to fit into the view
     edit_contrast: bool = True  # guide against the old prompt instead of the empty one: only what differs pulls
     anchor: float = 4.0  # colour of the start, where the words do not pull
     anchor_mask: float = 4.0  # alpha of the start, likewise
@@ -67,7 +68,7 @@ LEAST = {
     "steps": 1, "views": 1, "calibrate_every": 1, "count": 8, "max_count": 8, "densify_every": 1, "radius": 0.01,
     "delta_t": 1, "particle_rank": 1, "particle_rate": 1e-9, "low_elevation": -90, "high_elevation": -90,
     "mean_rate": 1e-9, "colour_rate": 1e-9, "mesh_resolution": 16, "max_faces": 100, "texture_size": 32,
-    "edit_steps": 1, "edit_delta_t": 1, "edit_colour_rate": 1e-9,
+    "edit_steps": 1, "edit_delta_t": 1, "edit_colour_rate": 1e-9, "edit_room": 0.1,
 }  # fmt: skip
 PRESETS = {
     "bench": Settings(
@@ -97,8 +98,7 @@ PRESETS = {
 def of_edit(settings: Settings) -> Settings:
     """Return the settings of a job that begins from a result.
 
-    Its reference view counts no more than the other views of the start; and what the prior would imagine of the new
-    words alone, a visual prompt or four sides, would be another object.
+    What the prior would imagine of the new words alone, a visual prompt or four sides, would be another object.
     """
     return replace(
         settings,
@@ -107,8 +107,6 @@ def of_edit(settings: Settings) -> Settings:
         delta_t=settings.edit_delta_t,
         colour_rate=settings.edit_colour_rate,
         grow_gradient=settings.edit_grow_gradient,
-        reference=min(settings.reference, settings.anchor),
-        reference_mask=min(settings.reference_mask, settings.anchor_mask),
         self_guidance=False,
         calibration_geometry=0.0,
         calibration_semantics=0.0,

@@ -17,6 +17,7 @@ class Anchor:
     """The Gaussians that an edit begins from, and how strongly their renderings hold those of the edit."""
 
     start: Gaussians
+    reach: float  # how far the result is to reach from the origin
     colour: float
     alpha: float
 

@@ -164,6 +164,20 @@ def check_start(gaussians: Gaussians, most: int) -> Gaussians:
     return replace(gaussians, sh=gaussians.sh[:, :1].contiguous())
 
 
+def scaled(gaussians: Gaussians, factor: float) -> Gaussians:
+    """Return copies of all Gaussians, the whole scaled about the origin."""
+    state = gaussians.state_dict()
+    return Gaussians(**state | {"means": factor * state["means"], "log_scales": state["log_scales"] + math.log(factor)})
+
+
+def reach(gaussians: Gaussians, share: float = 0.99) -> float:
+    """Return how far from the origin a share of the Gaussians lie, of the solid ones where there are any."""
+    distance = gaussians.means.detach().norm(dim=-1)
+    solid = gaussians.opacities.detach() > 0.5
+    distance = distance[solid] if solid.any() else distance
+    return float(distance.sort().values[int(share * (len(distance) - 1))])
+
+
 def mean_neighbour_distance(points: Tensor, neighbours: int = 3) -> Tensor:
     """Return the mean distance of each point [N, 3] to its nearest others, [N], at least 1e-6."""
     from scipy.spatial import KDTree  # here, because the import takes a quarter of a second

@@ -40,7 +40,7 @@ from backend.presets.tv3dg import LEAST, PRESETS, Settings, of_edit
 from backend.rendering.anchor import Anchor
 from backend.rendering.splats import Renderer, renderer_for, screen_gradients
 from backend.representations.densify import DensityControl, DensitySettings, GaussianAdam, learning_rates
-from backend.representations.gaussians import Gaussians, ball_of_gaussians, check_start
+from backend.representations.gaussians import Gaussians, ball_of_gaussians, check_start, reach, scaled
 from backend.schedules import draw_timestep, timestep_window
 from backend.vision.calibration import Calibration, calibration_cameras, load_calibration
 from backend.vision.reference import Target, cut_out, read_target
@@ -289,6 +289,8 @@ def optimise(
             control.adapt(gaussians, optimiser, generator)
         if job.preview_due:
             job.preview(look(render, gaussians, prior.image_size, step))
+    if anchor is not None:  # as large as the start, whatever has grown
+        gaussians = scaled(gaussians, anchor.reach / reach(gaussians))
     return {name: value.detach() for name, value in gaussians.parameters().items()}
 
 
@@ -296,8 +298,9 @@ def begin(job: Job, settings: Settings, device: torch.device) -> tuple[Gaussians
     """Return the Gaussians to begin with, and what holds an edit to them."""
     if not job.request.start:
         return ball_of_gaussians(settings.count, settings.radius, job.generator).to(device), None
-    start = check_start(read_points_ply(job.input_path(job.request.start)), settings.max_count).to(device)
-    return Gaussians(**start.state_dict()), Anchor(start, settings.anchor, settings.anchor_mask)  # a copy changes
+    given = check_start(read_points_ply(job.input_path(job.request.start)), settings.max_count).to(device)
+    start = scaled(given, settings.edit_room)
+    return scaled(start, 1.0), Anchor(start, reach(given), settings.anchor, settings.anchor_mask)  # a copy changes
 
 
 def draw_background(generator: torch.Generator) -> torch.Tensor:

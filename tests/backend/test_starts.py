@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from backend.errors import BadInput
-from backend.representations.gaussians import Gaussians, ball_of_gaussians, check_start
+from backend.representations.gaussians import Gaussians, ball_of_gaussians, check_start, reach, scaled
 from tests.backend.gaussian_shapes import two_coloured_shell
 
 
@@ -55,3 +55,21 @@ def test_too_many_and_too_few_are_refused() -> None:
     with pytest.raises(BadInput, match="has 7 Gaussians"):
         check_start(start(7), 19)
     check_start(start(8), 8)
+
+
+def test_scaling_scales_places_and_sizes_and_leaves_the_given_ones() -> None:
+    given = two_coloured_shell(200, radius=0.6)
+    half = scaled(given, 0.5)
+    assert torch.allclose(half.means, 0.5 * given.means) and torch.allclose(half.scales, 0.5 * given.scales)
+    assert torch.equal(half.sh, given.sh) and half.sh.data_ptr() != given.sh.data_ptr()
+    assert reach(given) == pytest.approx(0.6) and reach(half) == pytest.approx(0.3)
+
+
+def test_a_few_astray_and_what_is_hardly_there_reach_nowhere() -> None:
+    given = two_coloured_shell(300, radius=0.6)
+    given.means[0] *= 5
+    given.means[100:150] *= 3
+    given.opacity_logits[100:150] = -4.0
+    assert reach(given) == pytest.approx(0.6)
+    given.opacity_logits[:] = -4.0  # nothing is solid: all count
+    assert reach(given) == pytest.approx(1.8)

@@ -104,13 +104,13 @@ def draw_of(enabled: Any, job: Path) -> Any:
 
 
 def test_a_script_s_edit_runs_to_its_end_or_raises(enabled: Any, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from addon import edits, operators
+    from addon import operators
 
     first = make_result(folder / "20260101-000000-a", prompt="a red mug")
     brought: list[Path] = []
     monkeypatch.setattr(api, "wait", lambda job: protocol.Finished(results=(), seconds=1.0))
     monkeypatch.setattr(operators, "bring", lambda job, wish: brought.append(job))
-    assert edits.bpy.app.background
+    assert enabled.app.background
     assert enabled.ops.maquette.edit(job=str(first), prompt="a blue mug") == {"FINISHED"}
     assert [protocol.read_request(job).prompt for job in brought] == ["a blue mug"]
     for job, prompt, words in (

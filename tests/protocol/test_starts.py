@@ -15,7 +15,7 @@ FIRST = Request(
     system="tv3dg",
     prompt="a red robot",
     negative_prompt="fog",
-    images=(InputImage(path="inputs/00.png", elevation_degrees=15.0),),
+    images=(InputImage(path="inputs/00.png"), InputImage(path="inputs/01.png", role="visual_prompt")),
     seed=9,
     preset="draft",
     stop_after="perceive",
@@ -26,9 +26,9 @@ FIRST = Request(
 def test_an_edit_keeps_all_but_the_words(tmp_path: Path) -> None:
     edited = FIRST.edited(" a blue robot ", settings={"views": 4}, threads=1)
     assert (edited.prompt, edited.start_prompt, edited.start) == ("a blue robot", "a red robot", "inputs/start.ply")
-    assert (edited.seed, edited.preset, edited.images) == (9, "draft", FIRST.images)
+    assert (edited.seed, edited.preset, edited.images) == (9, "draft", FIRST.images[1:])  # the start shows the other
     assert (edited.settings, edited.threads, edited.stop_after) == ({"steps": 40, "views": 4}, 1, "")
-    assert edited.files == ("inputs/00.png", "inputs/start.ply") and FIRST.files == ("inputs/00.png",)
+    assert edited.files == ("inputs/01.png", "inputs/start.ply") and len(FIRST.files) == 2
     protocol.write_request(tmp_path, edited)
     assert protocol.read_request(tmp_path) == edited
     again = edited.edited("a blue robot wearing a hat")
