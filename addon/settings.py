@@ -81,6 +81,10 @@ TV3DG = System(
                 ),
                 Setting("views", "Views per Step", "How many sides are looked at in each step", 4, 1, 8),
                 Setting(
+                    "views_at_once", "Views at Once",
+                    "How many of them are encoded together; fewer need less memory, 0 decides by their size", 0, 0, 8,
+                ),
+                Setting(
                     "scale", "Prompt Strength",
                     "How strongly the prompt pulls; too much over-saturates, too little leaves fog", 7.5, 0, 30,
                 ),

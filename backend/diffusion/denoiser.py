@@ -12,8 +12,9 @@ import torch
 from backend.cameras import Cameras
 from backend.diffusion.camera_tokens import CameraEncoder, camera_features, load_camera_encoder
 from backend.errors import MissingModel
-from backend.weights import EMBEDDED, fingerprint
+from backend.weights import EMBEDDED, fingerprint, load_frozen
 
+TOGETHER_PIXELS = 256  # of images: above, the way back of one view through a network is a matter of gigabytes
 _kept: dict[object, Prior] = {}  # one at most
 
 
@@ -110,20 +111,21 @@ def load_prior(name: str, device: torch.device | str = "cpu", dtype: torch.dtype
             f"There is no diffusion model in {folder}: model_index.json is missing.",
             "Use the prior `embedded`, or a local folder in diffusers' format with safetensors files.",
         )
-    options: dict[str, Any] = {"local_files_only": True, "use_safetensors": True}
-    autoencoder: Any = AutoencoderKL.from_pretrained(folder, subfolder="vae", torch_dtype=dtype, **options)
-    unet: Any = UNet2DConditionModel.from_pretrained(folder, subfolder="unet", torch_dtype=dtype, **options)
-    text_encoder = CLIPTextModel.from_pretrained(folder, subfolder="text_encoder", dtype=dtype, **options)
+    autoencoder = load_frozen(AutoencoderKL, folder / "vae", device, dtype)
+    unet = load_frozen(UNet2DConditionModel, folder / "unet", device, dtype)
+    text_encoder = load_frozen(CLIPTextModel, folder / "text_encoder", device, dtype)
     tokenizer = CLIPTokenizer.from_pretrained(folder, subfolder="tokenizer", local_files_only=True)
     scheduler: Any = DDIMScheduler.from_pretrained(folder, subfolder="scheduler", local_files_only=True)
     camera_encoder = load_camera_encoder(folder)
-    networks = [autoencoder, unet, text_encoder, *([camera_encoder] if camera_encoder else [])]
-    for network in networks:
-        network.requires_grad_(False).eval().to(device)
+    if camera_encoder is not None:
+        camera_encoder.requires_grad_(False).eval().to(device)
     if torch.device(device).type == "cpu":
         unet.to(memory_format=torch.channels_last)
         autoencoder.to(memory_format=torch.channels_last)
     factor = 2 ** (len(autoencoder.config.block_out_channels) - 1)
+    image_size = unet.config.sample_size * factor
+    if image_size > TOGETHER_PIXELS:
+        autoencoder.enable_gradient_checkpointing()  # works with gradients only; the numbers stay as they are
     return Prior(
         autoencoder=autoencoder,
         unet=unet,
@@ -131,7 +133,7 @@ def load_prior(name: str, device: torch.device | str = "cpu", dtype: torch.dtype
         tokenizer=tokenizer,
         alphas=scheduler.alphas_cumprod.to(device),
         predicts_velocity=scheduler.config.prediction_type == "v_prediction",
-        image_size=unet.config.sample_size * factor,
+        image_size=image_size,
         camera_encoder=camera_encoder,
         device=torch.device(device),
         dtype=dtype,

@@ -10,6 +10,7 @@ import torch
 
 from backend.cameras import Cameras, azimuth_elevation, view_words
 from backend.diffusion.denoiser import Prior
+from backend.diffusion.encoding import views_at_once
 from backend.diffusion.image_prompt import ImagePrompt, load_image_prompt, perturb
 from backend.diffusion.particle import Particle
 from backend.diffusion.scores import Correct, PredictPerturbed, csd, csm, ism, sds, vpcsm, vsd
@@ -44,6 +45,7 @@ class Guidance:
     seen: torch.Tensor | None  # the image prompt's tokens, [1, 4, width]
     particle: Particle | None  # of vsd; it learns in each step
     perp_neg: float  # weight of what speaks against other sides than the one in view; 0: one view word, no more
+    at_once: int  # views whose graph is in memory together, in the encoder and in the particle; 0: all
 
     def contexts(
         self, prompt: str, negative_prompt: str, cameras: Cameras, *, tell_cameras: bool, against: str = ""
@@ -102,7 +104,7 @@ class Guidance:
             case "vsd":
                 assert self.particle is not None
                 gradient = vsd(predict, self.particle.predict_noise, latents, t, noise(), **common)
-                self.particle.learn(latents, contexts.conditional, generator)
+                self.particle.learn(latents, contexts.conditional, generator, at_once=self.at_once)
                 return gradient
             case "csm":
                 return csm(predict, latents, t, difference=self.difference, **inverted)
@@ -131,6 +133,7 @@ def guidance_for(
     particle_rank: int = 4,
     particle_rate: float = 1e-4,
     perp_neg: float = 0.0,
+    at_once: int = 0,
 ) -> Guidance:
     """Return the guidance of a loss by name; vpcsm alone sees a visual prompt, [H, W, 3], with strength tau.
 
@@ -152,5 +155,5 @@ def guidance_for(
         prior=prior, loss=loss, scale=scale, delta_t=delta_t, difference=difference, perturbation=perturbation,
         predict_perturbed=predict_perturbed, image_prompt=image_prompt, seen=seen,
         particle=Particle(prior, rank=particle_rank, rate=particle_rate) if loss == "vsd" else None,
-        perp_neg=perp_neg,
+        perp_neg=perp_neg, at_once=views_at_once(at_once, prior.image_size),
     )  # fmt: skip

@@ -61,7 +61,8 @@ class ImagePrompt:
     @torch.no_grad()
     def see(self, images: torch.Tensor) -> torch.Tensor:
         """Return the tokens [B, 4, width] of sRGB images [B, H, W, 3] in [0, 1]; do it once for each image."""
-        return self.projection(self.encoder(images)).float()
+        weight = next(self.projection.parameters())
+        return self.projection(self.encoder(images.cpu()).to(weight)).float()
 
     @torch.no_grad()
     def see_nothing(self) -> torch.Tensor:
@@ -105,7 +106,7 @@ def load_image_prompt(prior: Prior, name: str, strength: float = 0.5) -> ImagePr
             f"{file.name} was made for text of width {keys[-1]}, and this prior's has {width}.",
             "Take the adapter that belongs to the prior.",
         )
-    encoder = load_image_encoder(_encoder_folder(file), prior.device)
+    encoder = load_image_encoder(_encoder_folder(file), "cpu")  # it sees one image, once, and the public one is large
     if encoder.width != projection[1]:
         raise BadInput(
             f"{file.name} takes embeddings of {projection[1]} numbers, and the image encoder gives {encoder.width}.",

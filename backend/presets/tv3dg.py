@@ -11,6 +11,7 @@ class Settings:
 
     steps: int = 300
     views: int = 4  # of one batch, evenly around
+    views_at_once: int = 0  # through the encoder and back; 0: all up to 256 px, one above, for less memory
     count: int = 2_000  # Gaussians to begin with, in a ball
     max_count: int = 8_000
     grow_gradient: float = 2e-3

@@ -17,10 +17,10 @@ from addon.protocol import InputImage
 from backend.cameras import draw_around, orbit
 from backend.delivery import deliver
 from backend.diffusion.denoiser import Prior, kept_prior
+from backend.diffusion.encoding import encode, pull
 from backend.diffusion.guidance import Guidance, guidance_for
 from backend.diffusion.particle import Particle
 from backend.diffusion.sampling import denoise, noise_for, sample
-from backend.diffusion.scores import distillation_loss
 from backend.diffusion.zero123 import load_zero123, novel_views, relative_poses
 from backend.errors import BackendError, BadInput
 from backend.export import read_points_ply
@@ -122,7 +122,7 @@ def guide(
         prior, settings.loss, scale=settings.scale, delta_t=settings.delta_t, difference=settings.difference,
         perturbation=settings.perturbation, perturbed_layers=settings.perturbed_layers.split(","),
         visual_prompt=visual_prompt, strength=settings.tau, adapter=adapter, particle_rank=settings.particle_rank,
-        particle_rate=settings.particle_rate, perp_neg=settings.perp_neg,
+        particle_rate=settings.particle_rate, perp_neg=settings.perp_neg, at_once=settings.views_at_once,
     )  # fmt: skip
 
 
@@ -250,12 +250,12 @@ def optimise(
         t = draw_timestep(timestep_window(step, total, warmup=settings.warmup), len(prior.alphas), generator)
 
         seen = render(gaussians, cameras, background, geometry=True)
-        latents = prior.encode(seen.rgb)
+        latents = encode(prior, seen.rgb, guidance.at_once)
         gradient = guidance.gradient(latents.detach(), t, contexts, generator)
         if not torch.isfinite(gradient).all():
             skip_bad_step(job, state, step, "the guidance is not a number")
             continue
-        (settings.guidance * distillation_loss(latents, gradient) / latents[0].numel()).backward(retain_graph=True)
+        pull(prior, seen.rgb, latents, gradient, settings.guidance / latents[0].numel())
         movement = screen_gradients(seen, cameras)  # of the guidance alone
 
         loss = (
