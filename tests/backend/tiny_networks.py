@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 SIZE = 32  # pixels
 
@@ -201,3 +201,74 @@ def write_features(folder: Path) -> Any:
         folder
     )
     return network
+
+
+def write_stable_diffusion(folder: Path, quarter: int = 4, side: int = 32) -> None:
+    """Write a random Stable Diffusion 1.5 with its channels divided by `quarter` and latents of `side`.
+
+    All else is as it is public: the tensors' names of its time (`text_model.`, `query`, `proj_attn`), a PNDM scheduler
+    that does not say what is predicted, and the slow tokenizer's files; only their words are the embedded prior's.
+    """
+    from diffusers import AutoencoderKL, UNet2DConditionModel
+    from transformers import CLIPTextConfig, CLIPTextModel
+
+    from backend.weights import EMBEDDED
+
+    torch.manual_seed(9)
+    widths = tuple(width // quarter for width in (320, 640, 1280, 1280))
+    unet = UNet2DConditionModel(
+        sample_size=side, in_channels=4, out_channels=4, layers_per_block=2, block_out_channels=widths,
+        down_block_types=(*["CrossAttnDownBlock2D"] * 3, "DownBlock2D"),
+        up_block_types=("UpBlock2D", *["CrossAttnUpBlock2D"] * 3), cross_attention_dim=768 // quarter,
+        attention_head_dim=8, norm_num_groups=16,
+    )  # fmt: skip
+    unet.save_pretrained(folder / "unet")
+    autoencoder = AutoencoderKL(
+        block_out_channels=tuple(width // quarter for width in (128, 256, 512, 512)), layers_per_block=2,
+        down_block_types=("DownEncoderBlock2D",) * 4, up_block_types=("UpDecoderBlock2D",) * 4, latent_channels=4,
+        sample_size=8 * side, norm_num_groups=32 // quarter,
+    )  # fmt: skip
+    autoencoder.save_pretrained(folder / "vae")
+    old = {".to_q.": ".query.", ".to_k.": ".key.", ".to_v.": ".value.", ".to_out.0.": ".proj_attn."}
+    _rename(folder / "vae" / "diffusion_pytorch_model.safetensors", old)
+    text_encoder = CLIPTextModel(
+        CLIPTextConfig(
+            vocab_size=49408, hidden_size=768 // quarter, intermediate_size=3072 // quarter, num_hidden_layers=12,
+            num_attention_heads=12, max_position_embeddings=77,
+        )
+    )  # fmt: skip
+    text_encoder.save_pretrained(folder / "text_encoder")
+    _rename(folder / "text_encoder" / "model.safetensors", {"": "text_model."}, position_ids=77)
+    words = json.loads((EMBEDDED / "tokenizer" / "tokenizer.json").read_text(encoding="utf-8"))["model"]
+    places = {
+        "tokenizer/vocab.json": words["vocab"],
+        "tokenizer/tokenizer_config.json": {
+            "tokenizer_class": "CLIPTokenizer", "model_max_length": 77, "bos_token": "<|startoftext|>",
+            "eos_token": "<|endoftext|>", "unk_token": "<|endoftext|>", "pad_token": "<|endoftext|>",
+        },
+        "scheduler/scheduler_config.json": {
+            "_class_name": "PNDMScheduler", "beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear",
+            "num_train_timesteps": 1000, "set_alpha_to_one": False, "skip_prk_steps": True, "steps_offset": 1,
+            "trained_betas": None, "clip_sample": False,
+        },
+        "model_index.json": {
+            "_class_name": "StableDiffusionPipeline", "scheduler": ["diffusers", "PNDMScheduler"],
+            "text_encoder": ["transformers", "CLIPTextModel"], "tokenizer": ["transformers", "CLIPTokenizer"],
+            "unet": ["diffusers", "UNet2DConditionModel"], "vae": ["diffusers", "AutoencoderKL"],
+        },
+    }  # fmt: skip
+    for name, content in places.items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(json.dumps(content), encoding="utf-8")
+    merges = "\n".join(["#version: 0.2", *(" ".join(pair) for pair in words["merges"])])
+    (folder / "tokenizer" / "merges.txt").write_text(merges + "\n", encoding="utf-8")
+
+
+def _rename(file: Path, parts: dict[str, str], position_ids: int = 0) -> None:
+    """Rewrite a file with other names for its tensors; "" stands before them all."""
+    tensors = load_file(file)
+    for old, new in parts.items():
+        tensors = {name.replace(old, new) if old else new + name: value for name, value in tensors.items()}
+    if position_ids:
+        tensors["text_model.embeddings.position_ids"] = torch.arange(position_ids)[None]
+    save_file(tensors, file, metadata={"format": "pt"})

@@ -1,0 +1,119 @@
+"""Steps of TV-3DG with Stable Diffusion 1.5's layout: random networks, a quarter of the channels, 256 px."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from addon import protocol
+from backend.diffusion.denoiser import Prior, load_prior
+from backend.diffusion.guidance import LOSSES
+from backend.errors import MissingModel
+from backend.images import save_image
+from backend.job import Job
+from backend.presets.tv3dg import PRESETS
+from backend.supervision import Control
+from backend.systems import tv3dg
+from tests.backend.tiny_networks import write_image_encoder, write_ip_adapter, write_stable_diffusion
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("sd15")
+    write_stable_diffusion(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def prior(folder: Path) -> Prior:
+    return load_prior(str(folder))
+
+
+@pytest.fixture(scope="module")
+def adapter(prior: Prior, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Return the folder `models` of the public IP-Adapter: 4 tokens, two files, the image encoder beside them."""
+    models = tmp_path_factory.mktemp("ip_adapter") / "models"
+    write_image_encoder(models / "image_encoder", projection=256)
+    for name in ("ip-adapter_sd15.safetensors", "ip-adapter-plus_sd15.safetensors"):
+        write_ip_adapter(models / name, prior.unet, embedding=256)
+    return str(models)
+
+
+def take_steps(folder: Path, prior: Prior, visual: torch.Tensor, adapter: str, **chosen: Any) -> dict[str, Any]:
+    """Take steps of optimisation from the same Gaussians, and return what they become; nothing may be left out."""
+    settings = replace(PRESETS["paper"], **{"count": 64, "views": 2, "delta_t": 500, "max_count": 64} | chosen)
+    request = protocol.Request(system="tv3dg", prompt="a red chair", negative_prompt="grey", seed=2, threads=1)
+    events: list[Any] = []
+    job = Job(folder, request, events.append, Control())
+    guidance = tv3dg.guide(prior, settings, visual, adapter)
+    made = job.stage("gaussians", lambda: tv3dg.optimise(job, guidance, request.prompt, settings))
+    assert not [event for event in events if isinstance(event, protocol.Warning)]
+    return made
+
+
+def test_the_layout_of_its_time_is_read_whole(folder: Path, prior: Prior) -> None:
+    text = load_file(folder / "text_encoder" / "model.safetensors")
+    name = "encoder.layers.7.mlp.fc1.weight"
+    assert torch.equal(prior.text_encoder.state_dict()[name], text[f"text_model.{name}"])
+    old = load_file(folder / "vae" / "diffusion_pytorch_model.safetensors")
+    attention = prior.autoencoder.encoder.mid_block.attentions[0]
+    assert torch.equal(attention.to_out[0].weight, old["encoder.mid_block.attentions.0.proj_attn.weight"])
+    assert not prior.predicts_velocity and not prior.takes_cameras
+    assert prior.image_size == 256 and prior.most_tokens == 77
+    assert prior.autoencoder.config.scaling_factor == 0.18215
+    assert prior.embed(["a red chair"]).shape == (1, 77, 192)
+    assert prior.unknown_words("a red gargoyle") == ["gargoyle"]
+
+
+def test_a_network_whose_file_lacks_tensors_is_refused(folder: Path, tmp_path: Path) -> None:
+    """The libraries would fill them up with random numbers."""
+    import shutil
+
+    from safetensors.torch import save_file
+
+    shutil.copytree(folder, tmp_path / "sd")
+    file = tmp_path / "sd" / "text_encoder" / "model.safetensors"
+    tensors = {name: value for name, value in load_file(file).items() if "layers.3.mlp.fc1" not in name}
+    save_file(tensors, file, metadata={"format": "pt"})
+    with pytest.raises(MissingModel, match="lacks 2 tensors of a CLIPTextModel"):
+        load_prior(str(tmp_path / "sd"))
+
+
+@pytest.mark.slow
+def test_every_loss_takes_steps(prior: Prior, adapter: str, tmp_path: Path) -> None:
+    """Two of vpcsm with an image prompt of strength 0.5 and perturbed attention, one of every other."""
+    visual = torch.rand(256, 256, 3, generator=torch.manual_seed(4))
+    start = take_steps(tmp_path / "start", prior, visual, adapter, loss="csd", steps=1, guidance=0.0, tau=0.0)
+    made = {
+        loss: take_steps(tmp_path / loss, prior, visual, adapter, loss=loss, steps=1 + (loss == "vpcsm"))
+        for loss in LOSSES
+    }
+    assert PRESETS["paper"].tau == 0.5 and PRESETS["paper"].perturbation == 1.0
+    for loss, gaussians in made.items():
+        for name, value in gaussians.items():
+            assert torch.isfinite(value).all(), (loss, name)
+        assert not torch.equal(gaussians["sh"], start["sh"]), loss  # the guidance reached the colours
+
+
+@pytest.mark.slow
+def test_a_job_with_it_makes_points(folder: Path, adapter: str, tmp_path: Path) -> None:
+    """The whole system: the visual prompt from a file, the adapter by name, the other prior by its folder."""
+    (tmp_path / "inputs").mkdir()
+    save_image(tmp_path / "inputs/00.png", torch.rand(40, 40, 3))
+    style = protocol.InputImage(path="inputs/00.png", role="visual_prompt")
+    numbers = {"steps": 1, "views": 1, "delta_t": 500, "count": 64, "adapter": adapter, "perturbation": 1.0}
+    request = protocol.Request(
+        system="tv3dg", prompt="a red chair", images=(style,), seed=2, preset="bench", prior=str(folder),
+        outputs=("points",), settings=numbers, threads=1,
+    )  # fmt: skip
+    events: list[Any] = []
+    tv3dg.run(Job(tmp_path, request, events.append, Control()))
+    assert (tmp_path / "result/points.ply").is_file()
+    assert not [event for event in events if isinstance(event, protocol.Warning)]
+    stages = [event.name for event in events if isinstance(event, protocol.Stage)]
+    assert stages == ["imagine", "gaussians"]
