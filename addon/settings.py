@@ -164,6 +164,10 @@ TV3DG = System(
                     1e-4, 1e-9, 0.01,
                 ),
                 Setting(
+                    "paper_compat", "As Printed",
+                    "Also do what the paper prints by mistake, to compare with it; not for better results", False,
+                ),
+                Setting(
                     "adapter", "Image Adapter",
                     "File or folder of an IP-Adapter for a prior of your own; empty for the embedded one", "",
                 ),

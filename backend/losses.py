@@ -41,11 +41,14 @@ def out_of_range(values: torch.Tensor) -> torch.Tensor:
     return (values - values.clamp(0, 1)).square().mean()
 
 
-def pearson_depth(depth: torch.Tensor, target: torch.Tensor, mask: torch.Tensor, epsilon: float = 1e-8) -> torch.Tensor:
+def pearson_depth(
+    depth: torch.Tensor, target: torch.Tensor, mask: torch.Tensor, epsilon: float = 1e-8, *, printed: bool = False
+) -> torch.Tensor:
     """Return the mean of 1 - correlation of depths [B, H, W, 1] inside masks of that shape: 0 alike, 2 opposite.
 
     Neither scale nor offset of a depth counts. A constant depth correlates with nothing: 1, with a finite gradient.
-    Source: TV-3DG (arXiv 2410.21299), eq. 12, with the deviations that it means where it prints variances.
+    Source: TV-3DG (arXiv 2410.21299), eq. 12, with the deviations that it means where it prints variances. `printed`
+    divides by the variances: then scale counts, and to flatten both depths is what lowers the loss without end.
     """
     count = mask.sum(dim=(1, 2, 3), keepdim=True).clamp_min(1.0)
 
@@ -57,7 +60,7 @@ def pearson_depth(depth: torch.Tensor, target: torch.Tensor, mask: torch.Tensor,
 
     one, other = centred(depth), centred(target)
     deviations = (mean(one.square()) + epsilon).sqrt() * (mean(other.square()) + epsilon).sqrt()
-    return (1 - mean(one * other) / deviations).mean()
+    return (1 - mean(one * other) / (deviations.square() if printed else deviations)).mean()
 
 
 def normal_alignment(normal: torch.Tensor, target: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:

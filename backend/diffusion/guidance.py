@@ -19,6 +19,7 @@ from backend.errors import BadInput
 
 Loss = Literal["sds", "csd", "ism", "vsd", "csm", "vpcsm"]
 LOSSES: tuple[Loss, ...] = get_args(Loss)
+MIXES = ("sds", "ism", "vsd")  # both predictions, so that the convention counts; to the others scale is a factor
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,7 @@ class Guidance:
     seen: torch.Tensor | None  # the image prompt's tokens, [1, 4, width]
     particle: Particle | None  # of vsd; it learns in each step
     perp_neg: float  # weight of what speaks against other sides than the one in view; 0: one view word, no more
+    paper_compat: bool  # guidance `text + scale (text - uncond)`, and eq. 18's last term, as the paper prints them
     at_once: int  # views whose graph is in memory together, in the encoder and in the particle; 0: all
 
     def contexts(
@@ -86,7 +88,7 @@ class Guidance:
         """
         common: dict[str, Any] = {
             "alphas": self.prior.alphas, "conditional": contexts.conditional, "unconditional": contexts.unconditional,
-            "correct": contexts.correct, "scale": self.scale,
+            "correct": contexts.correct, "scale": self.scale + (self.paper_compat and self.loss in MIXES),
         }  # fmt: skip
         inverted: dict[str, Any] = common | {"delta_t": self.delta_t}
         predict = self.prior.predict_noise
@@ -111,7 +113,7 @@ class Guidance:
             case "vpcsm":
                 return vpcsm(
                     predict, self.predict_perturbed, latents, t, perturbation=self.perturbation,
-                    difference=self.difference, **inverted,
+                    difference=self.difference, printed=self.paper_compat, **inverted,
                 )  # fmt: skip
 
     def _attach(self, context: torch.Tensor, seen: torch.Tensor | None) -> torch.Tensor:
@@ -134,6 +136,7 @@ def guidance_for(
     particle_rate: float = 1e-4,
     perp_neg: float = 0.0,
     at_once: int = 0,
+    paper_compat: bool = False,
 ) -> Guidance:
     """Return the guidance of a loss by name; vpcsm alone sees a visual prompt, [H, W, 3], with strength tau.
 
@@ -155,5 +158,5 @@ def guidance_for(
         prior=prior, loss=loss, scale=scale, delta_t=delta_t, difference=difference, perturbation=perturbation,
         predict_perturbed=predict_perturbed, image_prompt=image_prompt, seen=seen,
         particle=Particle(prior, rank=particle_rank, rate=particle_rate) if loss == "vsd" else None,
-        perp_neg=perp_neg, at_once=views_at_once(at_once, prior.image_size),
+        perp_neg=perp_neg, at_once=views_at_once(at_once, prior.image_size), paper_compat=paper_compat,
     )  # fmt: skip

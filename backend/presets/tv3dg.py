@@ -31,6 +31,7 @@ class Settings:
     difference: float = 1.0  # weight of the pull to what the prior finds likely; the paper has none and saturates
     warmup: float = 1 / 3  # share of the steps over which the window of timesteps slides
     camera_tokens: bool = True  # where the prior takes them; Stable Diffusion does not
+    paper_compat: bool = False  # what the paper prints by mistake, too: docs/tv3dg.md has the table
     low_elevation: float = -10.0
     high_elevation: float = 45.0
     guidance: float = 1.0

@@ -123,6 +123,7 @@ def guide(
         perturbation=settings.perturbation, perturbed_layers=settings.perturbed_layers.split(","),
         visual_prompt=visual_prompt, strength=settings.tau, adapter=adapter, particle_rank=settings.particle_rank,
         particle_rate=settings.particle_rate, perp_neg=settings.perp_neg, at_once=settings.views_at_once,
+        paper_compat=settings.paper_compat,
     )  # fmt: skip
 
 

@@ -51,6 +51,20 @@ def test_constant_depth_and_empty_masks_give_finite_gradients(value, covered, de
     assert flat.grad is not None and torch.isfinite(flat.grad).all()
 
 
+def test_as_printed_depth_is_divided_by_variances_and_flat_is_best(depth):
+    """-cov / (var var): for a depth with itself -1 / var, so that half the depth has four times the agreement."""
+    mask = torch.ones(2, 8, 8, 1)
+    variance = depth.var(dim=(1, 2, 3), correction=0)
+    got = pearson_depth(depth, depth, mask, printed=True)
+    assert got.item() == pytest.approx((1 - 1 / variance).mean().item(), rel=1e-4)
+    flatter = pearson_depth(depth / 2, depth / 2, mask, printed=True)
+    assert (1 - flatter).item() == pytest.approx(4 * (1 - got).item(), rel=1e-4)
+    assert pearson_depth(depth / 2, depth / 2, mask).item() == pytest.approx(0, abs=1e-5)  # ours has nothing to gain
+    one = depth.clone().requires_grad_()
+    pearson_depth(one, depth, mask, printed=True).backward()
+    assert one.grad is not None and (one.grad * (depth - depth.mean((1, 2, 3), keepdim=True))).sum() > 0  # flattens
+
+
 def test_normals_agree_between_minus_one_and_one():
     normal = torch.nn.functional.normalize(torch.randn(2, 8, 8, 3), dim=-1)
     mask = torch.ones(2, 8, 8, 1)

@@ -98,6 +98,32 @@ def test_the_other_losses_are_the_printed_formulas():
     torch.testing.assert_close(got, (7.5 * 0.5 + 2.0 * 0.125 + 4.0 * 0.5) * ones)
 
 
+def test_as_printed_the_perturbed_term_pushes_the_other_way():
+    """Eq. 18 with the eps_hat of eq. 17: s (eps - (eps + s (eps - perturbed))) = -s^2 (eps - perturbed)."""
+    x = torch.randn(3, 4, 8, 8, dtype=torch.float64)
+    common: dict[str, Any] = {"alphas": ALPHAS, "weight": "uniform", "scale": 7.5, "delta_t": 50, **contexts(3)}
+    got = vpcsm(fixed_noise, without_structure, x, 400, perturbation=3.0, printed=True, **common)
+    torch.testing.assert_close(got, (7.5 * 0.5 - 9.0 * 0.125) * torch.ones_like(x))
+    meant = vpcsm(fixed_noise, without_structure, x, 400, perturbation=3.0, **common)
+    torch.testing.assert_close(meant, (7.5 * 0.5 + 3.0 * 0.125) * torch.ones_like(x))
+
+
+@pytest.mark.parametrize("delta_t", [25, 50, 100])
+def test_algorithm_1_cannot_be_run_as_printed(delta_t: int):
+    """Its lines 5-17: the first step starts at r, and only latents at 0 are there; the last rarely ends at t."""
+    ends_at_t = 0
+    for t in range(20, 980):
+        rest = t % delta_t or delta_t
+        steps: list[tuple[int, int]] = []
+        for i in range(1, -(-t // delta_t) + 1):
+            source = rest if i == 1 else (i - 1) * source
+            steps.append((source, source + (delta_t if i == 1 else rest)))
+        assert steps[0][0] == rest > 0
+        ends_at_t += steps[-1][1] == t
+        assert inversion_nodes(t, delta_t)[0] == 0 and inversion_nodes(t, delta_t)[-1] == t  # our reading
+    assert ends_at_t < 0.1 * 960
+
+
 def test_vpcsm_without_perturbation_is_csm_to_the_bit_and_never_asks_for_it():
     x = points(8)
     common: dict[str, Any] = {"alphas": ALPHAS, "scale": 7.5, "delta_t": 50, "difference": 1.0, **contexts(8)}
