@@ -1,7 +1,9 @@
-"""Measures a CSM step against its own network evaluations: `python -m benchmarks.distillation --out FILE`.
+"""Measures a step of TV-3DG against its own network evaluations: `python -m benchmarks.distillation --out FILE`.
 
-The floor of a step is what it asks of the networks: k + 2 UNet evaluations of every view and the autoencoder's encoder
-forward and backward. The calls are recorded while real steps run, then made again alone, in the same run.
+The floor of a step is what it asks of the networks: the UNet's evaluations of every view and the autoencoder's encoder
+forward and backward. The calls are recorded while real steps run, then made again alone, in the same run. With `--gpu`
+also those of Stable Diffusion 1.5 at full size, four views of 512 px: of a local folder (`--prior FOLDER`, and an
+IP-Adapter, `--adapter FOLDER`), else with random numbers for weights, which takes the same time and memory.
 """
 
 from __future__ import annotations
@@ -10,113 +12,212 @@ import argparse
 import json
 import tempfile
 import time
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from addon.protocol import Request
 from backend.diffusion.denoiser import Prior, load_prior
+from backend.diffusion.guidance import Guidance
 from backend.job import Job
-from backend.presets.tv3dg import PRESETS
+from backend.presets.tv3dg import PRESETS, Settings
 from backend.supervision import Control
 from backend.systems.tv3dg import guide, optimise
 
 STEPS = 12
 ROUNDS = 3
+SMALL = (  # of the embedded prior
+    {"loss": "csm", "delta_t": 100, "count": 2_000},
+    {"loss": "csm", "delta_t": 50, "count": 2_000},
+    {"loss": "csm", "delta_t": 100, "count": 8_000},
+    {"loss": "vpcsm", "delta_t": 100, "count": 2_000, "perturbation": 0.0},
+    {"loss": "vpcsm", "delta_t": 100, "count": 2_000, "perturbation": 1.0},
+)
+FULL = tuple(
+    {"loss": "vpcsm", "delta_t": delta_t, "count": 20_000, "perturbation": perturbation}
+    for delta_t in (50, 100)
+    for perturbation in (0.0, 1.0)
+)
 
 
-def run_steps(prior: Prior, steps: int, delta_t: int, count: int) -> float:
+@dataclass
+class Calls:
+    """What steps ask of the networks, in order."""
+
+    unet: list[tuple[str, tuple[int, ...], int]] = field(default_factory=list)  # network, latents, tokens of context
+    encoder: list[tuple[tuple[int, ...], bool]] = field(default_factory=list)  # images, and whether there is a way back
+
+    @property
+    def unet_images(self) -> int:
+        """Return how many images the UNet sees; a perturbed call sees each twice."""
+        return sum(shape[0] * (2 if network == "perturbed" else 1) for network, shape, _ in self.unet)
+
+
+def run_steps(guidance: Guidance, settings: Settings) -> float:
     """Take optimisation steps in a throw-away job and return the seconds of one."""
-    settings = replace(PRESETS["draft"], loss="csm", steps=steps, delta_t=delta_t, count=count, densify_every=10**6)
     with tempfile.TemporaryDirectory() as folder:
         request = Request(system="tv3dg", prompt="a red robot", seed=1, settings={"checkpoint_seconds": 1e6})
         job = Job(Path(folder), request, lambda event: None, Control())
-        started = 0.0
+        seconds = 0.0
 
         def make() -> dict[str, torch.Tensor]:
-            nonlocal started
-            started = time.perf_counter()
-            return optimise(job, guide(prior, settings), request.prompt, settings, None)
+            nonlocal seconds
+            started = now(guidance.prior)
+            made = optimise(job, guidance, request.prompt, settings)
+            seconds = now(guidance.prior) - started
+            return made
 
         job.stage("gaussians", make)
-        return (time.perf_counter() - started) / steps
+        return seconds / settings.steps
 
 
-def record_calls(
-    prior: Prior, steps: int, delta_t: int, count: int
-) -> tuple[list[tuple[int, ...]], list[tuple[int, ...]]]:
-    """Return the input shapes of all UNet calls and all encoder calls of some steps."""
-    unet_calls, encoder_calls = [], []
-    hooks = [
-        prior.unet.register_forward_pre_hook(lambda _, inputs: unet_calls.append(tuple(inputs[0].shape))),
-        prior.autoencoder.encoder.register_forward_pre_hook(
-            lambda _, inputs: encoder_calls.append(tuple(inputs[0].shape))
-        ),
-    ]
-    run_steps(prior, steps, delta_t, count)
-    for hook in hooks:
-        hook.remove()
-    return unet_calls, encoder_calls
+def record_calls(guidance: Guidance, settings: Settings) -> Calls:
+    """Return the calls of some steps."""
+    calls, prior, perturbed = Calls(), guidance.prior, guidance.predict_perturbed
+
+    class Noted(torch.nn.Module):
+        config = prior.unet.config
+
+        def forward(self, latents: torch.Tensor, steps: torch.Tensor, encoder_hidden_states: torch.Tensor) -> Any:
+            calls.unet.append(("plain", tuple(latents.shape), encoder_hidden_states.shape[1]))
+            return prior.unet(latents, steps, encoder_hidden_states=encoder_hidden_states)
+
+    def noted(latents: torch.Tensor, t: int, context: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        calls.unet.append(("perturbed", tuple(latents.shape), context.shape[1]))
+        return perturbed(latents, t, context)
+
+    hook = prior.autoencoder.encoder.register_forward_pre_hook(
+        lambda _, inputs: calls.encoder.append((tuple(inputs[0].shape), inputs[0].requires_grad))
+    )
+    run_steps(replace(guidance, prior=replace(prior, unet=Noted()), predict_perturbed=noted), settings)
+    hook.remove()
+    return calls
 
 
-def replay(
-    prior: Prior, unet_calls: list[tuple[int, ...]], encoder_calls: list[tuple[int, ...]]
-) -> tuple[float, float]:
-    """Return the seconds that the recorded calls take alone: UNet forward, encoder forward and backward."""
-    contexts = prior.embed(["a red robot, front view"])
-    if prior.camera_encoder is not None:
-        contexts = torch.cat([contexts, prior.camera_encoder.null[None]], dim=1)
-    started = time.perf_counter()
-    for shape in unet_calls:
-        prior.predict_noise(torch.randn(shape, device=prior.device), 500, contexts.expand(shape[0], -1, -1))
-    unet = time.perf_counter() - started
-    started = time.perf_counter()
-    for batch, channels, height, width in encoder_calls:
-        images = torch.rand(batch, height, width, channels, requires_grad=True)
-        prior.encode(images).sum().backward()
-    return unet, time.perf_counter() - started
+def replay(guidance: Guidance, calls: Calls) -> tuple[float, float]:
+    """Return the seconds that the recorded calls take alone: of the UNet, of the encoder."""
+    prior = guidance.prior
+    width = prior.unet.config.cross_attention_dim
+    started = now(prior)
+    for network, shape, tokens in calls.unet:
+        latents = torch.randn(shape, device=prior.device)
+        context = torch.randn(shape[0], tokens, width, device=prior.device)
+        (guidance.predict_perturbed if network == "perturbed" else prior.predict_noise)(latents, 500, context)
+    unet = now(prior) - started
+    started = now(prior)
+    for (batch, channels, height, width), way_back in calls.encoder:
+        images = torch.rand(batch, height, width, channels, device=prior.device, requires_grad=way_back)
+        latents = prior.encode(images)
+        if way_back:
+            latents.sum().backward()
+    return unet, now(prior) - started
 
 
-def measure(prior: Prior, delta_t: int, count: int) -> dict[str, float]:
+def now(prior: Prior) -> float:
+    """Return the clock, after all that was asked of the device is done."""
+    if prior.device.type == "cuda":
+        torch.cuda.synchronize()
+    return time.perf_counter()
+
+
+def measure(prior: Prior, chosen: dict[str, Any], adapter: str, steps: int = STEPS) -> dict[str, Any]:
     """Return milliseconds of a step and of its floor, the medians of a few rounds taken in turn."""
-    run_steps(prior, 2, delta_t, count)  # compile the kernels
-    calls = record_calls(prior, STEPS, delta_t, count)
-    steps, unets, encoders = [], [], []
+    settings = replace(PRESETS["draft"], steps=steps, densify_every=10**6, tau=0.5 if adapter else 0.0, **chosen)
+    picture = torch.rand(prior.image_size, prior.image_size, 3, generator=torch.manual_seed(1))
+    guidance = guide(prior, settings, picture, adapter)
+    run_steps(guidance, replace(settings, steps=2))  # compile the kernels
+    calls = record_calls(guidance, settings)
+    if prior.device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats()
+    taken, unets, encoders = [], [], []
     for _ in range(ROUNDS):
-        steps.append(run_steps(prior, STEPS, delta_t, count))
-        unet, encoder = replay(prior, *calls)
-        unets.append(unet / STEPS)
-        encoders.append(encoder / STEPS)
-    step, unet, encoder = (1000 * sorted(values)[ROUNDS // 2] for values in (steps, unets, encoders))
-    return {
-        "delta_t": delta_t,
-        "gaussians": count,
-        "unet_images_per_step": sum(shape[0] for shape in calls[0]) / STEPS,
+        taken.append(run_steps(guidance, settings))
+        unet, encoder = replay(guidance, calls)
+        unets.append(unet / steps)
+        encoders.append(encoder / steps)
+    step, unet, encoder = (1000 * sorted(values)[ROUNDS // 2] for values in (taken, unets, encoders))
+    row = {
+        "loss": settings.loss,
+        "tau": settings.tau if settings.loss == "vpcsm" else 0.0,
+        "perturbation": settings.perturbation if settings.loss == "vpcsm" else 0.0,
+        "delta_t": settings.delta_t,
+        "gaussians": settings.count,
+        "unet_images_per_step": calls.unet_images / steps,
         "step_ms": step,
         "unet_ms": unet,
         "encoder_ms": encoder,
         "step_over_floor": step / (unet + encoder),
     }
+    if prior.device.type == "cuda":
+        row["peak_memory_gib"] = torch.cuda.max_memory_allocated() / 2**30
+    return row
+
+
+def random_stable_diffusion(device: str, divide: int = 1) -> Prior:
+    """Return a prior of Stable Diffusion 1.5's layout, its channels divided by a number, with random weights."""
+    from diffusers import AutoencoderKL, UNet2DConditionModel
+    from transformers import CLIPTextConfig, CLIPTextModel
+
+    embedded = load_prior("embedded", device)
+    width = 768 // divide
+    unet: Any = UNet2DConditionModel(
+        sample_size=64, block_out_channels=tuple(n // divide for n in (320, 640, 1280, 1280)),  # pyright: ignore
+        cross_attention_dim=width, attention_head_dim=8, norm_num_groups=32 // divide,
+    )  # fmt: skip
+    blocks: dict[str, Any] = {"down": ("DownEncoderBlock2D",) * 4, "up": ("UpDecoderBlock2D",) * 4}
+    widths: Any = tuple(n // divide for n in (128, 256, 512, 512))
+    autoencoder: Any = AutoencoderKL(
+        block_out_channels=widths, layers_per_block=2, sample_size=512, down_block_types=blocks["down"],
+        up_block_types=blocks["up"], norm_num_groups=32 // divide,
+    )  # fmt: skip
+    autoencoder.enable_gradient_checkpointing()  # as `load_prior` does at this size
+    text_encoder: Any = CLIPTextModel(
+        CLIPTextConfig(hidden_size=width, intermediate_size=4 * width, num_hidden_layers=12, num_attention_heads=12)
+    )
+    for network in (unet, autoencoder, text_encoder):
+        network.requires_grad_(False).eval().to(device)
+    return replace(
+        embedded, autoencoder=autoencoder, unet=unet, text_encoder=text_encoder, camera_encoder=None,
+        predicts_velocity=False, image_size=512, fingerprint="random",
+    )  # fmt: skip
+
+
+def show(rows: list[dict[str, Any]], where: str) -> None:
+    """Print a table of rows."""
+    print(where)
+    print("loss   tau  s    delta_t  Gaussians  UNet images  step ms  UNet ms  encoder ms  step / floor  peak GiB")
+    for row in rows:
+        peak = f"{row['peak_memory_gib']:9.2f}" if "peak_memory_gib" in row else "        -"
+        print(
+            f"{row['loss']:5s} {row['tau']:4.1f} {row['perturbation']:3.1f} {row['delta_t']:9d} {row['gaussians']:10d} "
+            f"{row['unet_images_per_step']:12.1f} {row['step_ms']:8.0f} {row['unet_ms']:8.0f} "
+            f"{row['encoder_ms']:11.0f} {row['step_over_floor']:13.2f} {peak}"
+        )
 
 
 def main() -> None:
-    """Print the table and write it as JSON."""
+    """Print the tables and write them as JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path)
-    parser.add_argument("--gpu", action="store_true", help="measure on the first CUDA device")
+    parser.add_argument("--gpu", action="store_true", help="measure on the first CUDA device, also at full size")
+    parser.add_argument("--prior", default="", help="a local folder of Stable Diffusion in diffusers' format")
+    parser.add_argument("--adapter", default="", help="its IP-Adapter; without one vpcsm sees no image")
     options = parser.parse_args()
-    prior = load_prior("embedded", "cuda" if options.gpu else "cpu")
-    rows = [measure(prior, delta_t, count) for delta_t, count in ((100, 2_000), (50, 2_000), (100, 8_000))]
-    print(f"{torch.get_num_threads()} threads, four views of {prior.image_size} px, embedded prior")
-    print("delta_t  Gaussians  UNet images  step ms  UNet ms  encoder ms  step / floor")
-    for row in rows:
-        print(
-            f"{row['delta_t']:7d} {row['gaussians']:10d} {row['unet_images_per_step']:12.1f} {row['step_ms']:8.0f} "
-            f"{row['unet_ms']:8.0f} {row['encoder_ms']:11.0f} {row['step_over_floor']:13.2f}"
-        )
+    device = "cuda" if options.gpu else "cpu"
+    where = torch.cuda.get_device_name() if options.gpu else f"{torch.get_num_threads()} threads"
+    prior = load_prior("embedded", device)
+    rows = [measure(prior, chosen, "embedded") for chosen in SMALL]
+    figures: dict[str, Any] = {"threads": torch.get_num_threads(), "where": where, "rows": rows}
+    show(rows, f"{where}, four views of {prior.image_size} px, embedded prior")
+    if options.gpu or options.prior:
+        prior = load_prior(options.prior, device) if options.prior else random_stable_diffusion(device)
+        rows = [measure(prior, chosen, options.adapter) for chosen in FULL]
+        figures["full"] = {"where": where, "weights": "a folder's" if options.prior else "random", "rows": rows}
+        show(rows, f"{where}, four views of {prior.image_size} px, Stable Diffusion's layout")
     if options.out:
-        options.out.write_text(json.dumps({"threads": torch.get_num_threads(), "rows": rows}, indent=2) + "\n")
+        options.out.write_text(json.dumps(figures, indent=2) + "\n")
 
 
 if __name__ == "__main__":

@@ -73,17 +73,28 @@ def demo(figures: dict[str, Any]) -> list[list[str]]:
 
 
 def distillation(figures: dict[str, Any]) -> list[list[str]]:
-    """Return the rows of a step against its floor."""
-    rows = [["delta_t", "Gaussians", "UNet images", "step", "UNet", "encoder", "step / floor"]]
+    """Return the rows of a step against its floor; those from before the loss was noted are of CSM."""
+    with_memory = any("peak_memory_gib" in row for row in figures["rows"])
+    rows = [["loss", "delta_t", "Gaussians", "UNet images", "step", "UNet", "encoder", "step / floor"]]
+    rows[0] += ["peak memory"] if with_memory else []
     for row in figures["rows"]:
+        loss = row.get("loss", "csm")
+        loss += f", tau {row['tau']:g}, s {row['perturbation']:g}" if loss == "vpcsm" else ""
         rows.append(
             [
-                str(row["delta_t"]), str(row["gaussians"]), f"{row['unet_images_per_step']:.1f}",
+                loss, str(row["delta_t"]), str(row["gaussians"]), f"{row['unet_images_per_step']:.1f}",
                 f"{row['step_ms']:.0f} ms", f"{row['unet_ms']:.0f} ms", f"{row['encoder_ms']:.0f} ms",
-                f"{row['step_over_floor']:.2f}",
+                f"{row['step_over_floor']:.2f}", *([f"{row['peak_memory_gib']:.1f} GiB"] if with_memory else []),
             ]
         )  # fmt: skip
     return rows
+
+
+def distillation_full(figures: dict[str, Any]) -> list[list[str]]:
+    """Return the rows of a step at full size, or one that says that no GPU has measured them yet."""
+    if "full" not in figures:
+        return [["not measured yet: it needs an NVIDIA GPU"]]
+    return distillation(figures["full"])
 
 
 def rasteriser(figures: dict[str, Any]) -> list[list[str]]:
@@ -163,6 +174,7 @@ TABLES = {
     "image_prompts": (COMPANIONS, companion_tables.image_prompts),
     "demo": ("demo.json", demo),
     "distillation": ("distillation.json", distillation),
+    "distillation_full": ("distillation.json", distillation_full),
     "rasteriser": ("rasteriser.json", rasteriser),
     "against": ("rasteriser.json", against),
     **{f"tv3dg_{kind}": (QUALITY, partial(quality, kind=kind)) for kind in ("prompt", "style", "image")},
