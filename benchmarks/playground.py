@@ -21,7 +21,7 @@ from PIL import Image, ImageDraw
 
 from backend.cameras import orbit
 from backend.diffusion.denoiser import Prior, load_prior
-from backend.diffusion.guidance import LOSSES, guidance_for
+from backend.diffusion.guidance import LOSSES, Contexts, guidance_for
 from backend.diffusion.scores import csd, sds
 from backend.embedded.shapes import HELD_OUT, make_subject
 from backend.embedded.solids import photograph
@@ -35,8 +35,8 @@ STEPS, RATE = 500, 1e-2  # the paper's rate is 1e-3, in the latents of Stable Di
 SNAPSHOTS = 4
 DIFFERENCE = 1.0  # as the system sets it; 0 is the paper's own
 
-# (latents, t, conditional, unconditional, generator) -> d(loss) / d(latents)
-Gradient = Callable[[torch.Tensor, int, torch.Tensor, torch.Tensor, torch.Generator], torch.Tensor]
+# (latents, t, contexts, generator) -> d(loss) / d(latents)
+Gradient = Callable[[torch.Tensor, int, Contexts, torch.Generator], torch.Tensor]
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Course:
 
 
 def losses(prior: Prior, scale: float, delta_t: int) -> dict[str, Gradient]:
-    """Return every loss that the backend knows, and the two parts of SDS alone, by name."""
+    """Return every loss that the backend knows, and the two parts of SDS alone, by name; vsd's has learnt nothing."""
     found: dict[str, Gradient] = {}
     for name in LOSSES:
         guidance = guidance_for(
@@ -67,13 +67,11 @@ def losses(prior: Prior, scale: float, delta_t: int) -> dict[str, Gradient]:
 def _part(prior: Prior, score: Callable[..., torch.Tensor], scale: float) -> Gradient:
     """Return one part of SDS: with scale 1, sds is (cond - noise); csd is scale (cond - uncond)."""
 
-    def gradient(
-        latents: torch.Tensor, t: int, cond: torch.Tensor, uncond: torch.Tensor, generator: torch.Generator
-    ) -> torch.Tensor:
+    def gradient(latents: torch.Tensor, t: int, contexts: Contexts, generator: torch.Generator) -> torch.Tensor:
         noise = torch.randn(latents.shape, generator=generator).to(latents)
         return score(
-            prior.predict_noise, latents, t, noise, alphas=prior.alphas, conditional=cond, unconditional=uncond,
-            scale=scale,
+            prior.predict_noise, latents, t, noise, alphas=prior.alphas, conditional=contexts.conditional,
+            unconditional=contexts.unconditional, scale=scale,
         )  # fmt: skip
 
     return gradient
@@ -84,7 +82,7 @@ def optimise(
 ) -> Course:
     """Move latents [B, C, h, w] by Adam along a loss's gradients, with one timestep for the batch in each step."""
     generator = torch.Generator().manual_seed(seed)
-    conditional, unconditional = prior.embed(prompts), prior.embed([""] * len(prompts))
+    contexts = Contexts(prior.embed(prompts), prior.embed([""] * len(prompts)))
     latents = start.clone().requires_grad_()
     optimiser = torch.optim.Adam([latents], lr=rate)
     counter = _Counter(prior.unet)
@@ -95,7 +93,7 @@ def optimise(
             shown.append(prior.decode(latents.detach()))
         if step < steps:
             t = draw_timestep(WINDOW, len(prior.alphas), generator)
-            latents.grad = gradient(latents.detach(), t, conditional, unconditional, generator)
+            latents.grad = gradient(latents.detach(), t, contexts, generator)
             optimiser.step()
     counter.close()
     seconds = time.perf_counter() - started
@@ -159,6 +157,7 @@ def main() -> None:
     from_noise, edited, figures = [], [], {}
     for name, gradient in menu.items():
         course = optimise(prior, gradient, noise, PROMPTS, options.steps, options.rate, options.seed)
+        gradient = losses(prior, options.scale, options.delta_t)[name]  # anew
         edit = optimise(prior, gradient, given, EDITS, options.steps, options.rate, options.seed)
         from_noise.append(labelled(name, course.snapshots.transpose(0, 1).flatten(0, 1)))
         edited.append(labelled(f"edit, {name}", torch.cat([picture[None], edit.snapshots[-1]])))

@@ -62,7 +62,7 @@ class ImagePrompt:
     def see(self, images: torch.Tensor) -> torch.Tensor:
         """Return the tokens [B, 4, width] of sRGB images [B, H, W, 3] in [0, 1]; do it once for each image."""
         weight = next(self.projection.parameters())
-        return self.projection(self.encoder(images.cpu()).to(weight)).float()
+        return self.projection(self.encoder(images).to(weight)).float()
 
     @torch.no_grad()
     def see_nothing(self) -> torch.Tensor:

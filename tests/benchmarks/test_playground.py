@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from backend.diffusion.denoiser import Prior, load_prior
-from backend.diffusion.guidance import LOSSES
+from backend.diffusion.guidance import LOSSES, Contexts
 from benchmarks import playground
 
 
@@ -22,10 +22,10 @@ def test_the_menu_is_the_backends(prior: Prior) -> None:
 def test_the_two_parts_of_sds_add_up(prior: Prior) -> None:
     menu = playground.losses(prior, 7.5, 100)
     latents = torch.randn(1, 4, 16, 16, generator=torch.Generator().manual_seed(0))
-    cond, uncond = prior.embed(["a red mug"]), prior.embed([""])
+    contexts = Contexts(prior.embed(["a red mug"]), prior.embed([""]))
 
     def gradient(name: str) -> torch.Tensor:
-        return menu[name](latents, 400, cond, uncond, torch.Generator().manual_seed(1))
+        return menu[name](latents, 400, contexts, torch.Generator().manual_seed(1))
 
     # uncond - noise + s (cond - uncond) = (cond - noise) + (s - 1) (cond - uncond)
     parts = gradient("sds: difference") + (7.5 - 1) / 7.5 * gradient("sds: classifier")
