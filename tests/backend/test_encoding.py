@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,6 +10,8 @@ import torch
 
 from backend.diffusion.denoiser import Prior, load_prior
 from backend.diffusion.encoding import encode, pull, views_at_once
+from backend.diffusion.image_prompt import twin
+from backend.diffusion.particle import Particle
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +73,26 @@ def test_one_at_a_time_holds_one_views_graph(prior: Prior) -> None:
     _, apart = pulled(prior, 4, 1)
     assert together > 3 * one
     assert apart <= 1.01 * one
+
+
+def test_above_256_pixels_the_way_back_is_made_again_in_parts_with_the_same_numbers(prior: Prior) -> None:
+    """As `load_prior` and the particle set it for large images; the networks are frozen and in evaluation mode."""
+    frugal = replace(prior, autoencoder=twin(prior.autoencoder))
+    frugal.autoencoder.enable_gradient_checkpointing()
+    usual, whole = pulled(prior, 1, 0)
+    same, parts = pulled(frugal, 1, 0)
+    torch.testing.assert_close(same, usual, rtol=1e-5, atol=1e-6)
+    assert parts < 0.7 * whole
+    context, latents, peaks, learnt = prior.embed(["a mug"]), torch.randn(1, 4, 16, 16), [], []
+    for size in (128, 512):
+        particle = Particle(replace(prior, image_size=size))
+        with Alive() as alive:
+            particle.learn(latents, context, torch.manual_seed(1))
+        peaks.append(alive.peak)
+        learnt.append([particle.optimiser.state[value]["exp_avg"] for value in particle.changes.values()])
+    assert peaks[1] < 0.7 * peaks[0]
+    for one, other in zip(*learnt, strict=True):
+        torch.testing.assert_close(other, one, rtol=1e-3, atol=1e-7)
 
 
 def test_the_latents_are_the_same(prior: Prior) -> None:
