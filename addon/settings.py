@@ -259,6 +259,14 @@ TV3DG = System(
                     "max_count", "At Most", "How many points there may be in the end", 8_000, 8, 100_000,
                     {"bench": 2_000, "standard": 14_000, "paper": 20_000},
                 ),
+                Setting(
+                    "start", "First Shape", "What the points begin as", "sides",
+                    choices=(
+                        ("sides", "Four Sides", "The shape that four sides have in common which the prior imagines"),
+                        ("ball", "Ball", "A grey ball"),
+                    ),
+                ),
+                Setting("start_opacity", "First Opacity", "How solid the points of that shape are", 0.5, 0.01, 0.99),
                 Setting("radius", "First Radius", "Radius of the ball of points at the start", 0.5, 0.01, 1),
                 Setting(
                     "grow_gradient", "Growth Threshold",

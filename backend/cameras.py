@@ -85,6 +85,14 @@ def orbit(
     return Cameras(pose, intrinsics_from_fov(fov, size), size, size)
 
 
+def joined(batches: Sequence[Cameras]) -> Cameras:
+    """Return all cameras of batches of one image size as one batch, on the device of the first."""
+    first = batches[0]
+    poses = [cameras.camera_to_world.to(first.camera_to_world) for cameras in batches]
+    intrinsics = [cameras.intrinsics.to(first.intrinsics) for cameras in batches]
+    return Cameras(torch.cat(poses), torch.cat(intrinsics), first.width, first.height)
+
+
 def draw_around(count: int, elevations: tuple[float, float], *, size: int, generator: torch.Generator) -> Cameras:
     """Draw cameras evenly around the object: a random start, one field of view (30 to 50 degrees) for all of them.
 

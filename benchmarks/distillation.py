@@ -23,6 +23,7 @@ from backend.diffusion.denoiser import Prior, load_prior
 from backend.diffusion.guidance import Guidance
 from backend.job import Job
 from backend.presets.tv3dg import PRESETS, Settings
+from backend.representations.gaussians import ball_of_gaussians
 from backend.supervision import Control
 from backend.systems.tv3dg import guide, optimise
 
@@ -61,11 +62,12 @@ def run_steps(guidance: Guidance, settings: Settings) -> float:
         request = Request(system="tv3dg", prompt="a red robot", seed=1, settings={"checkpoint_seconds": 1e6})
         job = Job(Path(folder), request, lambda event: None, Control())
         seconds = 0.0
+        first = ball_of_gaussians(settings.count, settings.radius, torch.Generator().manual_seed(1))
 
         def make() -> dict[str, torch.Tensor]:
             nonlocal seconds
             started = now(guidance.prior)
-            made = optimise(job, guidance, request.prompt, settings)
+            made = optimise(job, guidance, request.prompt, settings, first.to(guidance.prior.device))
             seconds = now(guidance.prior) - started
             return made
 

@@ -85,8 +85,8 @@ BACKEND_LAYERS = {
     "queue": PROCESS | LEAVES,
     "new_job": PROCESS | LEAVES,
     "doctor": ENGINES | PROCESS | LEAVES,
-    "delivery": {"job", "machine"} | ENGINES | LEAVES,  # what all systems do at their end
-    "systems": {"job", "machine", "delivery", "presets"} | ENGINES | LEAVES,
+    **dict.fromkeys(("preparation", "delivery"), {"job", "machine"} | ENGINES | LEAVES),  # before and after a system
+    "systems": {"job", "machine", "delivery", "preparation", "presets"} | ENGINES | LEAVES,
     "embedded": {"embedded"} | ENGINES | LEAVES,
     "__main__": {"systems", "delivery", "job", "queue", "new_job", "doctor"} | ENGINES | PROCESS | LEAVES,
     "__init__": set(),

@@ -17,6 +17,8 @@ class Settings:
     grow_gradient: float = 2e-3
     densify_every: int = 40
     radius: float = 0.5  # of that ball
+    start: str = "sides"  # the hull of four sides that the prior imagines; or ball, also where it takes no cameras
+    start_opacity: float = 0.5  # of the Gaussians of a hull; those of a ball have 0.1
     loss: str = "vpcsm"  # or one of those it is compared with: sds, csd, ism, vsd, csm
     perp_neg: float = 0.0  # weight of what speaks against other sides, threestudio's is 1: two evaluations more a view
     particle_rank: int = 4  # of the low-rank changes by which vsd's second network learns the object; threestudio's
@@ -68,9 +70,9 @@ class Settings:
 # The least value of settings for which 0 would not do.
 LEAST = {
     "steps": 1, "views": 1, "calibrate_every": 1, "count": 8, "max_count": 8, "densify_every": 1, "radius": 0.01,
-    "delta_t": 1, "particle_rank": 1, "particle_rate": 1e-9, "low_elevation": -90, "high_elevation": -90,
-    "mean_rate": 1e-9, "colour_rate": 1e-9, "mesh_resolution": 16, "max_faces": 100, "texture_size": 32,
-    "edit_steps": 1, "edit_delta_t": 1, "edit_colour_rate": 1e-9, "edit_room": 0.1,
+    "start_opacity": 0.01, "delta_t": 1, "particle_rank": 1, "particle_rate": 1e-9, "low_elevation": -90,
+    "high_elevation": -90, "mean_rate": 1e-9, "colour_rate": 1e-9, "mesh_resolution": 16, "max_faces": 100,
+    "texture_size": 32, "edit_steps": 1, "edit_delta_t": 1, "edit_colour_rate": 1e-9, "edit_room": 0.1,
 }  # fmt: skip
 PRESETS = {
     "bench": Settings(
@@ -109,6 +111,7 @@ def of_edit(settings: Settings) -> Settings:
         delta_t=settings.edit_delta_t,
         colour_rate=settings.edit_colour_rate,
         grow_gradient=settings.edit_grow_gradient,
+        start="ball",  # not asked for, as there is something to begin from
         self_guidance=False,
         calibration_geometry=0.0,
         calibration_semantics=0.0,

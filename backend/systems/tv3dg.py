@@ -13,18 +13,15 @@ from typing import Any
 
 import torch
 
-from addon.protocol import InputImage
 from backend.cameras import draw_around, orbit
 from backend.delivery import deliver
 from backend.diffusion.denoiser import Prior, kept_prior
 from backend.diffusion.encoding import encode, pull
 from backend.diffusion.guidance import Guidance, guidance_for
 from backend.diffusion.particle import Particle
-from backend.diffusion.sampling import denoise, noise_for, sample
-from backend.diffusion.zero123 import load_zero123, novel_views, relative_poses
 from backend.errors import BackendError, BadInput
 from backend.export import read_points_ply
-from backend.images import load_image, save_image, square
+from backend.images import load_image
 from backend.job import Job
 from backend.losses import (
     masked_total_variation,
@@ -33,20 +30,25 @@ from backend.losses import (
     photometric,
     silhouette,
     total_variation,
-    two_by_two,
 )
+from backend.preparation import coarse_shape, imagine, imagine_sides, perceive, read_sides
 from backend.presets.overrides import overridden
 from backend.presets.tv3dg import LEAST, PRESETS, Settings, of_edit
 from backend.rendering.anchor import Anchor
 from backend.rendering.splats import Renderer, renderer_for, screen_gradients
 from backend.representations.densify import DensityControl, DensitySettings, GaussianAdam, learning_rates
-from backend.representations.gaussians import Gaussians, ball_of_gaussians, check_start, reach, scaled
+from backend.representations.gaussians import (
+    Gaussians,
+    ball_of_gaussians,
+    check_start,
+    gaussians_from_points,
+    reach,
+    scaled,
+)
 from backend.schedules import draw_timestep, timestep_window
-from backend.vision.calibration import Calibration, calibration_cameras, load_calibration
-from backend.vision.reference import Target, cut_out, read_target
-from backend.weights import network_name
+from backend.vision.calibration import Calibration, Sides, load_calibration
+from backend.vision.reference import Target, read_target
 
-SIDES = ("front", "right", "back", "left")
 MOST_BAD_STEPS = 20  # in a row
 SH_CONSTANT = 0.28209479  # the harmonic of degree 0
 
@@ -61,14 +63,11 @@ def run(job: Job) -> None:
     adapter = settings.adapter or ("embedded" if request.prior == "embedded" else "")
     sees = settings.loss == "vpcsm" and settings.tau > 0 and bool(adapter)
     sees = sees and (visual is not None or settings.self_guidance)
-    if request.prior != "embedded" and not settings.companions and calibrates(settings):
-        job.warn(
-            "Calibration is left out: no companion networks are named for this prior.",
-            "docs/companions.md says which there are; name their folder: --set companions=FOLDER.",
-        )
-        settings = replace(settings, calibration_geometry=0.0, calibration_semantics=0.0, calibration_reward=0.0)
-    holds_sides = settings.calibration_geometry > 0 or settings.calibration_semantics > 0
-    imagines = sees or (holds_sides and settings.multi_view == "zero123")
+    prior = kept_prior(request.prior, "cuda" if torch.cuda.is_available() else "cpu")
+    settings = within_reach(job, prior, settings)
+    turns = settings.multi_view == "zero123"
+    holds_sides = settings.calibration_geometry > 0 or settings.calibration_semantics > 0 or settings.start == "sides"
+    imagines = sees or (holds_sides and turns)
     job.total_stages = (reference is not None) + imagines + holds_sides + 1 + ("mesh" in request.outputs)
     used = (reference, visual if imagines else None)
     if ignored := [image.path for image in request.images if image not in used]:
@@ -77,7 +76,6 @@ def run(job: Job) -> None:
             "This system takes one image of what the object looks like, and one visual prompt where the loss is vpcsm, "
             "tau is above 0 and there is an adapter for the prior.",
         )
-    prior = kept_prior(request.prior, "cuda" if torch.cuda.is_available() else "cpu")
     if unknown := prior.unknown_words(f"{request.prompt} {request.negative_prompt}"):
         job.warn(
             f"The prior does not know {', '.join(repr(word) for word in unknown)}.",
@@ -88,22 +86,36 @@ def run(job: Job) -> None:
         job.warn(f"The prior reads {prior.most_tokens} tokens, so the prompt ends after {prompt!r}.", "Say it shorter.")
     target = image = None
     if reference is not None:
-        seen = job.stage("perceive", lambda: perceive(job, reference, prior.image_size))
+        seen = job.stage(
+            "perceive", lambda: perceive(job, job.input_path(reference), prior.image_size, reference.fov_degrees)
+        )
         folder = job.stage_path("perceive")
         target = read_target(folder, reference.azimuth_degrees, reference.elevation_degrees, seen["fov_degrees"])
     if imagines:
         imagined = {"prior": prior.fingerprint}
-        job.stage("imagine", lambda: imagine(job, prior, prompt, visual, target), depends_on=imagined)
+        path = job.input_path(visual) if visual is not None else None
+        job.stage("imagine", lambda: imagine(job, prior, prompt, path, target), depends_on=imagined)
         image = load_image(job.stage_path("imagine") / "visual.png")[0]
     guidance = guide(prior, settings, image if sees else None, adapter)
     made_with = {"prior": prior.fingerprint, "settings": asdict(settings)}
+    sides = None
     if holds_sides:
-        shown = image if settings.multi_view == "zero123" else None
-        job.stage("sides", lambda: imagine_sides(job, guidance, prompt, settings, shown), depends_on=made_with)
-    calibration = calibrate(job, prior, prompt, settings)
-    made = job.stage(
-        "gaussians", lambda: optimise(job, guidance, prompt, settings, target, calibration), depends_on=made_with
-    )
+        shown = image if turns else None
+        job.stage(
+            "sides", lambda: imagine_sides(job, guidance, prompt, settings.companions, shown), depends_on=made_with
+        )
+        sides = read_sides(job, settings.companions, prior.device)
+    calibration = load_calibration(
+        sides, prompt, geometry=settings.calibration_geometry, semantics=settings.calibration_semantics,
+        reward=settings.calibration_reward, companions=settings.companions, size=prior.image_size, device=prior.device,
+        look_at_renderings=not settings.rendered_geometry, printed=settings.paper_compat,
+    ) if calibrates(settings) else None  # fmt: skip
+
+    def make() -> dict[str, torch.Tensor]:
+        first, anchor = begin(job, settings, sides, target, prior.device)
+        return optimise(job, guidance, prompt, settings, first, target, calibration, anchor)
+
+    made = job.stage("gaussians", make, depends_on=made_with)
     deliver(
         job,
         Gaussians(**made),
@@ -112,6 +124,32 @@ def run(job: Job) -> None:
         texture_size=settings.texture_size,
         made_with=made_with,
     )
+
+
+def within_reach(job: Job, prior: Prior, settings: Settings) -> Settings:
+    """Return the settings without what nobody can do for this prior. Raises BadInput for words it cannot choose from.
+
+    Without cameras a prior cannot draw the sides to begin from; calibration needs networks beside the prior.
+    """
+    for name, choices in (("start", ("ball", "sides")), ("multi_view", ("prior", "zero123"))):
+        if getattr(settings, name) not in choices:
+            raise BadInput(
+                f"The setting {name} is {getattr(settings, name)!r}.", f"The choices are: {', '.join(choices)}."
+            )
+    if job.request.prior != "embedded" and not settings.companions and calibrates(settings):
+        job.warn(
+            "Calibration is left out: no companion networks are named for this prior.",
+            "docs/companions.md says which there are; name their folder: --set companions=FOLDER.",
+        )
+        settings = replace(settings, calibration_geometry=0.0, calibration_semantics=0.0, calibration_reward=0.0)
+    if settings.multi_view == "prior" and not (settings.camera_tokens and prior.takes_cameras):
+        settings = replace(settings, start="ball")
+    return settings
+
+
+def calibrates(settings: Settings) -> bool:
+    """Say whether any weight of the calibration is above 0."""
+    return bool(settings.calibration_geometry or settings.calibration_semantics or settings.calibration_reward)
 
 
 def guide(
@@ -124,76 +162,6 @@ def guide(
         visual_prompt=visual_prompt, strength=settings.tau, adapter=adapter, particle_rank=settings.particle_rank,
         particle_rate=settings.particle_rate, perp_neg=settings.perp_neg, at_once=settings.views_at_once,
         paper_compat=settings.paper_compat,
-    )  # fmt: skip
-
-
-def perceive(job: Job, reference: InputImage, size: int) -> dict[str, Any]:
-    """Cut the subject out of the reference image; leave rgb.png and mask.png, which the artist may replace."""
-    values = cut_out(job.input_path(reference), job.stage_folder, size, reference.fov_degrees)
-    job.preview(load_image(job.stage_folder / "rgb.png")[0])
-    return values
-
-
-def imagine(job: Job, prior: Prior, prompt: str, visual: InputImage | None, target: Target | None) -> dict[str, Any]:
-    """Leave visual.png, which the artist may replace: the visual prompt, else the reference, else a sample."""
-    if visual is not None:
-        image = square(*load_image(job.input_path(visual)), prior.image_size)
-    elif target is not None:
-        image = target.rgb[0] * target.mask[0] + 1 - target.mask[0]
-    else:  # the paper's self-guidance image
-        image = sample(prior, [f"{prompt}, front view"], generator=job.generator)[0].cpu()
-    save_image(job.stage_folder / "visual.png", image)
-    job.preview(image)
-    return {}
-
-
-def imagine_sides(
-    job: Job, guidance: Guidance, prompt: str, settings: Settings, visual: torch.Tensor | None
-) -> dict[str, Any]:
-    """Leave front.png, right.png, back.png and left.png, which the artist may replace.
-
-    The prior draws them from the same noise, so that they are of one object, or zero123 turns the visual prompt
-    [H, W, 3], which it takes for a front.
-    """
-    prior = guidance.prior
-    cameras = calibration_cameras(prior.image_size)
-    if visual is None:
-        if not prior.takes_cameras:
-            raise BadInput(
-                "This prior cannot be told where the camera is, so it cannot draw four sides for the calibration.",
-                "Set multi_view=zero123, or calibration_geometry=0 and calibration_semantics=0.",
-            )
-        contexts = guidance.contexts(prompt, job.request.negative_prompt, cameras, tell_cameras=True)
-        told = (contexts.conditional, contexts.unconditional)
-        noise = noise_for(prior, 1, job.generator).expand(len(cameras), -1, -1, -1)
-        pictures = prior.decode(denoise(prior.predict_noise, noise, prior.alphas, *told, steps=50, scale=4.0))
-    else:
-        model = load_zero123(network_name(settings.companions, "zero123"), prior.device)
-        poses = relative_poses(cameras[0], cameras)
-        pictures = novel_views(model, visual[None], poses, generator=job.generator)
-    for name, picture in zip(SIDES, pictures.cpu(), strict=True):
-        save_image(job.stage_folder / f"{name}.png", picture)
-    job.preview(two_by_two(pictures)[0].cpu())
-    return {}
-
-
-def calibrates(settings: Settings) -> bool:
-    """Say whether any weight of the calibration is above 0."""
-    return bool(settings.calibration_geometry or settings.calibration_semantics or settings.calibration_reward)
-
-
-def calibrate(job: Job, prior: Prior, prompt: str, settings: Settings) -> Calibration | None:
-    """Return what the sides are held to, None where all its weights are 0."""
-    if not calibrates(settings):
-        return None
-    pictures = None
-    if settings.calibration_geometry or settings.calibration_semantics:
-        folder = job.stage_path("sides")
-        pictures = torch.stack([load_image(folder / f"{name}.png")[0] for name in SIDES])
-    return load_calibration(
-        pictures, prompt, geometry=settings.calibration_geometry, semantics=settings.calibration_semantics,
-        reward=settings.calibration_reward, companions=settings.companions, size=prior.image_size, device=prior.device,
-        look_at_renderings=not settings.rendered_geometry,
     )  # fmt: skip
 
 
@@ -226,14 +194,15 @@ def optimise(
     guidance: Guidance,
     prompt: str,
     settings: Settings,
+    gaussians: Gaussians,
     target: Target | None = None,
     calibration: Calibration | None = None,
+    anchor: Anchor | None = None,
 ) -> dict[str, torch.Tensor]:
-    """Optimise Gaussians from a ball, or from a result, until they look like the prompt; return their parameters."""
+    """Optimise Gaussians until they look like the prompt from everywhere; return their parameters."""
     prior = guidance.prior
     render = renderer_for(prior.device)
     generator = job.generator
-    gaussians, anchor = begin(job, settings, prior.device)
     gaussians.requires_grad_()
     old = prior.shorten(job.request.start_prompt, ", overhead view") if settings.edit_contrast else ""
     optimiser = GaussianAdam(gaussians, betas=(0.9, 0.99))
@@ -295,13 +264,22 @@ def optimise(
     return {name: value.detach() for name, value in gaussians.parameters().items()}
 
 
-def begin(job: Job, settings: Settings, device: torch.device) -> tuple[Gaussians, Anchor | None]:
-    """Return the Gaussians to begin with, and what holds an edit to them."""
-    if not job.request.start:
-        return ball_of_gaussians(settings.count, settings.radius, job.generator).to(device), None
-    given = check_start(read_points_ply(job.input_path(job.request.start)), settings.max_count).to(device)
-    start = scaled(given, settings.edit_room)
-    return scaled(start, 1.0), Anchor(start, reach(given), settings.anchor, settings.anchor_mask)  # a copy changes
+def begin(
+    job: Job, settings: Settings, sides: Sides | None, target: Target | None, device: torch.device
+) -> tuple[Gaussians, Anchor | None]:
+    """Return the Gaussians to begin with, and what holds an edit to them.
+
+    They are those of a result that is edited, else the coarse shape of the sides where it is wanted, else a grey ball.
+    """
+    if job.request.start:
+        given = check_start(read_points_ply(job.input_path(job.request.start)), settings.max_count).to(device)
+        start = scaled(given, settings.edit_room)
+        return scaled(start, 1.0), Anchor(start, reach(given), settings.anchor, settings.anchor_mask)  # a copy changes
+    if sides is not None and settings.start == "sides":
+        if (shape := coarse_shape(sides, target, settings.count, job.generator)) is not None:
+            return gaussians_from_points(*shape, opacity=settings.start_opacity).to(device), None
+        job.warn("The sides have too little in common to begin from, so it begins from a ball.", "Try another seed.")
+    return ball_of_gaussians(settings.count, settings.radius, job.generator).to(device), None
 
 
 def draw_background(generator: torch.Generator) -> torch.Tensor:

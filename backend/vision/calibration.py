@@ -12,7 +12,7 @@ import torch
 from backend.cameras import Cameras, orbit
 from backend.losses import feature_distance, normal_alignment, pearson_depth, reward_shortfall, two_by_two
 from backend.vision.features import Features, load_features
-from backend.vision.matting import Matting, load_matting
+from backend.vision.matting import Matting
 from backend.vision.normals import Geometry, load_geometry
 from backend.vision.reward import Reward, load_reward
 from backend.weights import network_name
@@ -28,6 +28,23 @@ def calibration_cameras(size: int) -> Cameras:
 
 
 @dataclass(frozen=True)
+class Sides:
+    """Four pictures of one object, cut out."""
+
+    cameras: Cameras
+    pictures: torch.Tensor  # [4, H, W, 3], sRGB in [0, 1], before white
+    mask: torch.Tensor  # [4, H, W, 1], 0 or 1
+
+
+@torch.no_grad()
+def cut_sides(pictures: torch.Tensor, matting: Matting) -> Sides:
+    """Cut the object out of four pictures [4, S, S, 3]: front, right, back, left."""
+    mask = (matting(pictures) > SOLID).to(pictures)
+    cameras = calibration_cameras(pictures.shape[1]).to(pictures.device)
+    return Sides(cameras, pictures * mask + 1 - mask, mask)
+
+
+@dataclass(frozen=True)
 class Likeness:
     """What four pictures show, to compare renderings of the same four sides with."""
 
@@ -37,6 +54,7 @@ class Likeness:
     vectors: torch.Tensor | None  # [4, C]
     geometry: Geometry | None  # looks at the renderings, too; without it their own depth and normal are compared
     features: Features | None
+    printed: bool = False  # the depth loss as eq. 12 has it, with variances
 
     def geometry_loss(
         self, rgb: torch.Tensor, alpha: torch.Tensor, depth: torch.Tensor, normal: torch.Tensor, cameras: Cameras
@@ -51,7 +69,8 @@ class Likeness:
         else:
             nearness, direction = 1 / depth.clamp_min(1e-3), in_camera_axes(normal, cameras)
         both = self.mask * (alpha.detach() > SOLID)
-        return pearson_depth(nearness, self.nearness, both) + normal_alignment(direction, self.normal, both)
+        depth_loss = pearson_depth(nearness, self.nearness, both, printed=self.printed)
+        return depth_loss + normal_alignment(direction, self.normal, both)
 
     def semantic_loss(self, rgb: torch.Tensor) -> torch.Tensor:
         """Return how far the features of the renderings [4, H, W, 3] are from the pictures'. Source: TV-3DG, eq. 11."""
@@ -62,22 +81,17 @@ class Likeness:
 
 @torch.no_grad()
 def likeness_of(
-    pictures: torch.Tensor,
-    matting: Matting,
+    sides: Sides,
     geometry: Geometry,
     features: Features | None = None,
     *,
     look_at_renderings: bool = True,
+    printed: bool = False,
 ) -> Likeness:
-    """Return what four pictures [4, H, W, 3] show, cut out and put before white.
-
-    Without `look_at_renderings` the geometry network is asked about the pictures alone.
-    """
-    mask = (matting(pictures) > SOLID).to(pictures)
-    before_white = pictures * mask + 1 - mask
-    nearness, normal = geometry(before_white)
-    vectors = features(before_white)[0] if features is not None else None
-    return Likeness(mask, nearness, normal, vectors, geometry if look_at_renderings else None, features)
+    """Return what four sides show; without `look_at_renderings` the geometry network is asked about them alone."""
+    nearness, normal = geometry(sides.pictures)
+    vectors = features(sides.pictures)[0] if features is not None else None
+    return Likeness(sides.mask, nearness, normal, vectors, geometry if look_at_renderings else None, features, printed)
 
 
 @dataclass(frozen=True)
@@ -110,7 +124,7 @@ class Calibration:
 
 
 def load_calibration(
-    pictures: torch.Tensor | None,
+    sides: Sides | None,
     prompt: str,
     *,
     geometry: float,
@@ -118,24 +132,25 @@ def load_calibration(
     reward: float,
     companions: str = "",
     look_at_renderings: bool = True,
+    printed: bool = False,
     size: int,
     device: torch.device | str = "cpu",
 ) -> Calibration:
-    """Return the calibration towards four pictures [4, H, W, 3] and a prompt, with weights lambda_1, _2 and _i.
+    """Return the calibration towards four sides and a prompt, with weights lambda_1, lambda_2 and lambda_i.
 
-    `companions` is a folder with one folder for each role (matting, depth, normals, features, reward), nothing for the
-    embedded networks; renderings will have `size` pixels. A network whose weight is 0 is not loaded, and normals that
+    `companions` is a folder with one folder for each role (depth, normals, features, reward), nothing for the embedded
+    networks; renderings will have `size` pixels. A network whose weight is 0 is not loaded, and normals that
     let no gradient through are compared with the renderings' own. Raises MissingModel.
     """
     likeness = judge = words = None
-    if pictures is not None and (geometry or semantics):
+    if sides is not None and (geometry or semantics):
         look = load_geometry(network_name(companions, "depth"), network_name(companions, "normals"), device)
         likeness = likeness_of(
-            pictures.to(device),
-            load_matting(network_name(companions, "matting"), device),
+            sides,
             look,
             load_features(network_name(companions, "features"), device) if semantics else None,
             look_at_renderings=look_at_renderings and look.differentiable,
+            printed=printed,
         )
     if reward:
         judge = load_reward(network_name(companions, "reward"), device)

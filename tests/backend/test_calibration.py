@@ -16,10 +16,12 @@ from backend.vision.calibration import (
     Calibration,
     Likeness,
     calibration_cameras,
+    cut_sides,
     in_camera_axes,
     likeness_of,
     load_calibration,
 )
+from backend.vision.matting import load_matting
 from backend.vision.normals import Geometry
 
 SIZE = 16
@@ -106,25 +108,22 @@ def test_a_network_is_asked_about_the_renderings_where_it_can(ball: dict[str, to
         return images[..., :1], images / images.norm(dim=-1, keepdim=True)
 
     geometry = Geometry(look)
-    cut = likeness_of(ball["rgb"], lambda images: ball["alpha"], geometry)
+    sides = cut_sides(ball["rgb"], lambda images: ball["alpha"])
+    cut = likeness_of(sides, geometry)
     rgb = ball["rgb"].clone().requires_grad_()
     cut.geometry_loss(**(ball | {"rgb": rgb}), cameras=calibration_cameras(SIZE)).backward()
     assert len(asked) == 2 and rgb.grad is not None and bool(rgb.grad.abs().sum() > 0)
-    alone = likeness_of(ball["rgb"], lambda images: ball["alpha"], geometry, look_at_renderings=False)
+    alone = likeness_of(sides, geometry, look_at_renderings=False)
     alone.geometry_loss(**ball, cameras=calibration_cameras(SIZE))
     assert len(asked) == 3
 
 
-def test_pictures_are_cut_out_before_they_are_looked_at(ball: dict[str, torch.Tensor]) -> None:
-    asked = []
-
-    def look(images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        asked.append(images)
-        return images[..., :1], images
-
+def test_pictures_are_cut_out_and_put_before_white(ball: dict[str, torch.Tensor]) -> None:
     busy = torch.where(ball["alpha"] > 0, ball["rgb"], 0.3)
-    likeness_of(busy, lambda images: 0.9 * ball["alpha"], Geometry(look))
-    torch.testing.assert_close(asked[0], ball["rgb"])
+    sides = cut_sides(busy, lambda images: 0.9 * ball["alpha"])
+    torch.testing.assert_close(sides.pictures, ball["rgb"])
+    torch.testing.assert_close(sides.mask, ball["alpha"])
+    assert len(sides.cameras) == 4 and sides.cameras.width == SIZE
 
 
 def test_weights_sum_up(ball: dict[str, torch.Tensor]) -> None:
@@ -145,8 +144,8 @@ def test_weights_sum_up(ball: dict[str, torch.Tensor]) -> None:
     reward: Any = Reward()
     words = torch.tensor([[0.5, 0.0]])
 
-    def total(*weights: float) -> float:
-        return Calibration(cameras, *weights, same, reward, words).loss(**ball).item()
+    def total(geometry: float, semantics: float, shortfall: float) -> float:
+        return Calibration(cameras, geometry, semantics, shortfall, same, reward, words).loss(**ball).item()
 
     geometry, semantics, shortfall = total(1, 0, 0), total(0, 1, 0), total(0, 0, 1)
     assert geometry == pytest.approx(-1, abs=1e-4) and semantics > 0 and shortfall == pytest.approx(1.5)
@@ -157,8 +156,9 @@ def test_weights_sum_up(ball: dict[str, torch.Tensor]) -> None:
 @pytest.mark.parametrize("looks", [True, False])
 def test_the_embedded_networks_find_pictures_like_themselves(looks: bool, ball: dict[str, torch.Tensor]) -> None:
     pictures = torch.nn.functional.interpolate(ball["rgb"].permute(0, 3, 1, 2), (64, 64)).permute(0, 2, 3, 1)
+    sides = cut_sides(pictures, load_matting("embedded"))
     calibration = load_calibration(
-        pictures, "a red ball", geometry=1, semantics=1, reward=1, look_at_renderings=looks, size=64
+        sides, "a red ball", geometry=1, semantics=1, reward=1, look_at_renderings=looks, size=64
     )
     assert calibration.likeness is not None and (calibration.likeness.geometry is not None) == looks
     rgb = (pictures * calibration.likeness.mask + 1 - calibration.likeness.mask).requires_grad_()

@@ -18,6 +18,7 @@ from backend.errors import JobInterrupted
 from backend.job import Job
 from backend.presets.overrides import overridden
 from backend.presets.tv3dg import LEAST, PRESETS
+from backend.representations.gaussians import ball_of_gaussians
 from backend.supervision import Control
 from backend.systems import tv3dg
 from tests.backend.test_tv3dg import new_job
@@ -150,7 +151,8 @@ def make(folder: Path, *, stop_at: int = 0, **settings: Any) -> dict[str, torch.
     job = Job(folder, protocol.read_request(folder), emit, control)
     chosen = overridden(PRESETS[job.request.preset], job.settings, LEAST)
     guidance = tv3dg.guide(load_prior("embedded"), chosen)
-    return job.stage("gaussians", lambda: tv3dg.optimise(job, guidance, "a red robot", chosen, None))
+    first = ball_of_gaussians(chosen.count, chosen.radius, job.generator)
+    return job.stage("gaussians", lambda: tv3dg.optimise(job, guidance, "a red robot", chosen, first))
 
 
 def test_an_interrupted_job_of_vsd_ends_in_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -25,16 +25,19 @@ from backend.errors import BackendError, BadInput
 from backend.export import read_points_ply
 from backend.images import load_image, save_image
 from backend.job import Job
+from backend.preparation import imagine_sides
 from backend.presets.overrides import overridden
 from backend.presets.tv3dg import LEAST, PRESETS
+from backend.representations.gaussians import ball_of_gaussians
 from backend.supervision import Control
 from backend.systems import tv3dg
+from backend.vision.calibration import Sides
 from benchmarks.demo import read_glb, sample_subject
 from tests.backend.processes import Process
 
 SMALL: dict[str, Any] = {
     "steps": 6, "count": 400, "densify_every": 2, "delta_t": 400, "views": 2, "mesh_resolution": 40,
-    "max_faces": 800, "texture_size": 128, "grow_gradient": 1e-12,
+    "max_faces": 800, "texture_size": 128, "grow_gradient": 1e-12, "start": "ball",
 }  # fmt: skip
 
 
@@ -147,6 +150,81 @@ def test_a_loss_or_a_layer_that_is_not_there_gets_a_sentence(tmp_path: Path) -> 
         tv3dg.guide(prior, replace(PRESETS["bench"], perturbation=1.0, perturbed_layers="mid_block,cellar"))
 
 
+def messages(events: list[Any]) -> list[str]:
+    return [event.message for event in events if isinstance(event, protocol.Warning)]
+
+
+def test_it_begins_from_what_four_sides_have_in_common_and_the_artist_may_replace_one(tmp_path: Path) -> None:
+    folder, events = new_job(tmp_path / "job", steps=1, start="sides"), []
+    request = replace(open_job(folder).request, outputs=("points",))
+    tv3dg.run(Job(folder, request, events.append, Control()))
+    sides = folder / "stages/1-sides"
+    assert {path.stem for path in sides.glob("*.png")} == {"front", "right", "back", "left"} and not messages(events)
+    first = read_points_ply(folder / "result/points.ply")
+    red, blue = first.colours(torch.zeros(1, 3))[0, :, 0].mean(), first.colours(torch.zeros(1, 3))[0, :, 2].mean()
+    assert red > 1.5 * blue  # "a red robot": a grey ball would be as blue as red after one step
+    save_image(sides / "front.png", load_image(sides / "front.png")[0].flip(0))  # upside down
+    tv3dg.run(Job(folder, request, events.append, Control()))
+    assert not torch.equal(read_points_ply(folder / "result/points.ply").means[:9], first.means[:9])
+
+
+def test_sides_with_nothing_in_common_give_a_ball_and_a_warning(tmp_path: Path) -> None:
+    job = open_job(new_job(tmp_path / "job"), events := [])
+    settings = replace(PRESETS["bench"], count=50)
+    nothing = Sides(orbit([0, 90, 180, 270], 15.0, size=16), torch.ones(4, 16, 16, 3), torch.zeros(4, 16, 16, 1))
+    ball, _ = tv3dg.begin(job, settings, nothing, None, torch.device("cpu"))
+    assert len(ball) == 50 and bool((ball.means.norm(dim=-1) <= settings.radius).all())
+    assert [message[:33] for message in messages(events)] == ["The sides have too little in comm"]
+    everything = replace(nothing, mask=torch.ones(4, 16, 16, 1))
+    hull, _ = tv3dg.begin(job, settings, everything, None, torch.device("cpu"))
+    assert len(messages(events)) == 1 and bool((hull.means.norm(dim=-1) > settings.radius).any())
+
+
+def test_a_reference_takes_the_place_of_the_side_that_it_shows(tmp_path: Path) -> None:
+    folder = new_job(tmp_path / "job", image=True, steps=1, start="sides")
+    tv3dg.run(Job(folder, replace(open_job(folder).request, outputs=("points",)), lambda event: None, Control()))
+    sides = folder / "stages/2-sides"
+    first = (folder / "result/points.ply").read_bytes()
+    for name, changes in (("front", False), ("back", True)):
+        save_image(sides / f"{name}.png", load_image(sides / f"{name}.png")[0].flip(0))  # upside down
+        tv3dg.run(Job(folder, replace(open_job(folder).request, outputs=("points",)), lambda event: None, Control()))
+        assert ((folder / "result/points.ply").read_bytes() != first) == changes
+
+
+def test_calibration_asks_its_networks_and_changes_the_result(tmp_path: Path) -> None:
+    made = {}
+    weights = {"calibration_geometry": 1.0, "calibration_semantics": 4.0, "calibration_reward": 2.5}
+    for name, settings in {
+        "none": {}, "all": weights, "seen": {**weights, "rendered_geometry": False},
+        "rarely": {**weights, "calibrate_every": 100}, "turned": {**weights, "multi_view": "zero123"},
+    }.items():  # fmt: skip
+        folder = new_job(tmp_path / name, steps=2, **settings)
+        request = replace(open_job(folder).request, outputs=("points",))
+        tv3dg.run(Job(folder, request, lambda event: None, Control()))
+        made[name] = (folder / "result/points.ply").read_bytes()
+    assert len(set(made.values())) == len(made)
+
+
+def test_what_nobody_can_do_for_a_prior_is_left_out_or_refused(tmp_path: Path) -> None:
+    prior, events = load_prior("embedded"), []
+    job = open_job(new_job(tmp_path / "job"), events)
+    foreign = Job(tmp_path / "other", replace(job.request, prior="some/folder"), events.append, Control())
+    wanted = replace(PRESETS["bench"], calibration_geometry=1.0)
+    assert tv3dg.within_reach(job, prior, wanted) == wanted
+    assert tv3dg.within_reach(foreign, prior, wanted).calibration_geometry == 0
+    assert [message[:23] for message in messages(events)] == ["Calibration is left out"]
+    assert tv3dg.within_reach(foreign, prior, replace(wanted, companions="there")).calibration_geometry == 1
+    blind = replace(prior, camera_encoder=None)
+    assert tv3dg.within_reach(job, blind, wanted).start == "ball"
+    assert tv3dg.within_reach(job, blind, replace(wanted, multi_view="zero123")).start == "sides"
+    assert tv3dg.within_reach(job, prior, replace(wanted, camera_tokens=False)).start == "ball"
+    for name in ("start", "multi_view"):
+        with pytest.raises(BadInput, match=f"The setting {name} is 'cube'"):
+            tv3dg.within_reach(job, prior, replace(wanted, **{name: "cube"}))
+    with pytest.raises(BadInput, match="cannot be told where the camera is"):
+        imagine_sides(job, tv3dg.guide(blind, wanted), "a red robot", "", None)
+
+
 def test_unknown_words_of_both_prompts_are_named(tmp_path: Path) -> None:
     folder, events = new_job(tmp_path / "job", prompt="a red gargoyle", steps=1), []
     request = replace(open_job(folder).request, negative_prompt="blurry, red", outputs=("points",))
@@ -187,7 +265,12 @@ def test_a_step_without_a_number_is_left_out_and_reported(tmp_path: Path) -> Non
     broken = replace(prior, unet=Sometimes(prior.unet, every=2))
     settings = overridden(PRESETS["bench"], job.settings, LEAST)
     guidance = tv3dg.guide(broken, settings)
-    made = job.stage("gaussians", lambda: tv3dg.optimise(job, guidance, "a red robot", settings, None))
+    made = job.stage(
+        "gaussians",
+        lambda: tv3dg.optimise(
+            job, guidance, "a red robot", settings, ball_of_gaussians(settings.count, 0.5, torch.manual_seed(2))
+        ),
+    )
     assert all(bool(torch.isfinite(value).all()) for value in made.values())
     messages = [event.message for event in events if isinstance(event, protocol.Warning)]
     assert messages == [f"Step {step} was left out: the guidance is not a number." for step in (1, 3, 5)]
@@ -200,7 +283,12 @@ def test_a_prior_that_only_gives_nan_ends_the_job(tmp_path: Path) -> None:
     with pytest.raises(BackendError, match="20 steps in a row gave no usable gradient"):
         settings = overridden(PRESETS["bench"], job.settings, LEAST)
         guidance = tv3dg.guide(broken, settings)
-        job.stage("gaussians", lambda: tv3dg.optimise(job, guidance, "a red robot", settings, None))
+        job.stage(
+            "gaussians",
+            lambda: tv3dg.optimise(
+                job, guidance, "a red robot", settings, ball_of_gaussians(settings.count, 0.5, torch.manual_seed(2))
+            ),
+        )
 
 
 @pytest.mark.slow

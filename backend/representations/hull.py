@@ -1,0 +1,74 @@
+"""A coarse shape from silhouettes: points of the visual hull of a few pictures, in the colours that these show."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from backend.cameras import Cameras
+from backend.representations.gaussians import ball_of_points
+
+CANDIDATES = 60  # for each point wanted; a chair fills a fortieth of the ball
+SHELL = 3  # of so many points inside, the one nearest to a silhouette is kept
+ZBUFFER = 48  # cells along a side
+BEHIND = 0.06  # how far behind the nearest point of its cell a point is still seen
+
+
+def hull_points(
+    pictures: Tensor, masks: Tensor, cameras: Cameras, count: int, generator: torch.Generator
+) -> tuple[Tensor, Tensor] | None:
+    """Draw points [N, 3] of the visual hull inside the unit ball, most of them near its surface, and colours [N, 3].
+
+    pictures [V, H, W, 3] and masks [V, H, W, 1] in [0, 1] as the V cameras see them. None where the silhouettes have
+    less than `count` points in common. Source: Laurentini, The Visual Hull Concept for Silhouette-Based Image
+    Understanding, 1994.
+    """
+    candidates = ball_of_points(CANDIDATES * count, 1.0, generator).to(masks)
+    places, depths = project(candidates, cameras)
+    inside = look_up(masks, places).amin(dim=0)[:, 0] > 0.5
+    if int(inside.sum()) < count:
+        return None
+    places, depths, candidates = places[:, inside], depths[:, inside], candidates[inside]
+    colours = seen_colours(pictures, places, depths)
+    chosen = slice(0, SHELL * count)  # the candidates are in random order
+    nearest = look_up(distances(masks), places[:, chosen]).amin(dim=0)[:, 0].argsort()[:count]
+    return candidates[chosen][nearest], colours[chosen][nearest]
+
+
+def project(points: Tensor, cameras: Cameras) -> tuple[Tensor, Tensor]:
+    """Return where points [N, 3] lie in the images, in [-1, 1] from corner to corner [V, N, 2], and camera z [V, N]."""
+    poses, intrinsics = cameras.world_to_camera.to(points), cameras.intrinsics.to(points)
+    local = points @ poses[:, :3, :3].transpose(1, 2) + poses[:, None, :3, 3]  # [V, N, 3]
+    pixels = local @ intrinsics.transpose(1, 2)
+    size = pixels.new_tensor([cameras.width, cameras.height])
+    return 2 * pixels[..., :2] / pixels[..., 2:].clamp_min(1e-6) / size - 1, local[..., 2]
+
+
+def look_up(images: Tensor, places: Tensor) -> Tensor:
+    """Return what images [V, H, W, C] show at places [V, N, 2] in [-1, 1], 0 outside: [V, N, C]."""
+    found = functional.grid_sample(images.permute(0, 3, 1, 2), places[:, None], align_corners=False)  # [V, C, 1, N]
+    return found[:, :, 0].transpose(1, 2)
+
+
+def distances(masks: Tensor) -> Tensor:
+    """Return how far each pixel inside masks [V, H, W, 1] is from the outside, in pixels."""
+    from scipy.ndimage import distance_transform_edt  # here, because the import takes a tenth of a second
+
+    fields = [torch.from_numpy(distance_transform_edt(mask[..., 0].cpu().numpy() > 0.5)) for mask in masks]
+    return torch.stack(fields)[..., None].to(masks)
+
+
+def seen_colours(pictures: Tensor, places: Tensor, depths: Tensor) -> Tensor:
+    """Return the mean colour [N, 3] of points in those pictures where nothing lies before them, else in all.
+
+    pictures [V, H, W, 3], places [V, N, 2] in [-1, 1], depths [V, N].
+    """
+    cells = ((places + 1) / 2 * ZBUFFER).long().clamp(0, ZBUFFER - 1)
+    cells = cells[..., 1] * ZBUFFER + cells[..., 0]  # [V, N]
+    buffer = depths.new_full((len(depths), ZBUFFER**2), float("inf"))
+    front = buffer.scatter_reduce(1, cells, depths, "amin").gather(1, cells)
+    visible = (depths < front + BEHIND).to(depths)[..., None]  # [V, N, 1]
+    colours = look_up(pictures, places)
+    counts = visible.sum(dim=0)
+    return torch.where(counts > 0, (colours * visible).sum(dim=0) / counts.clamp_min(1), colours.mean(dim=0))
