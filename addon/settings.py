@@ -218,7 +218,7 @@ TV3DG = System(
             (
                 Setting(
                     "edit_steps", "Steps", "How often a result is changed that is edited by text",
-                    100, 1, 1_000, {"bench": 40},
+                    70, 1, 1_000, {"bench": 40},
                 ),
                 Setting("edit_scale", "Prompt Strength", "How strongly the new words pull in an edit", 4.0, 0, 30),
                 Setting(
@@ -226,12 +226,12 @@ TV3DG = System(
                     "Pull away from the old words, so that only those that differ do anything", True,
                 ),
                 Setting(
-                    "edit_colour_rate", "Colour Rate", "How fast points change colour in an edit", 5e-2, 1e-9, 0.2
+                    "edit_colour_rate", "Colour Rate", "How fast points change colour in an edit", 7e-2, 1e-9, 0.2
                 ),
                 Setting(
                     "edit_grow_gradient", "Growth Threshold",
                     "A point that is pulled harder than this is split in an edit; less gives more points",
-                    8e-3, 0, 0.05,
+                    1.5e-3, 0, 0.02,
                 ),
                 Setting(
                     "edit_delta_t", "Noise Stride",
@@ -242,7 +242,7 @@ TV3DG = System(
                     "edit_room", "Room", "Size of the object while it is edited; less leaves room for new parts",
                     0.85, 0.1, 1,
                 ),
-                Setting("anchor", "Keep Colour", "Weight of the old colours where the words do not pull", 4.0, 0, 50),
+                Setting("anchor", "Keep Colour", "Weight of the old colours where the words do not pull", 6.0, 0, 50),
                 Setting(
                     "anchor_mask", "Keep Outline", "Weight of the old outline where the words do not pull", 4.0, 0, 50
                 ),

@@ -53,14 +53,14 @@ class Settings:
     reference_mask: float = 20.0
     mean_rate: float = 8e-3
     colour_rate: float = 2e-2
-    edit_steps: int = 100  # of a job that begins from a result
+    edit_steps: int = 70  # of a job that begins from a result
     edit_scale: float = 4.0  # in the place of `scale`
     edit_delta_t: int = 200  # in the place of `delta_t`
-    edit_colour_rate: float = 5e-2  # in the place of `colour_rate`: there is more to unlearn than in a grey ball
-    edit_grow_gradient: float = 8e-3  # in the place of `grow_gradient`: there are enough Gaussians but for new parts
+    edit_colour_rate: float = 7e-2  # in the place of `colour_rate`: there is more to unlearn than in a grey ball
+    edit_grow_gradient: float = 1.5e-3  # in the place of `grow_gradient`: the guidance pulls less than on a ball
     edit_room: float = 0.85  # the start is made so small meanwhile: new parts have to fit into the view
     edit_contrast: bool = True  # guide against the old prompt instead of the empty one: only what differs pulls
-    anchor: float = 4.0  # colour of the start, where the words do not pull
+    anchor: float = 6.0  # colour of the start, where the words do not pull
     anchor_mask: float = 4.0  # alpha of the start, likewise
     mesh_resolution: int = 112
     max_faces: int = 12_000
@@ -112,6 +112,7 @@ def of_edit(settings: Settings) -> Settings:
         colour_rate=settings.edit_colour_rate,
         grow_gradient=settings.edit_grow_gradient,
         start="ball",  # not asked for, as there is something to begin from
+        densify_every=max(1, settings.edit_steps // 5),  # thrice: they end at 0.8 of the steps
         self_guidance=False,
         calibration_geometry=0.0,
         calibration_semantics=0.0,

@@ -171,11 +171,11 @@ def scaled(gaussians: Gaussians, factor: float) -> Gaussians:
 
 
 def reach(gaussians: Gaussians, share: float = 0.99) -> float:
-    """Return how far from the origin a share of the Gaussians lie, of the solid ones where there are any."""
-    distance = gaussians.means.detach().norm(dim=-1)
-    solid = gaussians.opacities.detach() > 0.5
-    distance = distance[solid] if solid.any() else distance
-    return float(distance.sort().values[int(share * (len(distance) - 1))])
+    """Return how far from the origin a share of what can be seen reaches: solid and large Gaussians count more."""
+    size = gaussians.scales.detach().amax(-1)
+    distance, order = (gaussians.means.detach().norm(dim=-1) + size).sort()
+    weight = (gaussians.opacities.detach() * size.square())[order].cumsum(0)
+    return float(distance[int((weight < share * weight[-1]).sum())])
 
 
 def mean_neighbour_distance(points: Tensor, neighbours: int = 3) -> Tensor:

@@ -216,6 +216,25 @@ def progressed(job: Path) -> list[protocol.Event]:
     return events if done and max(done) >= 4 else []
 
 
+def test_edit_command_and_operator_begin_from_a_finished_job(
+    blender: Path, resources: Path, instant: Path, tmp_path: Path
+) -> None:
+    first, saved = make_result(tmp_path / "jobs/first", prompt="a red mug"), tmp_path / "out.blend"
+    wishes = ["--prompt", "a blue mug", "--jobs", tmp_path / "jobs", "--save", saved]
+    done = command(blender, resources, instant, "edit", first, *wishes)
+    assert done.returncode == 0, done.stderr
+    assert held(blender, resources, saved).keys() == {"blue mug", "blue mug points"}
+    (edited,) = (job for job in (tmp_path / "jobs").iterdir() if job != first)
+    code = f"import bpy; bpy.ops.maquette.edit(job={str(edited)!r}, prompt='a blue mug with a hat')"
+    done = real.headless(blender, resources, "--python-expr", code, MAQUETTE_PYTHON=str(instant))
+    assert done.returncode == 0, done.stderr
+    requests = [path for path in resources.rglob("request.json") if "with a hat" in path.read_text("utf-8")]
+    (last,) = (path.parent for path in requests)
+    request = protocol.read_request(last)
+    assert (request.start_prompt, request.start) == ("a blue mug", "inputs/start.ply")
+    assert (last / request.start).read_bytes() == (edited / "result/points.ply").read_bytes()
+
+
 # ---- the examples of the manual --------------------------------------------------------------------------------------
 
 
