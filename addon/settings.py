@@ -226,12 +226,12 @@ TV3DG = System(
                     "Pull away from the old words, so that only those that differ do anything", True,
                 ),
                 Setting(
-                    "edit_colour_rate", "Colour Rate", "How fast points change colour in an edit", 7e-2, 1e-9, 0.2
+                    "edit_colour_rate", "Colour Rate", "How fast points change colour in an edit", 6e-2, 1e-9, 0.2
                 ),
                 Setting(
                     "edit_grow_gradient", "Growth Threshold",
                     "A point that is pulled harder than this is split in an edit; less gives more points",
-                    1.5e-3, 0, 0.02,
+                    6e-3, 0, 0.02,
                 ),
                 Setting(
                     "edit_delta_t", "Noise Stride",
@@ -240,7 +240,7 @@ TV3DG = System(
                 ),
                 Setting(
                     "edit_room", "Room", "Size of the object while it is edited; less leaves room for new parts",
-                    0.85, 0.1, 1,
+                    0.9, 0.1, 1,
                 ),
                 Setting("anchor", "Keep Colour", "Weight of the old colours where the words do not pull", 6.0, 0, 50),
                 Setting(

@@ -24,6 +24,7 @@ from backend.images import save_image
 from backend.rendering.meshes import silhouette_iou
 from backend.rendering.splats import renderer_for
 from benchmarks.draw import WHITE, Views
+from benchmarks.jobs import finished
 from benchmarks.judges.attributes import read_attributes
 from benchmarks.judges.bench import Judges, load_embedded
 from benchmarks.judges.reader import read
@@ -69,9 +70,11 @@ def make_jobs(out: Path, threads: int) -> list[Path]:
     common = ["--threads", str(threads), "--out"]
     first = out / "start"
     given = ["--image", str(out / "robot.png"), "--elevation", str(ELEVATION)]
-    _backend("generate", "--prompt", PROMPT, *given, *START, *common, str(first))
+    if not finished(first):
+        _backend("generate", "--prompt", PROMPT, *given, *START, *common, str(first))
     for edit in EDITS:
-        _backend("edit", str(first), "--prompt", edit.prompt, *COARSE_MESH, *common, str(out / edit.name))
+        if not finished(out / edit.name):
+            _backend("edit", str(first), "--prompt", edit.prompt, *COARSE_MESH, *common, str(out / edit.name))
     return [first, *(out / edit.name for edit in EDITS)]
 
 

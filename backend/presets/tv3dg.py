@@ -56,9 +56,9 @@ class Settings:
     edit_steps: int = 70  # of a job that begins from a result
     edit_scale: float = 4.0  # in the place of `scale`
     edit_delta_t: int = 200  # in the place of `delta_t`
-    edit_colour_rate: float = 7e-2  # in the place of `colour_rate`: there is more to unlearn than in a grey ball
-    edit_grow_gradient: float = 1.5e-3  # in the place of `grow_gradient`: the guidance pulls less than on a ball
-    edit_room: float = 0.85  # the start is made so small meanwhile: new parts have to fit into the view
+    edit_colour_rate: float = 6e-2  # in the place of `colour_rate`: there is more to unlearn than in a grey ball
+    edit_grow_gradient: float = 6e-3  # in the place of `grow_gradient`: more Gaussians leave no time to settle
+    edit_room: float = 0.9  # the start is made so small meanwhile: new parts have to fit into the view
     edit_contrast: bool = True  # guide against the old prompt instead of the empty one: only what differs pulls
     anchor: float = 6.0  # colour of the start, where the words do not pull
     anchor_mask: float = 4.0  # alpha of the start, likewise
