@@ -218,7 +218,7 @@ TV3DG = System(
             (
                 Setting(
                     "edit_steps", "Steps", "How often a result is changed that is edited by text",
-                    70, 1, 1_000, {"bench": 40},
+                    80, 1, 1_000, {"bench": 40},
                 ),
                 Setting("edit_scale", "Prompt Strength", "How strongly the new words pull in an edit", 4.0, 0, 30),
                 Setting(
@@ -231,7 +231,7 @@ TV3DG = System(
                 Setting(
                     "edit_grow_gradient", "Growth Threshold",
                     "A point that is pulled harder than this is split in an edit; less gives more points",
-                    6e-3, 0, 0.02,
+                    8e-3, 0, 0.02,
                 ),
                 Setting(
                     "edit_delta_t", "Noise Stride",
@@ -240,9 +240,9 @@ TV3DG = System(
                 ),
                 Setting(
                     "edit_room", "Room", "Size of the object while it is edited; less leaves room for new parts",
-                    0.9, 0.1, 1,
+                    0.85, 0.1, 1,
                 ),
-                Setting("anchor", "Keep Colour", "Weight of the old colours where the words do not pull", 6.0, 0, 50),
+                Setting("anchor", "Keep Colour", "Weight of the old colours where the words do not pull", 4.0, 0, 50),
                 Setting(
                     "anchor_mask", "Keep Outline", "Weight of the old outline where the words do not pull", 4.0, 0, 50
                 ),

@@ -98,7 +98,7 @@ def two_by_two(views: torch.Tensor) -> torch.Tensor:
     return torch.cat([torch.cat([front, right], dim=1), torch.cat([left, back], dim=1)], dim=0)[None]
 
 
-def untouched(gradient: torch.Tensor, size: int, low: float = 0.25, high: float = 0.75) -> torch.Tensor:
+def untouched(gradient: torch.Tensor, size: int, low: float = 0.2, high: float = 0.7) -> torch.Tensor:
     """Return where a gradient of latents [B, C, h, w] leaves a picture alone, [B, size, size, 1] from 0 to 1.
 
     1 where it is shorter than `low` of its longest vector in that picture, 0 where it is longer than `high` of that.
