@@ -17,6 +17,7 @@ from backend.errors import MissingModel
 from backend.images import save_image
 from backend.job import Job
 from backend.presets.tv3dg import PRESETS
+from backend.representations.gaussians import ball_of_gaussians
 from backend.supervision import Control
 from backend.systems import tv3dg
 from tests.backend.tiny_networks import write_image_encoder, write_ip_adapter, write_stable_diffusion
@@ -51,7 +52,8 @@ def take_steps(folder: Path, prior: Prior, visual: torch.Tensor, adapter: str, *
     events: list[Any] = []
     job = Job(folder, request, events.append, Control())
     guidance = tv3dg.guide(prior, settings, visual, adapter)
-    made = job.stage("gaussians", lambda: tv3dg.optimise(job, guidance, request.prompt, settings))
+    first = ball_of_gaussians(settings.count, settings.radius, job.generator)
+    made = job.stage("gaussians", lambda: tv3dg.optimise(job, guidance, request.prompt, settings, first))
     assert not [event for event in events if isinstance(event, protocol.Warning)]
     return made
 
