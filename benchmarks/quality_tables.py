@@ -86,6 +86,18 @@ def quality(results: dict[str, Any], kind: str) -> list[list[str]]:
     return table
 
 
+def variants(results: dict[str, Any], group: str, kind: str = "prompt") -> list[list[str]]:
+    """Return the table of one group of variants, in the order in which they were measured."""
+    rows, columns = [row for row in results["rows"] if row["group"] == group], COLUMNS[kind]
+    table = [["", "n", *(column.head for column in columns), "seconds"]]
+    for who in dict.fromkeys(row["who"] for row in rows):
+        found = [scores(rows, kind, who, column) for column in columns]
+        seconds = [row["seconds"] for row in rows if row["who"] == who]
+        cells = [_cell(per_column, column) for per_column, column in zip(found, columns, strict=True)]
+        table.append([who, str(len(seconds)), *cells, f"{sum(seconds) / len(seconds):.0f}"])
+    return table
+
+
 def differences(results: dict[str, Any], kind: str) -> list[list[str]]:
     """Return the system less each reference on the same cases, with paired 95 % intervals; bold where it leaves out 0.
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import companion_tables
-from benchmarks.quality_tables import COLUMNS, differences, frechet, plot, quality
+from benchmarks.quality_tables import COLUMNS, differences, frechet, plot, quality, variants
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
@@ -157,6 +157,7 @@ def edits(figures: dict[str, Any]) -> list[list[str]]:
 
 
 QUALITY = "quality-tv3dg-bench.json"
+VARIANTS = "variants-tv3dg-bench.json"
 PLOTS = {  # file below docs/images -> results, kind of case, metric
     "quality-image-chamfer.svg": (QUALITY, "image", "Chamfer ↓"),
     "quality-image-psnr.svg": (QUALITY, "image", "PSNR, dB ↑"),
@@ -180,6 +181,11 @@ TABLES = {
     **{f"tv3dg_{kind}": (QUALITY, partial(quality, kind=kind)) for kind in ("prompt", "style", "image")},
     **{f"tv3dg_{kind}_less": (QUALITY, partial(differences, kind=kind)) for kind in ("prompt", "style", "image")},
     "tv3dg_frechet": (QUALITY, frechet),
+    "tv3dg_variants_style": (VARIANTS, partial(variants, group="style", kind="style")),
+    **{
+        f"tv3dg_variants_{group}": (VARIANTS, partial(variants, group=group))
+        for group in ("losses", "evaluations", "camera_off", "ablations")
+    },
 }
 
 

@@ -1,0 +1,165 @@
+"""Compares losses and settings of TV-3DG: `python -m benchmarks.variants --group losses [--names csm,sds]`.
+
+Every variant is the same jobs with other settings; their folders lie below out/quality and are kept, so that a night
+that was broken off goes on, and more groups, variants and cases can be added. Rows that are measured again take the
+place of the old ones in the results.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import sys
+from pathlib import Path
+from typing import Any
+
+from addon import protocol
+from benchmarks.cases import choose
+from benchmarks.jobs import Run, finished, prepare, run_jobs
+from benchmarks.quality import RESULTS, Row, measure_runs
+
+CASES = "prompt-mug,prompt-chair,prompt-cactus,prompt-rocket,prompt-rabbit,prompt-house"
+STYLES = "style"
+EVALUATED = 40  # steps of csm whose evaluations the others get, too
+
+# Of the whole system: what the paper switches on.
+FULL: dict[str, protocol.Setting] = {
+    "self_guidance": True, "perturbation": 1.0, "calibration_geometry": 1.0, "calibration_semantics": 4.0,
+    "calibration_reward": 2.5,
+}  # fmt: skip
+LOSSES: dict[str, dict[str, protocol.Setting]] = {
+    "SDS": {"loss": "sds"},
+    "CSD": {"loss": "csd"},
+    "ISM": {"loss": "ism"},
+    "VSD": {"loss": "vsd", "particle_rate": 1e-3},
+    "CSM": {"loss": "csm"},
+    "VPCSM": {"self_guidance": True, "perturbation": 1.0},
+    "full": FULL,
+}
+ABLATIONS: dict[str, dict[str, protocol.Setting]] = {
+    "default": {},
+    "full": FULL,
+    "tau 0.25": {**FULL, "tau": 0.25},
+    "tau 1": {**FULL, "tau": 1.0},
+    "s 0": {**FULL, "perturbation": 0.0},
+    "s 6": {**FULL, "perturbation": 6.0},
+    "delta_t 50": {**FULL, "delta_t": 50},
+    "delta_t 200": {**FULL, "delta_t": 200},
+    "W 1/5": {**FULL, "warmup": 0.2},
+    "W 1": {**FULL, "warmup": 1.0},
+    "lambda_1 0": {**FULL, "calibration_geometry": 0.0},
+    "lambda_2 0": {**FULL, "calibration_semantics": 0.0},
+    "lambda_i 0": {**FULL, "calibration_reward": 0.0},
+    "no SGC": {"self_guidance": True, "perturbation": 1.0},
+    "no SGC, no VPCSM": {"loss": "csm"},
+    "from a ball": {"start": "ball"},
+    "difference 0": {"difference": 0.0},
+}
+STYLE: dict[str, dict[str, protocol.Setting]] = {
+    f"tau {tau:g}, s {s:g}": {"tau": tau, "perturbation": s} for tau in (0.0, 0.25, 0.5, 1.0) for s in (0.0, 1.0)
+}
+
+
+def evaluations(settings: dict[str, Any], timestep: float = 480.0) -> float:
+    """Return the UNet's evaluations of a view in a mean step: docs/tv3dg.md has the formula of each loss."""
+    delta_t = settings.get("delta_t", 100)
+    match settings.get("loss", "vpcsm"):
+        case "sds" | "csd":
+            return 2
+        case "ism":
+            return 3 + math.ceil((timestep - delta_t) / 200)
+        case "vsd":
+            return 6  # three, and one forward and back
+        case "csm":
+            return 2 + math.ceil(timestep / delta_t)
+        case _:
+            return 2 + math.ceil(timestep / delta_t) + (settings.get("perturbation", 0) > 0)
+
+
+def groups() -> dict[str, dict[str, dict[str, protocol.Setting]]]:
+    """Return the variants of each group, by name."""
+    budget = EVALUATED * evaluations(LOSSES["CSM"])
+    paid = {name: {**chosen, "steps": round(budget / evaluations(chosen))} for name, chosen in LOSSES.items()}
+    return {
+        "losses": LOSSES,
+        "evaluations": paid,
+        "camera_off": {name: {**chosen, "camera_tokens": False} for name, chosen in LOSSES.items()},
+        "ablations": ABLATIONS,
+        "style": STYLE,
+    }  # fmt: skip
+
+
+def main() -> int:
+    """Run what is missing of a group, measure it, and put it into the results; return the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--group", choices=list(groups()), required=True)
+    parser.add_argument("--names", help="variants of the group, with commas; default: all")
+    parser.add_argument("--cases", help="kinds or names of cases, with commas; default: six prompts, or all styles")
+    parser.add_argument("--preset", choices=protocol.PRESETS, default="bench")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--out", type=Path, default=Path("out/quality"))
+    parser.add_argument("--results", type=Path, help="default: benchmarks/results/variants-tv3dg-PRESET.json")
+    parser.add_argument("--sheet", type=Path, help="write a contact sheet of all results to this file")
+    options = parser.parse_args()
+    variants = groups()[options.group]
+    names = options.names.split(",") if options.names else list(variants)
+    try:
+        cases = choose(options.cases or (STYLES if options.group == "style" else CASES))
+        if unknown := [name for name in names if name not in variants]:
+            raise ValueError(f"{options.group} has no variant {unknown[0]!r}: {', '.join(variants)}")
+    except ValueError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    runs = [
+        (
+            name,
+            prepare(
+                case, options.out, system="tv3dg", preset=options.preset, seed=0, prior="embedded",
+                threads=options.threads, settings=variants[name],
+            ),
+        )
+        for name in names
+        for case in cases
+    ]  # fmt: skip
+    missing = {run.folder: run for _, run in runs if not finished(run.folder)}
+    failed = run_jobs(list(missing.values()))
+    path = options.results or RESULTS / f"variants-tv3dg-{options.preset}.json"
+    done = [(name, run) for name, run in runs if finished(run.folder)]
+    put(path, options.group, measure(done), options)
+    if options.sheet:
+        from benchmarks.contact_sheet import write_sheet
+
+        write_sheet(options.sheet, [run for _, run in done])
+    print(f"{len(done)} runs, {len(failed)} failed: {path}")
+    return 1 if failed else 0
+
+
+def measure(runs: list[tuple[str, Run]]) -> list[Row]:
+    """Measure finished runs; each row is named by its variant."""
+    import torch
+
+    from benchmarks.judges.bench import load_embedded
+
+    judges = load_embedded()
+    torch.set_num_threads(2)
+    rows = measure_runs([run for _, run in runs], judges, "embedded")
+    return [Row(name, row.case, row.seed, row.figures) for (name, _), row in zip(runs, rows, strict=True)]
+
+
+def put(path: Path, group: str, rows: list[Row], options: argparse.Namespace) -> None:
+    """Replace the rows of the measured variants and cases in the results, and keep all others."""
+    from backend.weights import EMBEDDED, fingerprint
+
+    prior = fingerprint(EMBEDDED)
+    kept = json.loads(path.read_text())["rows"] if path.is_file() else []
+    new = [{"group": group, "prior": prior[:12], **row.as_json()} for row in rows]
+    keys = {(row["group"], row["who"], row["case"], row["seed"]) for row in new}
+    kept = [row for row in kept if (row["group"], row["who"], row["case"], row["seed"]) not in keys]
+    lines = ",\n  ".join(json.dumps(row) for row in [*kept, *new])
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f'{{"preset": "{options.preset}", "threads": {options.threads},\n "rows": [\n  {lines}\n ]\n}}\n')
+
+
+if __name__ == "__main__":
+    sys.exit(main())
