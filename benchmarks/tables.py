@@ -174,6 +174,7 @@ TABLES = {
     "novel_views": (COMPANIONS, companion_tables.novel_views),
     "image_prompts": (COMPANIONS, companion_tables.image_prompts),
     "demo": ("demo.json", demo),
+    "edits": ("edits.json", edits),
     "distillation": ("distillation.json", distillation),
     "distillation_full": ("distillation.json", distillation_full),
     "rasteriser": ("rasteriser.json", rasteriser),
