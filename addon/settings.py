@@ -63,7 +63,7 @@ PRESETS = {
     "draft": ("Draft", "A first look: few steps and a coarse mesh, minutes on two processor cores"),
     "standard": ("Standard", "More steps and a finer mesh; about three times as long as a draft"),
     "paper": ("Paper", "The numbers of the paper that the system follows: hours without a graphics card"),
-    "bench": ("Quick Test", "The shortest run there is, to see whether everything works; not for keeps"),
+    "bench": ("Quick Test", "The shortest run there is: the right thing, roughly, in less than a minute"),
 }
 
 TV3DG = System(
