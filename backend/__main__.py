@@ -72,7 +72,8 @@ def main(argv: Sequence[str] | None = None, run_system: Callable[[Job], None] = 
             print(text)
             return code
         case "run":
-            return _run(arguments.folders, run_system, supervised=arguments.supervised)
+            watched = sys.stdout.isatty() and not arguments.supervised
+            return _run(arguments.folders, run_system, supervised=arguments.supervised, for_a_person=watched)
         case "queue":
             return _run_queue(arguments.folder.resolve(), run_system, arguments.supervised, arguments.idle_seconds)
         case "generate" | "edit":

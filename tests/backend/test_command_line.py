@@ -345,19 +345,6 @@ def test_the_deep_doctor_tries_each_engine_and_notices_a_broken_one(monkeypatch:
     assert {finding.name: finding for finding in doctor.engines()}["marching cubes"].is_ok is False
 
 
-def read_to_the_end(descriptor: int) -> bytes:
-    """Return all that comes from a terminal."""
-    text = b""
-    while True:
-        try:
-            chunk = os.read(descriptor, 4096)
-        except OSError:  # how Linux says that the other end is closed
-            return text
-        if not chunk:
-            return text
-        text += chunk
-
-
 def test_a_file_gets_a_line_of_progress_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 0.0
     monkeypatch.setattr(console.time, "monotonic", lambda: now)
@@ -372,22 +359,3 @@ def test_a_file_gets_a_line_of_progress_now_and_then(monkeypatch: pytest.MonkeyP
         "2. Fit [####....................] 16/80, 1.0 it/s, 1:04 left",
         "2. Fit [#########...............] 32/80, 1.0 it/s, 0:48 left",
     ]
-
-
-def test_the_progress_line_of_a_terminal(tmp_path: Path) -> None:
-    pty = pytest.importorskip("pty", reason="no pseudo-terminals on this system")
-    job = write_job(tmp_path / "job", settings={"steps": 30, "pause": 0.02})
-    arguments = ["--prompt", "fit", "--seed", "3", "--threads", "1", "--set", "steps=30", "--set", "pause=0.02"]
-    arguments += ["--preset", "standard", "--out", str(job)]
-    screen, end = pty.openpty()
-    process = subprocess.Popen(
-        [sys.executable, "-m", FAKE, "generate", *arguments], cwd=ROOT, stderr=end, stdout=subprocess.DEVNULL
-    )
-    os.close(end)
-    text = read_to_the_end(screen)
-    assert process.wait() == 0
-    lines = text.decode().split("\r\x1b[K")
-    progress = [line for line in lines if "30," in line]
-    assert progress[-1].startswith("2. Fit weights [########################] 30/30, ")
-    assert progress[-1].endswith(" it/s, 0:00 left")
-    assert lines[-1].strip().startswith("done in 0:")
