@@ -17,6 +17,10 @@ PARTS = [
     ("rgb.png", "Colour", "The picture of the object, before any background"),
     ("mask.png", "Mask", "White where the object is, black elsewhere"),
     ("visual.png", "Visual Prompt", "What the prior will look at, beside the prompt"),
+    *(
+        (f"{side.lower()}.png", side, f"The {side.lower()} as the prior imagines it; the object begins from four sides")
+        for side in ("Front", "Right", "Back", "Left")
+    ),
 ]
 
 
@@ -42,7 +46,7 @@ def replace_picture(target: Path, source: Path) -> None:
     try:
         width, height = new.size
         if width != height or not width:
-            raise ValueError(f"{source.name} has {width} x {height} pixels; a cut-out is square. Crop it first.")
+            raise ValueError(f"{source.name} has {width} x {height} pixels; it must be square. Crop it first.")
         if (width, height) != size:
             new.scale(*size)
         temporary = target.with_suffix(".tmp.png")

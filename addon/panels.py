@@ -315,9 +315,9 @@ def _draw_stop(layout: Any, job: Path, stage: str) -> None:
     """Draw what a stage has made before the long part begins."""
     made = next((system.stops[stage] for system in SYSTEMS.values() if stage in system.stops), stage)
     layout.label(text=f"Stopped after the {made}", icon="PAUSE")
-    row = layout.row()
+    grid = layout.grid_flow(row_major=True, columns=2, even_columns=True)  # four sides in two rows
     for path in cutout.pictures(job, stage):
-        row.template_icon(previews.icon(path), scale=CUT_OUT)
+        grid.template_icon(previews.icon(path), scale=CUT_OUT)
     row = layout.row(align=True)
     buttons = ("open_stage", f"Open {made}", "IMAGE_DATA"), ("replace_stage", "Replace...", "FILE_IMAGE")
     for name, text, icon in buttons:

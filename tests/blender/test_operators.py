@@ -340,7 +340,7 @@ def test_a_picture_is_replaced_at_its_size(enabled: Any, stopped: Path, tmp_path
 def test_a_picture_that_does_not_fit_is_a_sentence(enabled: Any, stopped: Path, tmp_path: Path) -> None:
     before = (stopped / "stages/1-perceive/rgb.png").read_bytes()
     Image.new("RGB", (16, 9)).save(tmp_path / "wide.png")
-    for name, sentence in (("wide.png", "16 x 9 pixels; a cut-out is square"), ("none.png", "none.png")):
+    for name, sentence in (("wide.png", "16 x 9 pixels; it must be square"), ("none.png", "none.png")):
         with pytest.raises(RuntimeError, match=sentence):
             enabled.ops.maquette.replace_stage(job=str(stopped), stage="perceive", filepath=str(tmp_path / name))
     with pytest.raises(RuntimeError, match="has left no"):

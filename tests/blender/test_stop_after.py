@@ -30,6 +30,20 @@ def pump_to_the_end(running: Any, job: Path) -> protocol.Last:
     return last
 
 
+def test_every_picture_that_a_stage_leaves_is_shown(enabled: Any, tmp_path: Path) -> None:
+    from addon import cutout, settings
+    from backend.preparation import SIDES
+
+    left = {"perceive": ["rgb", "mask"], "imagine": ["visual"], "sides": list(SIDES)}
+    assert set(left) == set(settings.TV3DG.stops)
+    for number, (stage, names) in enumerate(left.items(), 1):
+        for name in names:
+            path = tmp_path / "stages" / f"{number}-{stage}" / f"{name}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.new("RGB", (4, 4)).save(path)
+        assert [path.stem for path in cutout.pictures(tmp_path, stage)] == names
+
+
 @pytest.mark.slow
 def test_the_artist_replaces_the_cut_out_and_goes_on(
     enabled: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
