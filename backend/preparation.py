@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +17,14 @@ from backend.errors import BadInput
 from backend.images import load_image, save_image, square
 from backend.job import Job
 from backend.losses import two_by_two
-from backend.representations.hull import hull_points
+from backend.representations.hull import hull_points, project
 from backend.vision.calibration import Sides, calibration_cameras, cut_sides
 from backend.vision.matting import load_matting
 from backend.vision.reference import Target, cut_out
 from backend.weights import network_name
 
 SIDES = ("front", "right", "back", "left")
+COVERED = 0.9  # of the reference's mask by the hull: 0.99 and more where the prior knows the object, 0.8 for a monkey
 SIDE_STEPS = 25  # of sampling: 50 draw the same, by eye
 
 
@@ -87,15 +89,29 @@ def read_sides(job: Job, companions: str, device: torch.device) -> Sides:
 def coarse_shape(
     sides: Sides, target: Target | None, count: int, generator: torch.Generator
 ) -> tuple[torch.Tensor, torch.Tensor] | None:
-    """Return points [N, 3] of the hull of the sides and their colours [N, 3], None where they have none in common.
+    """Return points [N, 3] of the hull of the sides and their colours [N, 3]; None where they do not fit together.
 
-    What is known of the object takes the place of what was imagined from within 45 degrees of there.
+    What is known of the object takes the place of what was imagined from within 45 degrees of there, and the hull must
+    cover it: else the sides are of another object.
     """
     pictures, masks, cameras = sides.pictures, sides.mask, sides.cameras
-    if target is not None:
-        away = azimuth_elevation(cameras)[0] - azimuth_elevation(target.camera)[0].to(pictures.device)
-        kept = ((away + 180) % 360 - 180).abs() > 45
-        pictures = torch.cat([pictures[kept], target.rgb.to(pictures)])
-        masks = torch.cat([masks[kept], target.mask.to(masks)])
-        cameras = joined([*(camera for camera, keep in zip(cameras, kept, strict=True) if keep), target.camera])
-    return hull_points(pictures, masks, cameras, count, generator)
+    if target is None:
+        return hull_points(pictures, masks, cameras, count, generator)
+    away = azimuth_elevation(cameras)[0] - azimuth_elevation(target.camera)[0].to(pictures.device)
+    kept = ((away + 180) % 360 - 180).abs() > 45
+    pictures = torch.cat([pictures[kept], target.rgb.to(pictures)])
+    masks = torch.cat([masks[kept], target.mask.to(masks)])
+    cameras = joined([*(camera for camera, keep in zip(cameras, kept, strict=True) if keep), target.camera])
+    shape = hull_points(pictures, masks, cameras, count, generator)
+    return shape if shape is not None and coverage(shape[0], target) >= COVERED else None
+
+
+def coverage(points: torch.Tensor, target: Target) -> float:
+    """Return the share of the cells inside the reference's mask into which points [N, 3] fall, a quarter of N cells."""
+    side = max(4, math.isqrt(len(points) // 4))
+    places, _ = project(points, target.camera)
+    cells = ((places[0] + 1) / 2 * side).long().clamp(0, side - 1)  # [N, 2], column and row
+    filled = torch.zeros(side, side, dtype=torch.bool, device=points.device)
+    filled[cells[:, 1], cells[:, 0]] = True
+    mask = torch.nn.functional.adaptive_avg_pool2d(target.mask.permute(0, 3, 1, 2), side)[0, 0].to(points) > 0.5
+    return float((filled & mask).sum() / mask.sum().clamp_min(1))

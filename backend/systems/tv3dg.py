@@ -278,7 +278,10 @@ def begin(
     if sides is not None and settings.start == "sides":
         if (shape := coarse_shape(sides, target, settings.count, job.generator)) is not None:
             return gaussians_from_points(*shape, opacity=settings.start_opacity).to(device), None
-        job.warn("The sides have too little in common to begin from, so it begins from a ball.", "Try another seed.")
+        job.warn(
+            "The four sides do not fit together, or not to the image, so it begins from a ball.",
+            "Look at the pictures of the stage `sides`; replace one, or try another seed or other words.",
+        )
     return ball_of_gaussians(settings.count, settings.radius, job.generator).to(device), None
 
 

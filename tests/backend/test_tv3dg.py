@@ -174,7 +174,7 @@ def test_sides_with_nothing_in_common_give_a_ball_and_a_warning(tmp_path: Path) 
     nothing = Sides(orbit([0, 90, 180, 270], 15.0, size=16), torch.ones(4, 16, 16, 3), torch.zeros(4, 16, 16, 1))
     ball, _ = tv3dg.begin(job, settings, nothing, None, torch.device("cpu"))
     assert len(ball) == 50 and bool((ball.means.norm(dim=-1) <= settings.radius).all())
-    assert [message[:33] for message in messages(events)] == ["The sides have too little in comm"]
+    assert [message[:33] for message in messages(events)] == ["The four sides do not fit together"[:33]]
     everything = replace(nothing, mask=torch.ones(4, 16, 16, 1))
     hull, _ = tv3dg.begin(job, settings, everything, None, torch.device("cpu"))
     assert len(messages(events)) == 1 and bool((hull.means.norm(dim=-1) > settings.radius).any())
