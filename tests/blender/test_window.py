@@ -23,7 +23,7 @@ SECONDS = 1800.0  # that a draft may take when other programs want the same core
 EMPTY_SCENE = """
 bpy.data.objects.remove(bpy.data.objects["Cube"])
 bpy.data.images.load({image!r})
-bpy.context.scene.maquette.threads = 1  # the window is drawn by the same cores
+bpy.context.scene.maquette.threads = 2
 region("WINDOW")[1].spaces.active.shading.color_type = "TEXTURE"
 """
 

@@ -23,6 +23,9 @@ pytestmark = [pytest.mark.blender, pytest.mark.slow]
 GENERATE = """
 scene = bpy.context.scene
 scene.maquette.prompt, scene.maquette.preset, scene.maquette.seed = "a red mug", "draft", 3
+small = {"steps": 3_000, "views": 1, "count": 500, "start": "ball", "mesh_resolution": 32, "max_faces": 1_000}
+for name, value in (small | {"texture_size": 64}).items():  # many short steps, and a short way from there to the result
+    setattr(scene.maquette.tv3dg, name, value)
 bpy.ops.maquette.generate()
 answer = None
 """
