@@ -72,7 +72,7 @@ def test_the_backend_is_installed_and_removed_with_the_mouse(shown: Window) -> N
     shares = []
     while shown.value(f"{TASK} is not None"):
         shares.append(shown.value(f"{TASK}.share if {TASK} else 1.0"))
-    assert shares == sorted(shares) and len(set(shares)) > 1  # it moved, and only forwards
+    assert shares and shares == sorted(shares)  # only forwards; one small package may be there between two looks
     # The packages of the real lock are not there, which is what the backend in the new environment says of itself.
     assert shown.value(STATUS) == "torch is missing or broken, and so are 12 more."
     shown.screenshot(SCREENSHOTS / "preferences-broken.png")
