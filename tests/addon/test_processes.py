@@ -101,7 +101,7 @@ def test_the_whole_tree_ends() -> None:
 def test_a_soft_stop_closes_stdin_and_is_heard_by_the_group() -> None:
     child = start(
         "import signal, sys, time; signal.signal(signal.SIGTERM, lambda *_: sys.exit(7)); print(1, flush=True); "
-        "sys.stdin.read(); time.sleep(60)"
+        "sys.stdin.read(); [time.sleep(0.1) for _ in range(600)]"  # a signal just before a long sleep would wait for it
     )
     read_number(child)
     processes.ask_to_leave(child)
