@@ -61,7 +61,7 @@ class System:
 
 PRESETS = {
     "draft": ("Draft", "A first look: few steps and a coarse mesh, minutes on two processor cores"),
-    "standard": ("Standard", "More steps and a finer mesh; about three times as long as a draft"),
+    "standard": ("Standard", "More steps and a finer mesh; about four times as long as a draft"),
     "paper": ("Paper", "The numbers of the paper that the system follows: hours without a graphics card"),
     "bench": ("Quick Test", "The shortest run there is: the right thing, roughly, in less than a minute"),
 }
@@ -77,7 +77,7 @@ TV3DG = System(
             (
                 Setting(
                     "steps", "Steps", "How often the object is changed; the time of a job grows with it",
-                    300, 1, 4_000, {"bench": 40, "standard": 800, "paper": 4_000},
+                    200, 1, 4_000, {"bench": 40, "standard": 800, "paper": 4_000},
                 ),
                 Setting("views", "Views per Step", "How many sides are looked at in each step", 4, 1, 8),
                 Setting(
@@ -220,13 +220,10 @@ TV3DG = System(
                     "edit_steps", "Steps", "How often a result is changed that is edited by text",
                     80, 1, 1_000, {"bench": 40},
                 ),
-                Setting("edit_scale", "Prompt Strength", "How strongly the new words pull in an edit", 4.0, 0, 30),
+                Setting("edit_scale", "Prompt Strength", "How strongly the new words pull in an edit", 2.0, 0, 30),
                 Setting(
                     "edit_contrast", "Against the Old Prompt",
                     "Pull away from the old words, so that only those that differ do anything", True,
-                ),
-                Setting(
-                    "edit_colour_rate", "Colour Rate", "How fast points change colour in an edit", 6e-2, 1e-9, 0.2
                 ),
                 Setting(
                     "edit_grow_gradient", "Growth Threshold",
@@ -241,6 +238,15 @@ TV3DG = System(
                 Setting(
                     "edit_room", "Room", "Size of the object while it is edited; less leaves room for new parts",
                     0.85, 0.1, 1,
+                ),
+                Setting(
+                    "edit_redraw", "Redraw",
+                    "How much noise the four sides are redrawn from; less keeps more, 0 leaves the redrawing out",
+                    0.85, 0, 1,
+                ),
+                Setting(
+                    "edit_sides", "Redrawn Sides", "Weight of the redrawn sides, their colours and outlines",
+                    20.0, 0, 100,
                 ),
                 Setting("anchor", "Keep Colour", "Weight of the old colours where the words do not pull", 4.0, 0, 50),
                 Setting(

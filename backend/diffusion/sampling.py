@@ -45,12 +45,14 @@ def denoise(
     *,
     steps: int,
     scale: float,
+    first: int | None = None,
 ) -> torch.Tensor:
-    """Carry latents [B, C, h, w] from pure noise to a picture by deterministic DDIM steps.
+    """Carry latents [B, C, h, w] from pure noise, or timestep `first`, to a picture by deterministic DDIM steps.
 
     Source: Song et al., Denoising Diffusion Implicit Models, 2020, eq. 12 with sigma 0.
     """
-    times = torch.linspace(len(alphas) - 1, 0, steps + 1).round().int().tolist()
+    first = len(alphas) - 1 if first is None else first
+    times = torch.linspace(first, 0, steps + 1).round().int().tolist()
     for source, target in zip(times[:-1], times[1:], strict=True):
         noise = classifier_free_guidance(
             *predict_pair(predict_noise, latents, source, conditional, unconditional), scale

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 class Settings:
     """Everything that a preset chooses, and a request can override by name."""
 
-    steps: int = 300
+    steps: int = 200
     views: int = 4  # of one batch, evenly around
     views_at_once: int = 0  # through the encoder and back; 0: all up to 256 px, one above, for less memory
     count: int = 2_000  # Gaussians to begin with, in a ball
@@ -54,12 +54,13 @@ class Settings:
     mean_rate: float = 8e-3
     colour_rate: float = 2e-2
     edit_steps: int = 80  # of a job that begins from a result
-    edit_scale: float = 4.0  # in the place of `scale`
+    edit_scale: float = 2.0  # in the place of `scale`: the redrawn sides do most
     edit_delta_t: int = 200  # in the place of `delta_t`
-    edit_colour_rate: float = 6e-2  # in the place of `colour_rate`: there is more to unlearn than in a grey ball
     edit_grow_gradient: float = 8e-3  # in the place of `grow_gradient`: more Gaussians leave no time to settle
     edit_room: float = 0.85  # the start is made so small meanwhile: new parts have to fit into the view
     edit_contrast: bool = True  # guide against the old prompt instead of the empty one: only what differs pulls
+    edit_redraw: float = 0.85  # share of the noise levels from which the four sides are redrawn; 0 leaves that out
+    edit_sides: float = 20.0  # colour and outline of the redrawn sides
     anchor: float = 4.0  # colour of the start, where the words do not pull
     anchor_mask: float = 4.0  # alpha of the start, likewise
     mesh_resolution: int = 112
@@ -72,7 +73,7 @@ LEAST = {
     "steps": 1, "views": 1, "calibrate_every": 1, "count": 8, "max_count": 8, "densify_every": 1, "radius": 0.01,
     "start_opacity": 0.01, "delta_t": 1, "particle_rank": 1, "particle_rate": 1e-9, "low_elevation": -90,
     "high_elevation": -90, "mean_rate": 1e-9, "colour_rate": 1e-9, "mesh_resolution": 16, "max_faces": 100,
-    "texture_size": 32, "edit_steps": 1, "edit_delta_t": 1, "edit_colour_rate": 1e-9, "edit_room": 0.1,
+    "texture_size": 32, "edit_steps": 1, "edit_delta_t": 1, "edit_room": 0.1,
 }  # fmt: skip
 PRESETS = {
     "bench": Settings(
@@ -102,14 +103,14 @@ PRESETS = {
 def of_edit(settings: Settings) -> Settings:
     """Return the settings of a job that begins from a result.
 
-    What the prior would imagine of the new words alone, a visual prompt or four sides, would be another object.
+    What the prior would imagine of the new words alone, a visual prompt or four sides, would be another object: the
+    sides are redrawn from the start's.
     """
     return replace(
         settings,
         steps=settings.edit_steps,
         scale=settings.edit_scale,
         delta_t=settings.edit_delta_t,
-        colour_rate=settings.edit_colour_rate,
         grow_gradient=settings.edit_grow_gradient,
         start="ball",  # not asked for, as there is something to begin from
         densify_every=max(1, settings.edit_steps // 5),  # thrice: they end at 0.8 of the steps

@@ -170,6 +170,12 @@ def scaled(gaussians: Gaussians, factor: float) -> Gaussians:
     return Gaussians(**state | {"means": factor * state["means"], "log_scales": state["log_scales"] + math.log(factor)})
 
 
+def together(one: Gaussians, other: Gaussians) -> Gaussians:
+    """Return the Gaussians of both, of the same degree of harmonics, as copies."""
+    state = other.state_dict()
+    return Gaussians(**{name: torch.cat([value, state[name]]) for name, value in one.state_dict().items()})
+
+
 def reach(gaussians: Gaussians, share: float = 0.99) -> float:
     """Return how far from the origin a share of what can be seen reaches: solid and large Gaussians count more."""
     size = gaussians.scales.detach().amax(-1)

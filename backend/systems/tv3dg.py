@@ -34,6 +34,7 @@ from backend.losses import (
 from backend.preparation import coarse_shape, imagine, imagine_sides, perceive, read_sides
 from backend.presets.overrides import overridden
 from backend.presets.tv3dg import LEAST, PRESETS, Settings, of_edit
+from backend.redrawing import in_new_colours, redraw_sides, side_loss, with_new_parts
 from backend.rendering.anchor import Anchor
 from backend.rendering.splats import Renderer, renderer_for, screen_gradients
 from backend.representations.densify import DensityControl, DensitySettings, GaussianAdam, learning_rates
@@ -66,8 +67,10 @@ def run(job: Job) -> None:
     prior = kept_prior(request.prior, "cuda" if torch.cuda.is_available() else "cpu")
     settings = within_reach(job, prior, settings)
     turns = settings.multi_view == "zero123"
+    redraws = bool(request.start) and settings.edit_redraw > 0
     holds_sides = settings.calibration_geometry > 0 or settings.calibration_semantics > 0 or settings.start == "sides"
     imagines = sees or (holds_sides and turns)
+    holds_sides = holds_sides or redraws
     job.total_stages = (reference is not None) + imagines + holds_sides + 1 + ("mesh" in request.outputs)
     used = (reference, visual if imagines else None)
     if ignored := [image.path for image in request.images if image not in used]:
@@ -99,11 +102,17 @@ def run(job: Job) -> None:
     guidance = guide(prior, settings, image if sees else None, adapter)
     made_with = {"prior": prior.fingerprint, "settings": asdict(settings)}
     sides = None
+    start = read_start(job, settings, prior) if request.start else None
+    old = prior.shorten(request.start_prompt, ", overhead view")
     if holds_sides:
         shown = image if turns else None
-        job.stage(
-            "sides", lambda: imagine_sides(job, guidance, prompt, settings.companions, shown), depends_on=made_with
-        )
+
+        def draw_sides() -> dict[str, Any]:
+            if start is not None:
+                return redraw_sides(job, guidance, scaled(start, settings.edit_room), old, prompt, settings.edit_redraw)
+            return imagine_sides(job, guidance, prompt, settings.companions, shown)
+
+        job.stage("sides", draw_sides, depends_on=made_with)
         sides = read_sides(job, settings.companions, prior.device)
     calibration = load_calibration(
         sides, prompt, geometry=settings.calibration_geometry, semantics=settings.calibration_semantics,
@@ -112,8 +121,8 @@ def run(job: Job) -> None:
     ) if calibrates(settings) else None  # fmt: skip
 
     def make() -> dict[str, torch.Tensor]:
-        first, anchor = begin(job, settings, sides, target, prior.device)
-        return optimise(job, guidance, prompt, settings, first, target, calibration, anchor)
+        first, anchor = begin(job, settings, sides, target, start, prior.device)
+        return optimise(job, guidance, prompt, settings, first, target, calibration, anchor, sides if redraws else None)
 
     made = job.stage("gaussians", make, depends_on=made_with)
     deliver(
@@ -198,6 +207,7 @@ def optimise(
     target: Target | None = None,
     calibration: Calibration | None = None,
     anchor: Anchor | None = None,
+    redrawn: Sides | None = None,
 ) -> dict[str, torch.Tensor]:
     """Optimise Gaussians until they look like the prompt from everywhere; return their parameters."""
     prior = guidance.prior
@@ -244,6 +254,8 @@ def optimise(
             loss = loss + settings.reference_mask * silhouette(known.alpha, mask)
         if anchor is not None:
             loss = loss + anchor.loss(render, seen, cameras, background, gradient)
+        if redrawn is not None:
+            loss = loss + settings.edit_sides * side_loss(render, gaussians, redrawn, background)
         if calibration is not None and step % settings.calibrate_every == 0:
             sides = render(gaussians, calibration.cameras, torch.ones(3, device=prior.device), geometry=True)
             loss = loss + calibration.loss(sides.rgb.clamp(0, 1), sides.alpha, sides.depth, sides.normal)
@@ -264,16 +276,27 @@ def optimise(
     return {name: value.detach() for name, value in gaussians.parameters().items()}
 
 
+def read_start(job: Job, settings: Settings, prior: Prior) -> Gaussians:
+    """Return the Gaussians of the result that is edited, as large as they are. Raises BadInput."""
+    return check_start(read_points_ply(job.input_path(job.request.start)), settings.max_count).to(prior.device)
+
+
 def begin(
-    job: Job, settings: Settings, sides: Sides | None, target: Target | None, device: torch.device
+    job: Job,
+    settings: Settings,
+    sides: Sides | None,
+    target: Target | None,
+    given: Gaussians | None,
+    device: torch.device,
 ) -> tuple[Gaussians, Anchor | None]:
     """Return the Gaussians to begin with, and what holds an edit to them.
 
     They are those of a result that is edited, else the coarse shape of the sides where it is wanted, else a grey ball.
     """
-    if job.request.start:
-        given = check_start(read_points_ply(job.input_path(job.request.start)), settings.max_count).to(device)
+    if given is not None:
         start = scaled(given, settings.edit_room)
+        if sides is not None:
+            start = with_new_parts(in_new_colours(start, sides), sides, settings.start_opacity, job.generator)
         return scaled(start, 1.0), Anchor(start, reach(given), settings.anchor, settings.anchor_mask)  # a copy changes
     if sides is not None and settings.start == "sides":
         if (shape := coarse_shape(sides, target, settings.count, job.generator)) is not None:

@@ -48,7 +48,7 @@ def test_a_setting_that_the_backend_changes_is_noticed() -> None:
         Settings = tv3dg.Settings
 
     assert differences(settings.TV3DG, Changed) == [
-        "draft: steps is 301, not 300",
+        "draft: steps is 301, not 200",
         "radius is at least 0.5, not 0.01",
     ]
 

@@ -24,7 +24,14 @@ from backend.supervision import Control
 from backend.systems import tv3dg
 from tests.backend.gaussian_shapes import two_coloured_shell
 
-SMALL: dict[str, Any] = {"edit_steps": 4, "edit_delta_t": 400, "views": 2, "edit_grow_gradient": 1e6, "steps": 1}
+SMALL: dict[str, Any] = {
+    "edit_steps": 4,
+    "edit_delta_t": 400,
+    "views": 2,
+    "edit_grow_gradient": 1e6,
+    "steps": 1,
+    "edit_redraw": 0.0,
+}
 
 
 def new_edit(folder: Path, *, start: Gaussians | None = None, **settings: Any) -> Path:
@@ -60,7 +67,7 @@ def test_the_anchor_holds_and_the_old_words_matter(tmp_path: Path) -> None:
     render = renderer_for("cpu")
 
     def distance(folder: Path, **settings: Any) -> float:
-        made = run(new_edit(folder, edit_colour_rate=0.1, **settings))
+        made = run(new_edit(folder, colour_rate=0.1, **settings))
         start = read_points_ply(folder / "inputs/start.ply")
         return float((render(made, cameras, white).rgb - render(start, cameras, white).rgb).abs().mean())
 

@@ -1,0 +1,139 @@
+"""Redraws the four sides of an object that is edited by text, and carries over what the new words change."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from backend.diffusion.guidance import Guidance
+from backend.diffusion.sampling import denoise, noise_for
+from backend.images import save_image
+from backend.job import Job
+from backend.losses import photometric, silhouette, two_by_two
+from backend.preparation import SIDE_STEPS, SIDES
+from backend.rendering.splats import Renderer, renderer_for
+from backend.representations.gaussians import Gaussians, gaussians_from_points, together
+from backend.representations.hull import hull_points, look_up, project, seen_colours
+from backend.vision.calibration import Sides, calibration_cameras
+
+SEARCH = 6 / 128  # of the picture's side: how far apart a thing may be in the picture and in its redrawing
+FARTHER = 0.025 * 128  # what a colour may be off, for a match that is nearer by the picture's side
+UNLIKE = (0.32, 0.44)  # colours that differ by the first are one thing in two lights, by the second two things
+CHANGED = (0.08, 0.2)  # likewise, of the two redrawings
+CLEAR = 0.1  # the alpha below which there is nothing of the start
+
+
+def redraw_sides(job: Job, guidance: Guidance, start: Gaussians, old: str, new: str, strength: float) -> dict[str, str]:
+    """Leave front.png, right.png, back.png and left.png of the start as the new words want it; the artist may replace.
+
+    The prior redraws the start's renderings twice from the same noise, with the old words and with the new ones. What
+    differs is carried over to the renderings. `strength` is the share of the noise levels, 1 redraws from noise alone.
+    Source: Meng et al., SDEdit, 2022, section 3; Couairon et al., DiffEdit, 2022, step 1 (two prompts, compared).
+    """
+    prior = guidance.prior
+    cameras = calibration_cameras(prior.image_size)
+    shown = side_views(start, prior.image_size).to(prior.device)
+    latents = prior.encode(shown)
+    noise = noise_for(prior, 1, job.generator).expand_as(latents)
+    first = round(strength * (len(prior.alphas) - 1))
+    noisy = prior.alphas[first].sqrt() * latents + (1 - prior.alphas[first]).sqrt() * noise
+
+    def redrawn(words: str) -> Tensor:
+        contexts = guidance.contexts(words, job.request.negative_prompt, cameras, tell_cameras=prior.takes_cameras)
+        told = (contexts.conditional, contexts.unconditional)
+        made = denoise(prior.predict_noise, noisy, prior.alphas, *told, steps=SIDE_STEPS, scale=4.0, first=first)
+        return prior.decode(made).clamp(0, 1)
+
+    with torch.no_grad():
+        pictures = carried_over(shown, redrawn(old), redrawn(new))
+    for name, picture in zip(SIDES, pictures.cpu(), strict=True):
+        save_image(job.stage_folder / f"{name}.png", picture)
+    job.preview(two_by_two(pictures)[0].cpu())
+    return {}
+
+
+@torch.no_grad()
+def side_views(gaussians: Gaussians, size: int) -> Tensor:
+    """Return Gaussians from the four sides before white, [4, size, size, 3]."""
+    device = gaussians.means.device
+    white = torch.ones(3, device=device)
+    return renderer_for(device)(gaussians, calibration_cameras(size), white).rgb.clamp(0, 1)
+
+
+def carried_over(shown: Tensor, before: Tensor, after: Tensor) -> Tensor:
+    """Return pictures [B, S, S, 3] with the change from one redrawing of them to another.
+
+    A redrawing has lost the details and moved the edges, so each pixel of `shown` takes what has become of the place
+    that is most like it in `before`, nearby. A pixel that is like nothing there is a detail, and stays.
+    """
+    size = shown.shape[1]
+    radius = max(1, round(SEARCH * size))
+    edges = edginess(before)
+    cost = torch.full_like(shown[..., :1], float("inf"))
+    unlike, became, moved = cost, after, after
+    for down in range(-radius, radius + 1):
+        for right in range(-radius, radius + 1):
+            there, then, edge = (shifted(images, down, right) for images in (before, after, edges))
+            difference = shown - there
+            shade = difference.mean(-1, keepdim=True)
+            apart = (difference - shade).abs().amax(-1, keepdim=True) + shade.abs()
+            total = apart + edge + FARTHER * (down**2 + right**2) ** 0.5 / size
+            better = total < cost
+            cost, unlike = torch.where(better, total, cost), torch.where(better, apart, unlike)
+            became, moved = torch.where(better, then, became), torch.where(better, then - there, moved)
+    changed = moved.abs().amax(-1, keepdim=True).permute(0, 3, 1, 2)
+    changed = functional.avg_pool2d(functional.pad(changed, (1, 1, 1, 1), "replicate"), 3, 1).permute(0, 2, 3, 1)
+    share = (1 - ramp(unlike, *UNLIKE)) * ramp(changed, *CHANGED)
+    return shown + share * (became - shown)
+
+
+def edginess(images: Tensor) -> Tensor:
+    """Return half the range of colours among each pixel's neighbours, [B, H, W, C] -> [B, H, W, 1]."""
+    planes = images.permute(0, 3, 1, 2)
+    most, least = functional.max_pool2d(planes, 3, 1, 1), -functional.max_pool2d(-planes, 3, 1, 1)
+    return (most - least).amax(1)[..., None] / 2
+
+
+def shifted(images: Tensor, down: int, right: int) -> Tensor:
+    """Return images [B, H, W, C] in which each pixel shows what lies so far from it; the border goes on outside."""
+    height, width = images.shape[1:3]
+    rows = (torch.arange(height, device=images.device) + down).clamp(0, height - 1)
+    columns = (torch.arange(width, device=images.device) + right).clamp(0, width - 1)
+    return images[:, rows][:, :, columns]
+
+
+def ramp(values: Tensor, low: float, high: float) -> Tensor:
+    """Return 0 below `low`, 1 above `high`, and a straight line between."""
+    return ((values - low) / (high - low)).clamp(0, 1)
+
+
+def in_new_colours(start: Gaussians, sides: Sides) -> Gaussians:
+    """Return the Gaussians in the colours of the sides: what is seen in one changes as the picture does there."""
+    change = sides.pictures - side_views(start, sides.pictures.shape[1])
+    colours = start.base_colours + seen_colours(change, *project(start.means, sides.cameras))
+    return replace(start, sh=gaussians_from_points(start.means, colours).sh)
+
+
+def with_new_parts(start: Gaussians, sides: Sides, opacity: float, generator: torch.Generator) -> Gaussians:
+    """Return the Gaussians and those of the sides' hull that lie beside the start in some picture."""
+    shape = hull_points(sides.pictures, sides.mask, sides.cameras, len(start), generator)
+    if shape is None:
+        return start
+    white = torch.ones(3, device=start.means.device)
+    with torch.no_grad():
+        alpha = renderer_for(white.device)(start, sides.cameras, white).alpha
+    outside = look_up(alpha, project(shape[0], sides.cameras)[0]).amin(0)[:, 0] < CLEAR
+    if int(outside.sum()) < 4:
+        return start
+    points, colours = shape[0][outside], shape[1][outside]
+    return together(start, gaussians_from_points(points, colours, opacity=opacity))
+
+
+def side_loss(render: Renderer, gaussians: Gaussians, sides: Sides, background: Tensor) -> Tensor:
+    """Return a scalar: how far the four sides of Gaussians are from their pictures, in colour and outline."""
+    seen = render(gaussians, sides.cameras, background)
+    wanted = sides.pictures * sides.mask + background * (1 - sides.mask)
+    return photometric(seen.rgb, wanted, torch.ones_like(sides.mask)) + silhouette(seen.alpha, sides.mask)
