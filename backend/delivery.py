@@ -19,6 +19,7 @@ from backend.rendering.splats import renderer_for
 from backend.representations.fields import colour_field
 from backend.representations.gaussians import Gaussians
 from backend.representations.mesh import Mesh
+from backend.vision.reference import Target
 
 FILES = ("model.glb", "points.ply", "preview.png", "turntable.webp", "result.json")
 BAKE_AZIMUTHS = [*range(0, 360, 60), *range(30, 360, 60), 0, 0]
@@ -33,10 +34,12 @@ def deliver(
     max_faces: int,
     texture_size: int,
     made_with: Mapping[str, Any],
+    photo: Target | None = None,
 ) -> None:
     """Leave result/: points.ply first, then model.glb, and preview.png, turntable.webp and result.json of either.
 
-    `made_with` goes into result.json: the prior's fingerprint and all settings.
+    `made_with` goes into result.json: the prior's fingerprint and all settings. What a `photo` of the object shows is
+    laid onto the mesh.
     """
     request, result = job.request, job.folder / "result"
     result.mkdir(exist_ok=True)
@@ -46,7 +49,7 @@ def deliver(
         write_points_ply(result / "points.ply", gaussians)
     mesh, values = None, {}
     if "mesh" in request.outputs:
-        values = job.stage("mesh", lambda: textured_mesh(gaussians, mesh_resolution, max_faces, texture_size))
+        values = job.stage("mesh", lambda: textured_mesh(gaussians, mesh_resolution, max_faces, texture_size, photo))
         mesh = Mesh(**{name: values.pop(name) for name in ("vertices", "faces", "uv", "texture")})
         details = {"prompt": request.prompt, "system": request.system, "seed": request.seed}
         write_glb(result / "model.glb", mesh, name=request.prompt[:60], extras=details)
@@ -78,7 +81,9 @@ def point_views(gaussians: Gaussians) -> Callable[[Cameras], torch.Tensor]:
     return lambda cameras: renderer_for("cpu")(gaussians, cameras, torch.ones(3)).rgb.clamp(0, 1)
 
 
-def textured_mesh(gaussians: Gaussians, resolution: int, max_faces: int, texture_size: int) -> dict[str, Any]:
+def textured_mesh(
+    gaussians: Gaussians, resolution: int, max_faces: int, texture_size: int, photo: Target | None = None
+) -> dict[str, Any]:
     """Turn Gaussians into an unwrapped mesh with a base-colour texture; with it, how well it covers what they show.
 
     Raises NoSurface when the Gaussians have none.
@@ -93,9 +98,28 @@ def textured_mesh(gaussians: Gaussians, resolution: int, max_faces: int, texture
     mesh = surface(gaussians, resolution, max_faces, threshold)
     mesh = bake_texture(unwrap(mesh, size=texture_size), colour_field(gaussians), texture_size)
     mesh = bake_from_views(mesh, cameras, seen.rgb.clamp(0, 1), alpha=seen.alpha, size=texture_size)
+    if photo is not None:
+        mesh = with_photo(mesh, photo, texture_size)
     overlap = float(silhouette_iou(render_mesh(mesh, around, samples=1).alpha, alpha).mean())
     values = {"vertices": mesh.vertices, "faces": mesh.faces, "uv": mesh.uv, "texture": mesh.texture}
     return values | {"threshold": threshold, "silhouette_iou": overlap}
+
+
+def with_photo(mesh: Mesh, photo: Target, texture_size: int) -> Mesh:
+    """Lay a photo onto the texture where it sees the mesh from ahead; the rest stays.
+
+    From its camera the mesh then looks like the photo, sharper than any optimisation has time for. A rim is left out,
+    in which background shines through. Where it sees nothing of the mesh, that is returned as it is.
+    """
+    rim = max(1, photo.rgb.shape[1] // 128)
+    mask = (photo.mask > 0.5).float().permute(0, 3, 1, 2)
+    inside = -torch.nn.functional.max_pool2d(-mask, 2 * rim + 1, 1, rim).permute(0, 2, 3, 1)
+    try:
+        return bake_from_views(
+            mesh, photo.camera, photo.rgb * inside, alpha=inside, size=texture_size, fill_weight=0.002, min_cosine=0.1
+        )
+    except ValueError:  # no texel is seen
+        return mesh
 
 
 def surface(gaussians: Gaussians, resolution: int, max_faces: int, threshold: float, tries: int = 4) -> Mesh:

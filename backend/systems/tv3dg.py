@@ -87,13 +87,14 @@ def run(job: Job) -> None:
     prompt = prior.shorten(request.prompt, ", overhead view")
     if prompt != request.prompt:
         job.warn(f"The prior reads {prior.most_tokens} tokens, so the prompt ends after {prompt!r}.", "Say it shorter.")
-    target = image = None
+    target = photo = image = None
     if reference is not None:
         seen = job.stage(
             "perceive", lambda: perceive(job, job.input_path(reference), prior.image_size, reference.fov_degrees)
         )
         folder = job.stage_path("perceive")
-        target = read_target(folder, reference.azimuth_degrees, reference.elevation_degrees, seen["fov_degrees"])
+        place = (reference.azimuth_degrees, reference.elevation_degrees, seen["fov_degrees"])
+        target, photo = read_target(folder, *place, size=prior.image_size), read_target(folder, *place)
     if imagines:
         imagined = {"prior": prior.fingerprint}
         path = job.input_path(visual) if visual is not None else None
@@ -121,7 +122,7 @@ def run(job: Job) -> None:
     ) if calibrates(settings) else None  # fmt: skip
 
     def make() -> dict[str, torch.Tensor]:
-        first, anchor = begin(job, settings, sides, target, start, prior.device)
+        first, anchor = begin(job, settings, sides, target, prior.device, start)
         return optimise(job, guidance, prompt, settings, first, target, calibration, anchor, sides if redraws else None)
 
     made = job.stage("gaussians", make, depends_on=made_with)
@@ -132,6 +133,7 @@ def run(job: Job) -> None:
         max_faces=settings.max_faces,
         texture_size=settings.texture_size,
         made_with=made_with,
+        photo=photo,
     )
 
 
@@ -286,12 +288,12 @@ def begin(
     settings: Settings,
     sides: Sides | None,
     target: Target | None,
-    given: Gaussians | None,
     device: torch.device,
+    given: Gaussians | None = None,
 ) -> tuple[Gaussians, Anchor | None]:
     """Return the Gaussians to begin with, and what holds an edit to them.
 
-    They are those of a result that is edited, else the coarse shape of the sides where it is wanted, else a grey ball.
+    They are those `given`, of a result that is edited, else the coarse shape of the sides where it is wanted, else a grey ball.
     """
     if given is not None:
         start = scaled(given, settings.edit_room)

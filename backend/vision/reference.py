@@ -12,6 +12,7 @@ from backend.cameras import Cameras, orbit
 from backend.errors import BadInput, EmptyMask
 from backend.images import crop_box, load_image, save_image, square_crop, subject_mask
 
+LARGEST = 512  # pixels along a side of the crop: what a texture can show of it
 MARGIN = 0.04  # the circle around the subject has 0.92 of the frame: objects fit a sphere of radius 0.92
 
 
@@ -25,23 +26,27 @@ class Target:
 
 
 def cut_out(path: Path, folder: Path, size: int, fov_degrees: float) -> dict[str, float]:
-    """Write the subject's rgb.png and mask.png, [size, size], and return the crop's field of view and coverage.
+    """Write the subject's rgb.png and mask.png, and return the crop's field of view and coverage.
 
-    `fov_degrees` is that of the image's longer side; a crop of half the side sees half the tangent. Raises EmptyMask.
+    They are squares of as many pixels as the crop has, `size` at least and LARGEST at most. `fov_degrees` is that of
+    the image's longer side; a crop of half the side sees half the tangent. Raises EmptyMask.
     """
     rgb, alpha = load_image(path)
     mask = subject_mask(rgb, alpha)
     side = crop_box(mask, MARGIN, enclose="circle")[2]
     tangent = math.tan(math.radians(fov_degrees) / 2) * side / max(rgb.shape[:2])
-    rgb, mask = square_crop(rgb, mask, size, MARGIN, enclose="circle")
+    rgb, mask = square_crop(rgb, mask, max(size, min(LARGEST, round(side))), MARGIN, enclose="circle")
     save_image(folder / "rgb.png", rgb)
     save_image(folder / "mask.png", mask.expand(-1, -1, 3))
     return {"fov_degrees": math.degrees(2 * math.atan(tangent)), "foreground": float((mask > 0.5).float().mean())}
 
 
-def read_target(folder: Path, azimuth_degrees: float, elevation_degrees: float, fov_degrees: float) -> Target:
+def read_target(
+    folder: Path, azimuth_degrees: float, elevation_degrees: float, fov_degrees: float, size: int | None = None
+) -> Target:
     """Read rgb.png and mask.png back, which the artist may have replaced, with the camera that saw them.
 
+    They come in as many pixels as they have, or as [size, size].
     Raises BadInput where their sizes do not fit, EmptyMask where the mask is black.
     """
     rgb, mask = load_image(folder / "rgb.png")[0], load_image(folder / "mask.png")[0][..., :1]
@@ -55,5 +60,9 @@ def read_target(folder: Path, azimuth_degrees: float, elevation_degrees: float, 
         raise EmptyMask(
             f"The mask is empty: 0 of {mask.numel()} pixels of mask.png are white.", "Paint the subject white."
         )
+    if size is not None and size != rgb.shape[0]:
+        both = torch.cat([rgb, mask], dim=-1).permute(2, 0, 1)[None]
+        both = torch.nn.functional.interpolate(both, (size, size), mode="bilinear", antialias=True)
+        rgb, mask = both[0].permute(1, 2, 0).split([3, 1], dim=-1)
     camera = orbit([azimuth_degrees], elevation_degrees, fov_degrees=fov_degrees, size=rgb.shape[0])
     return Target(camera, rgb[None], mask[None])

@@ -12,10 +12,12 @@ from scipy import ndimage
 
 from backend.baking import bake_from_views, bake_texture, pad_seams, unwrap
 from backend.cameras import Cameras, orbit
+from backend.delivery import with_photo
 from backend.meshing import mesh_from_field, mesh_from_gaussians
 from backend.rendering.meshes import interpolate, rasterise_uv, render_mesh, sample_texture
 from backend.representations.fields import colour_field
 from backend.representations.mesh import Mesh, is_watertight, vertex_normals, volume
+from backend.vision.reference import Target
 from tests.backend.gaussian_shapes import BLUE, RED, two_coloured_shell
 
 SIZE = 256
@@ -179,6 +181,22 @@ def test_a_hidden_surface_keeps_its_texture() -> None:
     # The back of the sheet is turned away from a camera behind it: that one must not colour it either.
     behind = bake_from_views(mesh, orbit([0.0, 180.0], 0.0, size=64), torch.cat([red, 0 * red]), size=64).texture
     assert behind is not None and torch.allclose(behind, baked)
+
+
+def test_a_photo_is_what_its_camera_sees_of_the_mesh_and_changes_nothing_behind() -> None:
+    grey = replace(unwrapped(), texture=torch.full((SIZE, SIZE, 3), 0.5))
+    camera, behind = orbit([0.0], 60.0, size=128), orbit([180.0], -60.0, size=128)
+    mask = render_mesh(grey, camera).alpha
+    photo = torch.ones(1, 128, 128, 3) * torch.tensor([0.9, 0.8, 0.1])  # its background looks the same: the mask counts
+    photo[:, :64] = torch.tensor(RED)
+    made = with_photo(grey, Target(camera, photo, mask), SIZE)
+    seen, inside = render_mesh(made, camera).rgb, mask.clone()
+    inside[:, 60:68] = 0  # where the colours meet
+    core = -torch.nn.functional.max_pool2d(-inside.permute(0, 3, 1, 2), 7, 1, 3)[0, 0] > 0.99
+    assert float((seen - photo)[0][core].abs().mean()) < 0.02
+    assert torch.allclose(render_mesh(made, behind).rgb, render_mesh(grey, behind).rgb, atol=0.02)
+    nothing = Target(camera, photo, torch.zeros_like(mask))
+    assert with_photo(grey, nothing, SIZE) is grey
 
 
 def test_bad_bakes_are_refused() -> None:

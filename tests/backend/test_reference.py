@@ -27,16 +27,23 @@ def ball(folder: Path, *, fov: float, distance: float, size: int = 384) -> Path:
 def test_a_ball_is_framed_as_the_world_frames_it_from_any_distance(tmp_path: Path, distance: float) -> None:
     """The crop's camera sees a ball of radius 0.92 fill what the crop shows, and its field of view is the crop's."""
     values = cut_out(ball(tmp_path, fov=40.0, distance=distance), tmp_path, 96, 40.0)
-    target = read_target(tmp_path, 0.0, 0.0, values["fov_degrees"])
-    radius = math.sqrt(float(target.mask.sum()) / math.pi) / 48  # of half the frame
-    assert radius == pytest.approx(0.92, abs=0.03)
+    for target in (
+        read_target(tmp_path, 0.0, 0.0, values["fov_degrees"]),
+        read_target(tmp_path, 0.0, 0.0, values["fov_degrees"], size=96),
+    ):
+        radius = math.sqrt(float(target.mask.sum()) / math.pi) / (target.camera.width / 2)  # of half the frame
+        assert radius == pytest.approx(0.92, abs=0.03) and target.rgb.shape[1] == target.camera.width
+    assert target.camera.width == 96
     edge = math.asin(0.92 / distance)  # half the angle under which the ball was seen
     assert math.tan(math.radians(values["fov_degrees"] / 2)) == pytest.approx(math.tan(edge) / 0.92, rel=0.05)
 
 
 def test_the_artist_may_replace_the_mask(tmp_path: Path) -> None:
     values = cut_out(ball(tmp_path, fov=40.0, distance=5.0), tmp_path, 64, 40.0)
-    assert read_target(tmp_path, 0.0, 15.0, values["fov_degrees"]).rgb.shape == (1, 64, 64, 3)
+    side = read_target(tmp_path, 0.0, 15.0, values["fov_degrees"]).rgb.shape[1]
+    assert 64 < side <= 384  # as many pixels as the picture has there
+    assert read_target(tmp_path, 0.0, 15.0, values["fov_degrees"], size=64).rgb.shape == (1, 64, 64, 3)
+    save_image(tmp_path / "rgb.png", torch.ones(64, 64, 3))
     save_image(tmp_path / "mask.png", torch.ones(64, 64, 3))
     assert float(read_target(tmp_path, 0.0, 15.0, 40.0).mask.mean()) == 1.0
     save_image(tmp_path / "mask.png", torch.zeros(64, 64, 3))
