@@ -293,7 +293,8 @@ def begin(
 ) -> tuple[Gaussians, Anchor | None]:
     """Return the Gaussians to begin with, and what holds an edit to them.
 
-    They are those `given`, of a result that is edited, else the coarse shape of the sides where it is wanted, else a grey ball.
+    They are those `given` of a result that is edited, else the coarse shape of the sides where it is wanted, else a
+    grey ball.
     """
     if given is not None:
         start = scaled(given, settings.edit_room)
