@@ -12,9 +12,9 @@ from pathlib import Path
 
 from . import protocol
 
-# Seconds of each stage, the loading before and the pictures after included, of a `draft` job on two cores (median of
-# four, 84 to 90 seconds in all). Only their proportions count, and a stage that is not here counts as `mesh` does.
-TYPICAL_SECONDS = {"perceive": 0.5, "gaussians": 77.0, "mesh": 9.0}
+# Seconds of each stage of a `draft` job on two cores, of 77 in all. Only their proportions count, and a stage that is
+# not here counts as `mesh` does.
+TYPICAL_SECONDS = {"perceive": 0.5, "sides": 2.0, "gaussians": 61.0, "mesh": 5.0}
 UNKNOWN_SECONDS = 9.0
 MOST_WARNINGS = 20  # that are kept, the latest
 

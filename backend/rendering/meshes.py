@@ -61,10 +61,11 @@ def rasterise_uv(mesh: Mesh, size: int) -> Fragments:
 
 def interpolate(fragments: Fragments, faces: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
     """Interpolate vertex values [V, C] at the covered pixels, in row order: [P, C]."""
-    covered = fragments.face >= 0
-    corners = faces[torch.from_numpy(fragments.face[covered])]  # [P, 3]
-    weights = torch.from_numpy(fragments.barycentric[covered])  # [P, 3]
-    return (values[corners] * weights[..., None]).sum(dim=1)
+    covered = np.flatnonzero(fragments.face >= 0)
+    weights = fragments.barycentric.reshape(-1, 3)
+    return torch.from_numpy(
+        _interpolate(covered, fragments.face.reshape(-1), weights, faces.numpy(), values.contiguous().numpy())
+    )
 
 
 def sample_texture(texture: torch.Tensor, uv: torch.Tensor) -> torch.Tensor:
@@ -96,16 +97,13 @@ def render_mesh(
     intrinsics[:, :2] *= samples
     fine = Cameras(cameras.camera_to_world, intrinsics, cameras.width * samples, cameras.height * samples)
     normals = vertex_normals(mesh)
-    views = [_draw(mesh, normals, camera, shading) for camera in fine]
-    rgb, alpha, depth, normal = (torch.stack(images) for images in zip(*views, strict=True))  # [B, sH, sW, C]
-    weight = _shrink(alpha, samples)
-    shown = weight.clamp(min=1e-6)
-    mixed = _shrink(rgb * alpha, samples) + (1 - weight) * torch.tensor(background)
+    views = [torch.from_numpy(_shrink(_draw(mesh, normals, camera, shading), samples)) for camera in fine]
+    rgb, normal, alpha, depth = torch.stack(views).split([3, 3, 1, 1], dim=-1)  # 0 outside, so averages are weighted
     return MeshRendering(
-        rgb=mixed.clamp(0, 1),
-        alpha=weight,
-        depth=_shrink(depth * alpha, samples) / shown,
-        normal=torch.nn.functional.normalize(_shrink(normal * alpha, samples), dim=-1),
+        rgb=(rgb + (1 - alpha) * torch.tensor(background)).clamp(0, 1),
+        alpha=alpha,
+        depth=depth / alpha.clamp(min=1e-6),
+        normal=torch.nn.functional.normalize(normal, dim=-1),
     )
 
 
@@ -124,31 +122,21 @@ def silhouette_iou(alpha: torch.Tensor, reference: torch.Tensor) -> torch.Tensor
     )
 
 
-def _draw(
-    mesh: Mesh, normals: torch.Tensor, camera: Cameras, shading: float
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+def _draw(mesh: Mesh, normals: torch.Tensor, camera: Cameras, shading: float) -> np.ndarray:
+    """Return rgb, normal, coverage and depth of each pixel centre, 0 where there is nothing: [H, W, 8]."""
     fragments = rasterise(mesh, camera)
-    covered = torch.from_numpy(fragments.face >= 0)  # [H, W]
-    shape = covered.shape
-    position = interpolate(fragments, mesh.faces, mesh.vertices)  # [P, 3]
-    normal_here = torch.nn.functional.normalize(interpolate(fragments, mesh.faces, normals), dim=-1)
-    towards_camera = torch.nn.functional.normalize(camera.position - position, dim=-1)
-    facing = (normal_here * towards_camera).sum(dim=-1, keepdim=True).clamp(min=0)
-    if mesh.uv is not None and mesh.texture is not None:
-        colour = sample_texture(mesh.texture, interpolate(fragments, mesh.faces, mesh.uv))
-    else:
-        colour = torch.full_like(position, 0.7)
-    rgb, normal = torch.zeros(*shape, 3), torch.zeros(*shape, 3)
-    rgb[covered] = colour * (1 - shading + shading * facing)
-    normal[covered] = normal_here
-    return rgb, covered[..., None].float(), torch.from_numpy(fragments.depth)[..., None], normal
-
-
-def _shrink(images: torch.Tensor, samples: int) -> torch.Tensor:
-    """Average blocks of pixels, [B, sH, sW, C] -> [B, H, W, C]."""
-    count, height, width, channels = images.shape
-    blocks = images.reshape(count, height // samples, samples, width // samples, samples, channels)
-    return blocks.mean(dim=(2, 4))
+    uv, texture = mesh.uv, mesh.texture
+    if uv is None or texture is None:
+        uv, texture = torch.zeros(len(mesh.vertices), 2), torch.full((1, 1, 3), 0.7)
+    values = torch.cat([mesh.vertices, normals, uv], dim=1).float().numpy()  # [V, 8]
+    image = np.zeros((*fragments.face.shape, 8), dtype=np.float32)
+    position = camera.position.reshape(3).float().numpy()
+    colours = texture.float().contiguous().numpy()
+    _shade(
+        fragments.face, fragments.barycentric, fragments.depth, mesh.faces.numpy(), values, colours, position,
+        np.float32(shading), image,
+    )  # fmt: skip
+    return image
 
 
 def _fragments(corners: np.ndarray, faces: np.ndarray, height: int, width: int) -> Fragments:
@@ -196,3 +184,74 @@ def _fill(corners, faces, face, barycentric, nearness):  # type: ignore[no-untyp
                         barycentric[row, column, 0] = a * an / near
                         barycentric[row, column, 1] = b * bn / near
                         barycentric[row, column, 2] = c * cn / near
+
+
+@numba.njit(cache=True)
+def _interpolate(covered, face, weights, faces, values):  # type: ignore[no-untyped-def]
+    """Mix the values [V, C] of the corners around each covered pixel; torch would write them out three times first."""
+    mixed = np.empty((len(covered), values.shape[1]), dtype=values.dtype)
+    for i, pixel in enumerate(covered):
+        corners, shares = faces[face[pixel]], weights[pixel]
+        for channel in range(values.shape[1]):
+            mixed[i, channel] = (
+                values[corners[0], channel] * shares[0]
+                + values[corners[1], channel] * shares[1]
+                + values[corners[2], channel] * shares[2]
+            )
+    return mixed
+
+
+@numba.njit(parallel=True, cache=True)
+def _shade(face, barycentric, depth, faces, values, texture, position, shading, image):  # type: ignore[no-untyped-def]
+    """Write rgb, normal, coverage and depth of each pixel; values [V, 8] are place, normal and uv of the vertices."""
+    height, width = face.shape
+    last_row, last_column = texture.shape[0] - 1, texture.shape[1] - 1
+    for row in numba.prange(height):
+        here = np.empty(8, dtype=np.float32)
+        for column in range(width):
+            if face[row, column] < 0:
+                continue
+            corners, shares = faces[face[row, column]], barycentric[row, column]
+            for i in range(8):
+                here[i] = (
+                    values[corners[0], i] * shares[0]
+                    + values[corners[1], i] * shares[1]
+                    + values[corners[2], i] * shares[2]
+                )
+            length = max(np.sqrt(here[3] ** 2 + here[4] ** 2 + here[5] ** 2), 1e-12)
+            away, facing = 0.0, 0.0
+            for i in range(3):
+                here[3 + i] /= length
+                towards = position[i] - here[i]
+                away += towards * towards
+                facing += towards * here[3 + i]
+            light = 1.0 - shading + shading * max(facing / np.sqrt(max(away, 1e-24)), 0.0)
+            # The four texels around, as `sample_texture` finds them.
+            x = min(max(here[6] * texture.shape[1] - 0.5, 0.0), last_column)
+            y = min(max(here[7] * texture.shape[0] - 0.5, 0.0), last_row)
+            left, top = min(int(x), max(last_column - 1, 0)), min(int(y), max(last_row - 1, 0))
+            right, bottom = min(left + 1, last_column), min(top + 1, last_row)
+            along, down = x - left, y - top
+            for i in range(3):
+                upper = texture[top, left, i] * (1 - along) + texture[top, right, i] * along
+                lower = texture[bottom, left, i] * (1 - along) + texture[bottom, right, i] * along
+                image[row, column, i] = (upper * (1 - down) + lower * down) * light
+                image[row, column, 3 + i] = here[3 + i]
+            image[row, column, 6] = 1.0
+            image[row, column, 7] = depth[row, column]
+
+
+@numba.njit(parallel=True, cache=True)
+def _shrink(image, samples):  # type: ignore[no-untyped-def]
+    """Average blocks of pixels, [sH, sW, C] -> [H, W, C]."""
+    height, width, channels = image.shape[0] // samples, image.shape[1] // samples, image.shape[2]
+    shrunk = np.zeros((height, width, channels), dtype=image.dtype)
+    for row in numba.prange(height):
+        for column in range(width):
+            for down in range(row * samples, (row + 1) * samples):
+                for right in range(column * samples, (column + 1) * samples):
+                    for channel in range(channels):
+                        shrunk[row, column, channel] += image[down, right, channel]
+            for channel in range(channels):
+                shrunk[row, column, channel] /= samples * samples
+    return shrunk
