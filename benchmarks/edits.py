@@ -33,7 +33,7 @@ from benchmarks.measure import finite
 OBJECT_SEED = HELD_OUT.first_seed + 1
 MAIN, ACCENT = "red", "green"
 PROMPT = f"a {MAIN} and {ACCENT} robot"
-START = ["--preset", "draft", "--seed", "1", "--set", "steps=150", "--set", "delta_t=200"]
+START = ["--preset", "draft", "--seed", "1"]
 COARSE_MESH = ["--set", "mesh_resolution=32", "--set", "max_faces=1000", "--set", "texture_size=128"]  # nobody looks
 AZIMUTHS = tuple(45.0 * i for i in range(8))
 SHEET_AZIMUTHS = (0.0, 60.0, 180.0, 300.0)
