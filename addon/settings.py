@@ -242,7 +242,7 @@ TV3DG = System(
                 Setting(
                     "edit_redraw", "Redraw",
                     "How much noise the four sides are redrawn from; less keeps more, 0 leaves the redrawing out",
-                    0.85, 0, 1,
+                    0.8, 0, 1,
                 ),
                 Setting(
                     "edit_sides", "Redrawn Sides", "Weight of the redrawn sides, their colours and outlines",

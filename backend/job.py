@@ -40,7 +40,7 @@ from backend.supervision import Control
 RECORD_FILE = "stage.json"
 RANDOMNESS_FILE = "randomness.safetensors"
 INPUT_BYTES = 256 << 20  # of one file; the add-on copies none that is larger
-PROGRESS_SECONDS = 0.25
+PROGRESS_SECONDS = 0.5
 PREVIEW_SECONDS = 1.0
 # Fields of the request without influence on what a stage makes; the one that writes `outputs` says so (`depends_on`).
 NEUTRAL = ("stop_after", "outputs", "threads")

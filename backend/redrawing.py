@@ -18,15 +18,21 @@ from backend.rendering.splats import Renderer, renderer_for
 from backend.representations.gaussians import Gaussians, gaussians_from_points, together
 from backend.representations.hull import hull_points, look_up, project, seen_colours
 from backend.vision.calibration import Sides, calibration_cameras
+from backend.vision.matting import load_matting
+from backend.weights import network_name
 
 SEARCH = 6 / 128  # of the picture's side: how far apart a thing may be in the picture and in its redrawing
 FARTHER = 0.025 * 128  # what a colour may be off, for a match that is nearer by the picture's side
 UNLIKE = (0.32, 0.44)  # colours that differ by the first are one thing in two lights, by the second two things
 CHANGED = (0.08, 0.2)  # likewise, of the two redrawings
+SCALE, CONTRAST = 3.0, 2.0  # guidance of the redrawing, and how much more counts what the old words do not say
 CLEAR = 0.1  # the alpha below which there is nothing of the start
 
 
-def redraw_sides(job: Job, guidance: Guidance, start: Gaussians, old: str, new: str, strength: float) -> dict[str, str]:
+@torch.no_grad()
+def redraw_sides(
+    job: Job, guidance: Guidance, start: Gaussians, old: str, new: str, *, strength: float, companions: str
+) -> dict[str, str]:
     """Leave front.png, right.png, back.png and left.png of the start as the new words want it; the artist may replace.
 
     The prior redraws the start's renderings twice from the same noise, with the old words and with the new ones. What
@@ -35,20 +41,24 @@ def redraw_sides(job: Job, guidance: Guidance, start: Gaussians, old: str, new: 
     """
     prior = guidance.prior
     cameras = calibration_cameras(prior.image_size)
-    shown = side_views(start, prior.image_size).to(prior.device)
+    matting = load_matting(network_name(companions, "matting"), prior.device)
+    shown, solid = (image.to(prior.device) for image in side_views(start, prior.image_size))
     latents = prior.encode(shown)
     noise = noise_for(prior, 1, job.generator).expand_as(latents)
     first = round(strength * (len(prior.alphas) - 1))
     noisy = prior.alphas[first].sqrt() * latents + (1 - prior.alphas[first]).sqrt() * noise
+    said = guidance.contexts(old, job.request.negative_prompt, cameras, tell_cameras=prior.takes_cameras)
+    wanted = guidance.contexts(new, job.request.negative_prompt, cameras, tell_cameras=prior.takes_cameras)
 
-    def redrawn(words: str) -> Tensor:
-        contexts = guidance.contexts(words, job.request.negative_prompt, cameras, tell_cameras=prior.takes_cameras)
-        told = (contexts.conditional, contexts.unconditional)
-        made = denoise(prior.predict_noise, noisy, prior.alphas, *told, steps=SIDE_STEPS, scale=4.0, first=first)
+    def redrawn(told: Tensor, contrast: float) -> Tensor:
+        made = denoise(
+            prior.predict_noise, noisy, prior.alphas, told, said.unconditional, steps=SIDE_STEPS, scale=SCALE,
+            first=first, against=said.conditional if contrast else None, contrast=contrast,
+        )  # fmt: skip
         return prior.decode(made).clamp(0, 1)
 
-    with torch.no_grad():
-        pictures = carried_over(shown, redrawn(old), redrawn(new))
+    before, after = redrawn(said.conditional, 0.0), redrawn(wanted.conditional, CONTRAST)
+    pictures = carried_over(shown, before, after, solid, matting(after))
     for name, picture in zip(SIDES, pictures.cpu(), strict=True):
         save_image(job.stage_folder / f"{name}.png", picture)
     job.preview(two_by_two(pictures)[0].cpu())
@@ -56,37 +66,41 @@ def redraw_sides(job: Job, guidance: Guidance, start: Gaussians, old: str, new: 
 
 
 @torch.no_grad()
-def side_views(gaussians: Gaussians, size: int) -> Tensor:
-    """Return Gaussians from the four sides before white, [4, size, size, 3]."""
+def side_views(gaussians: Gaussians, size: int) -> tuple[Tensor, Tensor]:
+    """Return Gaussians from the four sides before white, [4, size, size, 3], and their alpha [4, size, size, 1]."""
     device = gaussians.means.device
     white = torch.ones(3, device=device)
-    return renderer_for(device)(gaussians, calibration_cameras(size), white).rgb.clamp(0, 1)
+    seen = renderer_for(device)(gaussians, calibration_cameras(size), white)
+    return seen.rgb.clamp(0, 1), seen.alpha
 
 
-def carried_over(shown: Tensor, before: Tensor, after: Tensor) -> Tensor:
+def carried_over(shown: Tensor, before: Tensor, after: Tensor, solid: Tensor, solid_after: Tensor) -> Tensor:
     """Return pictures [B, S, S, 3] with the change from one redrawing of them to another.
 
     A redrawing has lost the details and moved the edges, so each pixel of `shown` takes what has become of the place
-    that is most like it in `before`, nearby. A pixel that is like nothing there is a detail, and stays.
+    that is most like it in `before`, nearby. A pixel that is like nothing there is a detail, and stays. So does one of
+    the object, `solid` [B, S, S, 1], that would become background, where `solid_after` is 0: edits add and recolour.
     """
     size = shown.shape[1]
     radius = max(1, round(SEARCH * size))
     edges = edginess(before)
     cost = torch.full_like(shown[..., :1], float("inf"))
-    unlike, became, moved = cost, after, after
+    unlike, became, moved, remains = cost, after, after, solid_after
     for down in range(-radius, radius + 1):
         for right in range(-radius, radius + 1):
-            there, then, edge = (shifted(images, down, right) for images in (before, after, edges))
+            there, then, edge, stays = (shifted(images, down, right) for images in (before, after, edges, solid_after))
             difference = shown - there
             shade = difference.mean(-1, keepdim=True)
             apart = (difference - shade).abs().amax(-1, keepdim=True) + shade.abs()
-            total = apart + edge + FARTHER * (down**2 + right**2) ** 0.5 / size
+            gone = ((solid > 0.5) & (stays < 0.5)).to(apart)
+            total = apart + edge + gone + FARTHER * (down**2 + right**2) ** 0.5 / size
             better = total < cost
             cost, unlike = torch.where(better, total, cost), torch.where(better, apart, unlike)
             became, moved = torch.where(better, then, became), torch.where(better, then - there, moved)
+            remains = torch.where(better, stays, remains)
     changed = moved.abs().amax(-1, keepdim=True).permute(0, 3, 1, 2)
     changed = functional.avg_pool2d(functional.pad(changed, (1, 1, 1, 1), "replicate"), 3, 1).permute(0, 2, 3, 1)
-    share = (1 - ramp(unlike, *UNLIKE)) * ramp(changed, *CHANGED)
+    share = (1 - ramp(unlike, *UNLIKE)) * ramp(changed, *CHANGED) * ((remains > 0.5) | (solid < 0.5))
     return shown + share * (became - shown)
 
 
@@ -112,7 +126,7 @@ def ramp(values: Tensor, low: float, high: float) -> Tensor:
 
 def in_new_colours(start: Gaussians, sides: Sides) -> Gaussians:
     """Return the Gaussians in the colours of the sides: what is seen in one changes as the picture does there."""
-    change = sides.pictures - side_views(start, sides.pictures.shape[1])
+    change = sides.pictures - side_views(start, sides.pictures.shape[1])[0]
     colours = start.base_colours + seen_colours(change, *project(start.means, sides.cameras))
     return replace(start, sh=gaussians_from_points(start.means, colours).sh)
 
@@ -122,9 +136,7 @@ def with_new_parts(start: Gaussians, sides: Sides, opacity: float, generator: to
     shape = hull_points(sides.pictures, sides.mask, sides.cameras, len(start), generator)
     if shape is None:
         return start
-    white = torch.ones(3, device=start.means.device)
-    with torch.no_grad():
-        alpha = renderer_for(white.device)(start, sides.cameras, white).alpha
+    alpha = side_views(start, sides.mask.shape[1])[1]
     outside = look_up(alpha, project(shape[0], sides.cameras)[0]).amin(0)[:, 0] < CLEAR
     if int(outside.sum()) < 4:
         return start

@@ -46,16 +46,20 @@ def denoise(
     steps: int,
     scale: float,
     first: int | None = None,
+    against: torch.Tensor | None = None,
+    contrast: float = 0.0,
 ) -> torch.Tensor:
     """Carry latents [B, C, h, w] from pure noise, or timestep `first`, to a picture by deterministic DDIM steps.
 
+    What the conditional context says otherwise than one to go `against` counts `contrast` times more, where there is one.
     Source: Song et al., Denoising Diffusion Implicit Models, 2020, eq. 12 with sigma 0.
     """
     first = len(alphas) - 1 if first is None else first
     times = torch.linspace(first, 0, steps + 1).round().int().tolist()
     for source, target in zip(times[:-1], times[1:], strict=True):
-        noise = classifier_free_guidance(
-            *predict_pair(predict_noise, latents, source, conditional, unconditional), scale
-        )
+        told, untold = predict_pair(predict_noise, latents, source, conditional, unconditional)
+        noise = classifier_free_guidance(told, untold, scale)
+        if against is not None:
+            noise = noise + contrast * (told - predict_noise(latents, source, against))
         latents = ddim_step(latents, noise, source, target, alphas)
     return latents

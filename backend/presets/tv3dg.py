@@ -59,7 +59,7 @@ class Settings:
     edit_grow_gradient: float = 8e-3  # in the place of `grow_gradient`: more Gaussians leave no time to settle
     edit_room: float = 0.85  # the start is made so small meanwhile: new parts have to fit into the view
     edit_contrast: bool = True  # guide against the old prompt instead of the empty one: only what differs pulls
-    edit_redraw: float = 0.85  # share of the noise levels from which the four sides are redrawn; 0 leaves that out
+    edit_redraw: float = 0.8  # share of the noise levels from which the four sides are redrawn; 0 leaves that out
     edit_sides: float = 20.0  # colour and outline of the redrawn sides
     anchor: float = 4.0  # colour of the start, where the words do not pull
     anchor_mask: float = 4.0  # alpha of the start, likewise

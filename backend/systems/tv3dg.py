@@ -110,7 +110,10 @@ def run(job: Job) -> None:
 
         def draw_sides() -> dict[str, Any]:
             if start is not None:
-                return redraw_sides(job, guidance, scaled(start, settings.edit_room), old, prompt, settings.edit_redraw)
+                smaller = scaled(start, settings.edit_room)
+                return redraw_sides(
+                    job, guidance, smaller, old, prompt, strength=settings.edit_redraw, companions=settings.companions
+                )
             return imagine_sides(job, guidance, prompt, settings.companions, shown)
 
         job.stage("sides", draw_sides, depends_on=made_with)

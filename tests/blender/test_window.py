@@ -69,7 +69,7 @@ def test_an_artist_makes_an_object(shown: Window) -> None:
         if (now := artist.share(shown)) > shares[-1] + 0.1:
             shares.append(now)
             lengths.append(artist.bar_lengths(shown, shown.screenshot(PICTURES / f"2-running-{len(shares):02}.png")))
-        time.sleep(0.5)
+        time.sleep(1.0)  # each question wakes Blender, which wants the cores, too
     assert ended == "Finished", shown.value(f"str({artist.COURSE}.last)")
     others = len(artist.bar_lengths(shown, before))
     overall = [bars[others + 1] for bars in lengths if len(bars) >= others + 2]  # below the bar of the stage
