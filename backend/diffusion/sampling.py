@@ -51,7 +51,7 @@ def denoise(
 ) -> torch.Tensor:
     """Carry latents [B, C, h, w] from pure noise, or timestep `first`, to a picture by deterministic DDIM steps.
 
-    What the conditional context says otherwise than one to go `against` counts `contrast` times more, where there is one.
+    What the conditional context says otherwise than one to go `against` counts `contrast` times more.
     Source: Song et al., Denoising Diffusion Implicit Models, 2020, eq. 12 with sigma 0.
     """
     first = len(alphas) - 1 if first is None else first
