@@ -59,13 +59,15 @@ def against_truth(thing: Thing, case: Case, judges: Judges) -> dict[str, float]:
 
 def against_family(thing: Thing, case: Case) -> dict[str, float]:
     """Compare the surface with draws of what the prompt may mean."""
-    best, own = surfaces.best_of_family(surface_points(thing.mesh)[:FAMILY_POINTS], _family(case))
+    members, own = _family(case)
+    best = surfaces.best_of_family(surface_points(thing.mesh)[:FAMILY_POINTS], members)
     return {"family_chamfer": best, "family_own": own, "family_members": FAMILY}
 
 
 @lru_cache(maxsize=64)
-def _family(case: Case) -> list[np.ndarray]:
-    return [surface_points(mesh)[:FAMILY_POINTS] for mesh in family(case, FAMILY)]
+def _family(case: Case) -> tuple[list[np.ndarray], float]:
+    members = [surface_points(mesh)[:FAMILY_POINTS] for mesh in family(case, FAMILY)]
+    return members, surfaces.family_distance(members)
 
 
 def looks(draw: Draw, case: Case, judges: Judges) -> dict[str, float]:

@@ -120,17 +120,24 @@ def volume_iou(made: Mesh, true: Mesh, resolution: int = VOXELS) -> float:
     return float((one & other).sum() / max((one | other).sum(), 1))
 
 
-def best_of_family(made: np.ndarray, family: list[np.ndarray]) -> tuple[float, float]:
-    """Return the least Chamfer-L1 of a result to draws of what its prompt may mean, and the family's own.
+def best_of_family(made: np.ndarray, family: list[np.ndarray]) -> float:
+    """Return the least Chamfer-L1 of a result to draws of what its prompt may mean.
 
     A prompt has no true shape, so the result is compared with many, each after alignment with turning; all point sets
-    are [N, 3]. The family's own is the mean over its members of the least distance to another member.
+    are [N, 3].
     """
+    return min(_aligned_distance(made, member, turning=True) for member in family)
+
+
+def family_distance(family: list[np.ndarray]) -> float:
+    """Return the mean over a family's members [N, 3] of the least Chamfer-L1 to another member, without turning."""
     if len(family) < 2:
         raise ValueError(f"{len(family)} members: a family has at least 2")
+    nearest = [
+        min(_aligned_distance(one, other, turning=False) for other in family if other is not one) for one in family
+    ]
+    return sum(nearest) / len(nearest)
 
-    def distance(one: np.ndarray, other: np.ndarray, turning: bool) -> float:
-        return chamfer_l1(fit_similarity(one, other, turning=turning)(one), other)
 
-    own = [min(distance(one, other, False) for j, other in enumerate(family) if j != i) for i, one in enumerate(family)]
-    return min(distance(made, member, True) for member in family), sum(own) / len(own)
+def _aligned_distance(made: np.ndarray, true: np.ndarray, *, turning: bool) -> float:
+    return chamfer_l1(fit_similarity(made, true, turning=turning)(made), true)

@@ -68,10 +68,9 @@ def test_best_of_family_takes_the_nearest_member() -> None:
     rng = np.random.default_rng(0)
     cloud = rng.random((400, 3)) - 0.5
     family = [cloud * [1, 1, z] for z in (0.5, 1.0, 3.0)]
-    best, own = surfaces.best_of_family(2.5 * family[1] + 4, family)
-    assert best < 0.005 < own
+    assert surfaces.best_of_family(2.5 * family[1] + 4, family) < 0.005 < surfaces.family_distance(family)
     with pytest.raises(ValueError, match="at least 2"):
-        surfaces.best_of_family(cloud, [cloud])
+        surfaces.family_distance([cloud])
 
 
 # ---- images ----------------------------------------------------------------------------------------------------------
