@@ -126,7 +126,7 @@ def main() -> int:
     failed = run_jobs(list(missing.values()))
     path = options.results or RESULTS / f"variants-tv3dg-{options.preset}.json"
     done = [(name, run) for name, run in runs if finished(run.folder)]
-    put(path, options.group, measure(done), options)
+    put(path, options.group, measure(done, options.threads), options)
     if options.sheet:
         from benchmarks.contact_sheet import write_sheet
 
@@ -135,14 +135,14 @@ def main() -> int:
     return 1 if failed else 0
 
 
-def measure(runs: list[tuple[str, Run]]) -> list[Row]:
+def measure(runs: list[tuple[str, Run]], threads: int) -> list[Row]:
     """Measure finished runs; each row is named by its variant."""
     import torch
 
     from benchmarks.judges.bench import load_embedded
 
     judges = load_embedded()
-    torch.set_num_threads(2)
+    torch.set_num_threads(threads)
     rows = measure_runs([run for _, run in runs], judges, "embedded")
     return [Row(name, row.case, row.seed, row.figures) for (name, _), row in zip(runs, rows, strict=True)]
 

@@ -14,6 +14,7 @@ from benchmarks.geometry import align, chamfer
 
 THRESHOLD = 0.05  # of the F-score, in units of the true object's largest side
 VOXELS = 64
+CLOSER = 3  # members of a family that are aligned in full
 AZIMUTH_STEP = 5.0
 
 
@@ -45,14 +46,19 @@ def fit_similarity(made: np.ndarray, true: np.ndarray, *, turning: bool = False)
     """
     if not turning:
         return Similarity(*align(made, true))
+    fits = [Similarity(*align(made @ turn(azimuth).T, true), azimuth) for _, azimuth in _turned(made, true)[:3]]
+    return min(fits, key=lambda fit: chamfer(fit(made), true))
+
+
+def _turned(made: np.ndarray, true: np.ndarray) -> list[tuple[float, float]]:
+    """Return the distance of a tenth of the points, roughly aligned, at each azimuth in degrees; the least first."""
     few, fewer = made[::10], true[::10]
     tries = []
     for azimuth in np.arange(0.0, 360.0, AZIMUTH_STEP):
         turned = few @ turn(azimuth).T
         scale, shift = align(turned, fewer, rounds=4)
         tries.append((chamfer(scale * turned + shift, fewer), float(azimuth)))
-    fits = [Similarity(*align(made @ turn(azimuth).T, true), azimuth) for _, azimuth in sorted(tries)[:3]]
-    return min(fits, key=lambda fit: chamfer(fit(made), true))
+    return sorted(tries)
 
 
 def place(mesh: Mesh, similarity: Similarity) -> Mesh:
@@ -124,19 +130,28 @@ def best_of_family(made: np.ndarray, family: list[np.ndarray]) -> float:
     """Return the least Chamfer-L1 of a result to draws of what its prompt may mean.
 
     A prompt has no true shape, so the result is compared with many, each after alignment with turning; all point sets
-    are [N, 3].
+    are [N, 3]. Only the CLOSER members that a tenth of the points is nearest to are aligned with all of them.
     """
-    return min(_aligned_distance(made, member, turning=True) for member in family)
+    return _least_distance(made, family, turning=True)
 
 
 def family_distance(family: list[np.ndarray]) -> float:
     """Return the mean over a family's members [N, 3] of the least Chamfer-L1 to another member, without turning."""
     if len(family) < 2:
         raise ValueError(f"{len(family)} members: a family has at least 2")
-    nearest = [
-        min(_aligned_distance(one, other, turning=False) for other in family if other is not one) for one in family
-    ]
+    others = [[other for other in family if other is not one] for one in family]
+    nearest = [_least_distance(one, rest, turning=False) for one, rest in zip(family, others, strict=True)]
     return sum(nearest) / len(nearest)
+
+
+def _least_distance(made: np.ndarray, family: list[np.ndarray], *, turning: bool) -> float:
+    def rough(member: np.ndarray) -> float:
+        if turning:
+            return _turned(made, member)[0][0] / largest_side(member)
+        return _aligned_distance(made[::10], member[::10], turning=False)
+
+    closest = sorted(family, key=rough)[:CLOSER]
+    return min(_aligned_distance(made, member, turning=turning) for member in closest)
 
 
 def _aligned_distance(made: np.ndarray, true: np.ndarray, *, turning: bool) -> float:
