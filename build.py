@@ -59,7 +59,8 @@ def main(arguments: "list[str] | None" = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("setup", help="make .venv").set_defaults(run=lambda options: setup(ROOT))
     command = commands.add_parser("demo", help="turn a sample image into a textured object in out/demo/")
-    command.set_defaults(run=lambda options: demo(ROOT))
+    command.add_argument("--threads", default="0", metavar="N", help="0 means every core; 1 beside other programs")
+    command.set_defaults(run=lambda options: demo(ROOT, options.threads))
     command = commands.add_parser("test", help="run the tests; further arguments go to pytest", add_help=False)
     command.set_defaults(run=lambda options: test(ROOT, further))
     command = commands.add_parser("check", help="linter, formatter and type checker")
@@ -93,12 +94,12 @@ def setup(root: Path) -> int:
     return 0
 
 
-def demo(root: Path) -> int:
+def demo(root: Path, threads: str = "0") -> int:
     """Make the sample object, put it into a scene and print where the files lie."""
     python = provide_environment(root)
     lacking = provide_system_libraries(root)
     out = root / "out" / "demo"
-    status = run(root, python, "-m", "benchmarks.demo", "--out", out)
+    status = run(root, python, "-m", "benchmarks.demo", "--out", out, "--threads", threads)
     if status:
         return status
     if lacking:

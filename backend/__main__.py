@@ -233,10 +233,15 @@ class _Run:
         try:
             request = protocol.read_request(self.folder)
             from backend.job import Job
-            from backend.machine import prepare_torch
+            from backend.machine import available_threads, is_busy, prepare_torch
 
             prepare_torch(request.threads)
             job = Job(self.folder, request, self.emit, self._control)
+            if is_busy() and (request.threads or available_threads()) > 1:
+                job.warn(
+                    "Other programs keep the processor busy: a job with several threads may take ten times as long.",
+                    "Start it with one thread (on the command line --threads 1); it goes on from where it is.",
+                )
             run_system(job)
             job.check_stop_after()
             return self._finished("")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+STAGES = ("perceive", "imagine", "sides", "gaussians", "mesh")  # of tv3dg; a job has those that it needs
+
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
@@ -33,7 +35,13 @@ def parser() -> argparse.ArgumentParser:
     generate.add_argument("--seed", type=int, default=0, help="another number, another object; 0 if nothing is said")
     generate.add_argument("--prior", default="embedded", help="embedded, or a local folder in diffusers' format")
     generate.add_argument("--threads", type=int, default=0, help="0 means every core")
-    generate.add_argument("--stop-after", default="", metavar="STAGE", help="end after this stage; `run` goes on")
+    generate.add_argument(
+        "--stop-after",
+        default="",
+        metavar="STAGE",
+        choices=("", *STAGES),
+        help=f"end after this stage: {', '.join(STAGES)}; `run` goes on",
+    )
     generate.add_argument(
         "--set", type=_setting, action="append", default=[], metavar="NAME=VALUE", help="change a setting of the preset"
     )

@@ -26,7 +26,7 @@ class Console:
         if self._is_terminal:
             self._rewrite(self._stage + suffix)
         else:
-            self.say(f"{self._stage}{suffix} [{clock(time.monotonic() - self._started)}]")
+            self.say(f"{self._stage}{suffix}, after {clock(time.monotonic() - self._started)}")
 
     def progress(self, step: int, steps: int, seconds_left: float, steps_per_second: float) -> None:
         """Show how far the running stage is."""

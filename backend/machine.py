@@ -65,6 +65,11 @@ def available_threads() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def is_busy() -> bool:
+    """Say whether other programs want half as many cores again as there are; no where the system does not tell."""
+    return hasattr(os, "getloadavg") and os.getloadavg()[0] > 1.5 * available_threads()
+
+
 def memory_bytes() -> int:
     """Return the memory of this machine, 0 where nobody knows."""
     if hasattr(os, "sysconf") and {"SC_PAGE_SIZE", "SC_PHYS_PAGES"} <= os.sysconf_names.keys():

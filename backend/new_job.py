@@ -7,6 +7,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -71,10 +72,13 @@ def make_folder(folder: Path, request: protocol.Request, sources: Sequence[Path]
     copies = list(zip(sources, request.files, strict=True))
     place = folder.resolve()
     if folder.exists() and any(folder.iterdir()):
-        same = protocol.read_request(folder) == request
+        found = protocol.read_request(folder)
+        same = replace(found, threads=request.threads) == request  # how many make it is nothing of the job's
         same = same and all((folder / n).is_file() and (folder / n).read_bytes() == p.read_bytes() for p, n in copies)
         if not same:
             raise BadInput(f"{folder} holds another job.", f"Choose another --out, or `run {folder}` to go on with it.")
+        if found.threads != request.threads:
+            protocol.write_request(folder, request)
         return folder
     if place == Path.cwd():
         raise BadInput("The current folder cannot become a job folder.", "Choose another --out.")

@@ -26,6 +26,7 @@ from backend.embedded.solids import photograph
 from backend.images import load_image, save_image
 from backend.rendering.meshes import render_mesh, silhouette_iou
 from backend.representations.mesh import Mesh
+from backend.vision.reference import read_target
 from benchmarks.geometry import (
     align,
     aligned_chamfer,
@@ -58,9 +59,9 @@ def measure(job: Path) -> dict[str, float]:
     """Compare the job's mesh with the sample: at the given view, from eight others, and as a surface."""
     mesh = read_glb(job / "result" / "model.glb")
     stage = job / "stages" / "1-perceive"
-    rgb, mask = load_image(stage / "rgb.png")[0], load_image(stage / "mask.png")[0][..., :1]
     fov = json.loads((stage / "values.json").read_text())["fov_degrees"]
-    camera = orbit([0.0], ELEVATION, fov_degrees=fov, size=rgb.shape[0])
+    target = read_target(stage, 0.0, ELEVATION, fov, size=128)  # what the optimisation sees
+    rgb, mask, camera = target.rgb[0], target.mask[0], target.camera
     seen = render_mesh(mesh, camera)
     inside = mask > 0.5
     error = ((seen.rgb[0] - rgb) ** 2 * inside).sum() / (3 * inside.sum())
@@ -139,6 +140,7 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=Path("out/demo"))
     parser.add_argument("--preset", default="draft")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--threads", type=int, default=0, help="0 means every core; 1 beside other programs")
     parser.add_argument("--results", type=Path, help="write the measured figures to this file too")
     parser.add_argument("--sheet", type=Path, help="write a picture of image, result and true object to this file")
     options = parser.parse_args()
@@ -153,7 +155,7 @@ def main() -> int:
     print(f"From {out / 'sample.png'} and the prompt {PROMPT!r}:", flush=True)
     command = [sys.executable, "-m", "backend", "generate", "--system", "tv3dg", "--prompt", PROMPT]
     command += ["--image", out / "sample.png", "--elevation", ELEVATION, "--fov", FOV]
-    command += ["--preset", options.preset, "--seed", options.seed, "--out", job]
+    command += ["--preset", options.preset, "--seed", options.seed, "--threads", options.threads, "--out", job]
     started = time.monotonic()
     code = subprocess.run([str(part) for part in command], stdout=subprocess.DEVNULL).returncode
     if code:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import fields, replace
+from difflib import get_close_matches
 from typing import Any, TypeVar
 
 from backend.errors import BadInput
@@ -22,7 +23,9 @@ def overridden(settings: Settings, values: Mapping[str, Any], least: Mapping[str
     kinds = {field.name: type(getattr(preset, field.name)) for field in fields(preset)}
     for name, value in values.items():
         if name not in kinds:
-            raise BadInput(f"There is no setting {name!r}.", f"The settings are: {', '.join(kinds)}.")
+            close = get_close_matches(name, kinds, n=3)
+            hint = f"Did you mean {' or '.join(close)}?" if close else f"The settings are: {', '.join(kinds)}."
+            raise BadInput(f"There is no setting {name!r}.", hint)
         if kinds[name] is float and type(value) is int:
             value = float(value)
         if type(value) is not kinds[name]:

@@ -190,7 +190,7 @@ def test_generate_makes_the_folder_runs_it_and_resumes_it(tmp_path: Path) -> Non
     done = run(tmp_path, *arguments)
     assert done.returncode == 0
     assert done.stdout == f"{out}/result/points.bin\n"
-    assert [line.split(" [")[0] for line in done.stderr.splitlines()[:3]] == [
+    assert [line.split(", after")[0] for line in done.stderr.splitlines()[:3]] == [
         "1. prepare",
         "2. Fit weights",
         "3. export",
@@ -213,6 +213,9 @@ def test_generate_makes_the_folder_runs_it_and_resumes_it(tmp_path: Path) -> Non
     assert (out / "inputs/00.png").read_bytes() == picture.read_bytes()
     again = run(tmp_path, *arguments)
     assert again.returncode == 0 and again.stderr.count("(done before)") == 3
+    more = run(tmp_path, *arguments, "--threads", 2)  # how many make it is nothing of the job's
+    assert more.returncode == 0 and more.stderr.count("(done before)") == 3
+    assert protocol.read_request(out).threads == 2
     other = run(tmp_path, *arguments[:-1], out, "--seed", 8)
     assert other.returncode == 2 and "holds another job" in other.stderr
 
@@ -302,6 +305,9 @@ def test_a_mistyped_setting_leaves_no_folder_in_the_way_of_the_corrected_command
 
     mistyped = generate("--set", "stepz=3")
     assert mistyped.returncode == 2 and "There is no setting 'stepz'" in mistyped.stderr
+    assert "Did you mean steps" in mistyped.stderr
+    stopped = generate("--stop-after", "mesg")
+    assert stopped.returncode == 2 and "invalid choice: 'mesg'" in stopped.stderr and "gaussians" in stopped.stderr
     assert not (tmp_path / "job").exists()
     write_job(tmp_path / "job", system="tv3dg", prompt="a mug", settings={"stepz": 3})  # made before, by somebody
     assert generate("--set", "stepz=4").returncode == 2

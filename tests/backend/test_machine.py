@@ -9,7 +9,18 @@ from pathlib import Path
 
 import pytest
 
-from backend.machine import replace_file
+from backend.machine import available_threads, is_busy, replace_file
+
+
+@pytest.mark.parametrize(("load", "busy"), [(0.5, False), (1.4, False), (1.6, True)])
+def test_a_machine_is_busy_when_others_want_more_than_it_has(
+    load: float, busy: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = load * available_threads()
+    monkeypatch.setattr(os, "getloadavg", lambda: (wanted, 0.0, 0.0), raising=False)
+    assert is_busy() is busy
+    monkeypatch.delattr(os, "getloadavg")
+    assert not is_busy()  # Windows does not tell
 
 
 @pytest.mark.parametrize(("system", "attempts"), [("win32", 3), ("linux", 1)])
