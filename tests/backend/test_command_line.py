@@ -361,7 +361,7 @@ def test_a_file_gets_a_line_of_progress_now_and_then(monkeypatch: pytest.MonkeyP
         now = float(step)
         shown.progress(step, 80, 80.0 - step, 1.0)
     assert stream.getvalue().splitlines() == [
-        "2. Fit [0:00]",
+        "2. Fit, after 0:00",
         "2. Fit [####....................] 16/80, 1.0 it/s, 1:04 left",
         "2. Fit [#########...............] 32/80, 1.0 it/s, 0:48 left",
     ]
