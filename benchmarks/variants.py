@@ -51,8 +51,15 @@ ABLATIONS: dict[str, dict[str, protocol.Setting]] = {
     "lambda_1 0": {**FULL, "calibration_geometry": 0.0},
     "lambda_2 0": {**FULL, "calibration_semantics": 0.0},
     "lambda_i 0": {**FULL, "calibration_reward": 0.0},
+    "SGC a tenth": {
+        **FULL,
+        "calibration_geometry": 0.1,
+        "calibration_semantics": 0.4,
+        "calibration_reward": 0.25,
+    },
+    "SGC every 4th step": {**FULL, "calibrate_every": 4},
     "no SGC": {"self_guidance": True, "perturbation": 1.0},
-    "no SGC, no VPCSM": {"loss": "csm"},
+    "no SGC and no VPCSM": {"loss": "csm"},
     "from a ball": {"start": "ball"},
     "difference 0": {"difference": 0.0},
 }
