@@ -29,6 +29,13 @@ space = region("WINDOW")[1].spaces.active
 space.shading.color_type = "TEXTURE"
 space.region_3d.view_distance = 6
 """
+LOOK = """
+from mathutils import Euler
+view = region("WINDOW")[1].spaces.active.region_3d
+view.view_location, view.view_distance = (0, 0, 1), 6
+view.view_rotation = Euler((1.35, 0, 0.45)).to_quaternion()  # from above, a little to the right of the front
+answer = None
+"""
 CLOSE_FILES = """
 window, area, _ = region("WINDOW", "FILE_BROWSER")
 with bpy.context.temp_override(window=window, area=area):
@@ -91,9 +98,12 @@ def walk(shown: Window, sample: Path, folder: Path) -> list[Path]:
     shown.ask(MORE_JOBS)
     pictures.append(shoot(shown, folder / "queue.png"))
     shown.ask(f"{artist.ADDON}.running.cancel({artist.ADDON}.running.waiting()[-1]); answer = None")
+    shown.ask("bpy.ops.maquette.hold_queue(hold=True); answer = None")  # so that the panel shows what the view does
     shown.wait(lambda: shown.value(artist.MADE), "an object in the scene", SECONDS)
-    shown.wait(lambda: shown.value(f"not {artist.ADDON}.running.is_busy()"), "the end of the others", SECONDS)
+    shown.ask(LOOK)
     pictures.append(shoot(shown, folder / "done.png"))
+    shown.ask("bpy.ops.maquette.hold_queue(hold=False); answer = None")
+    shown.wait(lambda: shown.value(f"not {artist.ADDON}.running.is_busy()"), "the end of the others", SECONDS)
     press_header(shown, 1)  # of Job, which closes
     press_header(shown, 2)  # of History, which opens
     shown.wait(lambda: shown.value("len(bpy.context.window_manager.maquette_history)") == 4, "every job in the list")
