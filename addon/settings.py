@@ -220,7 +220,7 @@ TV3DG = System(
                     "edit_steps", "Steps", "How often a result is changed that is edited by text",
                     80, 1, 1_000, {"bench": 40},
                 ),
-                Setting("edit_scale", "Prompt Strength", "How strongly the new words pull in an edit", 2.0, 0, 30),
+                Setting("edit_scale", "Prompt Strength", "How strongly the new words pull in an edit", 4.0, 0, 30),
                 Setting(
                     "edit_contrast", "Against the Old Prompt",
                     "Pull away from the old words, so that only those that differ do anything", True,
@@ -245,7 +245,7 @@ TV3DG = System(
                     0.8, 0, 1,
                 ),
                 Setting(
-                    "edit_sides", "Redrawn Sides", "Weight of the redrawn sides, their colours and outlines",
+                    "edit_sides", "Redrawn Sides", "Weight of the redrawn sides, colours and alpha",
                     20.0, 0, 100,
                 ),
                 Setting("anchor", "Keep Colour", "Weight of the old colours where the words do not pull", 4.0, 0, 50),

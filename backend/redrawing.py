@@ -145,7 +145,10 @@ def with_new_parts(start: Gaussians, sides: Sides, opacity: float, generator: to
 
 
 def side_loss(render: Renderer, gaussians: Gaussians, sides: Sides, background: Tensor) -> Tensor:
-    """Return a scalar: how far the four sides of Gaussians are from their pictures, in colour and outline."""
+    """Return a scalar: how far the four sides of Gaussians are from their pictures, in colour and alpha, inside them.
+
+    What grows beyond the redrawn outlines is left to the guidance, which may know more of a hat than they show.
+    """
+    mask = sides.mask
     seen = render(gaussians, sides.cameras, background)
-    wanted = sides.pictures * sides.mask + background * (1 - sides.mask)
-    return photometric(seen.rgb, wanted, torch.ones_like(sides.mask)) + silhouette(seen.alpha, sides.mask)
+    return photometric(seen.rgb, sides.pictures, mask) + silhouette(seen.alpha * mask, mask)

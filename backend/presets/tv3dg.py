@@ -54,7 +54,7 @@ class Settings:
     mean_rate: float = 8e-3
     colour_rate: float = 2e-2
     edit_steps: int = 80  # of a job that begins from a result
-    edit_scale: float = 2.0  # in the place of `scale`: the redrawn sides do most
+    edit_scale: float = 4.0  # in the place of `scale`
     edit_delta_t: int = 200  # in the place of `delta_t`
     edit_grow_gradient: float = 8e-3  # in the place of `grow_gradient`: more Gaussians leave no time to settle
     edit_room: float = 0.85  # the start is made so small meanwhile: new parts have to fit into the view
