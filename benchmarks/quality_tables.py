@@ -98,6 +98,27 @@ def variants(results: dict[str, Any], group: str, kind: str = "prompt") -> list[
     return table
 
 
+def contrasts(results: dict[str, Any], pairs: Sequence[tuple[str, str, str, str]]) -> list[list[str]]:
+    """Return variants less others on the same cases, with paired 95 % intervals; bold where they leave out 0.
+
+    A pair is (group, variant, group of the other, other); one that was not measured is left out.
+    """
+    columns = COLUMNS["prompt"]
+    table = [["", "n", *(column.head for column in columns)]]
+    for group, who, other_group, other in pairs:
+        ours, theirs = (
+            [row for row in results["rows"] if (row["group"], row["who"]) == key]
+            for key in ((group, who), (other_group, other))
+        )
+        cells, both = [], {row["case"] for row in ours} & {row["case"] for row in theirs}
+        for column in columns:
+            one, less = scores(ours, "prompt", who, column), scores(theirs, "prompt", other, column)
+            cells.append(_difference([(key[0], value, less[key]) for key, value in one.items() if key in less], column))
+        if both:
+            table.append([f"{who} less {other}", str(len(both)), *cells])
+    return table
+
+
 def differences(results: dict[str, Any], kind: str) -> list[list[str]]:
     """Return the system less each reference on the same cases, with paired 95 % intervals; bold where it leaves out 0.
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import companion_tables
-from benchmarks.quality_tables import COLUMNS, differences, frechet, plot, quality, variants
+from benchmarks.quality_tables import COLUMNS, contrasts, differences, frechet, plot, quality, variants
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
@@ -158,6 +158,15 @@ def edits(figures: dict[str, Any]) -> list[list[str]]:
 
 QUALITY = "quality-tv3dg-bench.json"
 VARIANTS = "variants-tv3dg-bench.json"
+CONTRASTS = (  # of variants: what the paper claims, and what was tried where it does not hold here
+    ("losses", "CSM", "losses", "SDS"),
+    ("losses", "VPCSM", "losses", "CSM"),
+    ("losses", "full", "losses", "CSM"),
+    ("ablations", "SGC a tenth", "losses", "CSM"),
+    ("ablations", "lambda_i 0", "losses", "CSM"),
+    ("ablations", "lambda_2 0", "losses", "CSM"),
+    ("ablations", "lambda_1 0", "losses", "CSM"),
+)
 PLOTS = {  # file below docs/images -> results, kind of case, metric
     "quality-image-chamfer.svg": (QUALITY, "image", "Chamfer ↓"),
     "quality-image-psnr.svg": (QUALITY, "image", "PSNR, dB ↑"),
@@ -182,6 +191,7 @@ TABLES = {
     **{f"tv3dg_{kind}": (QUALITY, partial(quality, kind=kind)) for kind in ("prompt", "style", "image")},
     **{f"tv3dg_{kind}_less": (QUALITY, partial(differences, kind=kind)) for kind in ("prompt", "style", "image")},
     "tv3dg_frechet": (QUALITY, frechet),
+    "tv3dg_contrasts": (VARIANTS, partial(contrasts, pairs=CONTRASTS)),
     "tv3dg_variants_style": (VARIANTS, partial(variants, group="style", kind="style")),
     **{
         f"tv3dg_variants_{group}": (VARIANTS, partial(variants, group=group))

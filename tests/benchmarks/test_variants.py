@@ -16,6 +16,7 @@ from backend.presets.tv3dg import LEAST, PRESETS
 from benchmarks import variants
 from benchmarks.cases import choose
 from benchmarks.quality import Row
+from benchmarks.quality_tables import contrasts
 from benchmarks.quality_tables import variants as table
 
 
@@ -64,6 +65,16 @@ def test_rows_take_the_place_of_their_own_and_of_no_others(tmp_path: Path) -> No
     }  # fmt: skip
     lines = table(json.loads(path.read_text()), "losses")
     assert [(line[0], line[1], line[-1]) for line in lines[1:]] == [("SDS", "2", "20"), ("CSM", "1", "10")]
+    pairs = [
+        ("losses", "SDS", "losses", "CSM"),
+        ("ablations", "SDS", "losses", "SDS"),
+        ("losses", "VSD", "losses", "SDS"),
+    ]
+    less = contrasts(json.loads(path.read_text()), pairs)
+    assert [line[:2] for line in less[1:]] == [["SDS less CSM", "1"], ["SDS less SDS", "1"]]  # nobody measured VSD
+    variants.put(path, "losses", [row("CSM", chair, 2.0)], options)  # SDS has 1 and 3, CSM 1 and 2
+    read = less[0].index("category read ↑")
+    assert contrasts(json.loads(path.read_text()), pairs)[1][read] == "+0.50 (+0.00 to +1.00)"
 
 
 @pytest.mark.parametrize(
