@@ -164,7 +164,8 @@ def interpreter(context: bpy.types.Context) -> Path:
     folder = environment_folder(context)
     state = diagnosis.glance(folder)
     if not state.is_usable:
-        hint = "Install it in the preferences of Maquette, or name a Python that has it in MAQUETTE_PYTHON."
+        headless = ", or name a Python that has it in MAQUETTE_PYTHON" if bpy.app.background else ""
+        hint = f"Install it in the preferences of Maquette{headless}."
         raise environment.EnvironmentMissing(state.sentence, hint)
     return paths.backend_python(folder)
 
