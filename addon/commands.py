@@ -21,6 +21,7 @@ import json
 import signal
 import subprocess
 import sys
+import threading
 import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -70,6 +71,10 @@ class Outcome:
     hint: str = ""
 
 
+AGAIN_SECONDS = 30.0  # longer than a job takes to stop
+_repeats: list[threading.Timer] = []
+
+
 def main(argv: Sequence[str]) -> int:
     """Run one command and return its exit code."""
     try:
@@ -100,6 +105,8 @@ def main(argv: Sequence[str]) -> int:
         traceback.print_exc()
         outcome.exit_code, outcome.message = FAILED, f"{type(error).__name__}: {error}"
     finally:
+        while _repeats:
+            _repeats.pop().cancel()
         for number, handler in before.items():
             signal.signal(number, handler if handler is not None else signal.SIG_DFL)
     _tell(outcome, as_json=arguments.json)
@@ -107,6 +114,11 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _interrupt(number: int, frame: object) -> None:
+    """Raise KeyboardInterrupt, and once more if nobody heard it: inside a callback it is printed and lost."""
+    again = threading.Timer(AGAIN_SECONDS, signal.raise_signal, (number,))
+    again.daemon = True
+    _repeats.append(again)
+    again.start()
     raise KeyboardInterrupt
 
 

@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -119,6 +120,25 @@ def test_a_signal_interrupts_the_job_which_can_be_resumed(run: Runner, number: s
     changed = (job / "request.json").read_text().replace("wait here", "a red mug")
     (job / "request.json").write_text(changed)
     assert run("generate", "--resume", job).code == 0 and (job / "result/model.glb").exists()
+
+
+def test_a_signal_that_a_callback_swallows_comes_again(run: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(commands, "AGAIN_SECONDS", 0.5)
+    heard = []
+
+    def generate(arguments: object, outcome: object) -> None:
+        try:
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(1)
+        except KeyboardInterrupt:  # as one that is raised in a finaliser, which Python only prints
+            heard.append(1)
+        for _ in range(200):  # as the command waits for a job
+            time.sleep(0.1)
+
+    monkeypatch.setattr(commands, "_generate", generate)
+    began = time.monotonic()
+    assert run("generate", "--prompt", "x").code == 4 and heard == [1] and time.monotonic() - began < 15
+    time.sleep(0.7)  # none is left to come
 
 
 def test_no_backend_is_exit_code_3(run: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
