@@ -25,7 +25,7 @@ SEARCH = 6 / 128  # of the picture's side: how far apart a thing may be in the p
 FARTHER = 0.025 * 128  # what a colour may be off, for a match that is nearer by the picture's side
 UNLIKE = (0.32, 0.44)  # colours that differ by the first are one thing in two lights, by the second two things
 CHANGED = (0.08, 0.2)  # likewise, of the two redrawings
-SCALE, CONTRAST = 3.0, 1.0  # guidance of the redrawing, and how much more counts what the old words do not say
+SCALE, CONTRAST = 3.0, 1.0  # guidance of the redrawing, and how many times more what the old words do not say counts
 CLEAR = 0.1  # the alpha below which there is nothing of the start
 
 
