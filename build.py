@@ -42,7 +42,7 @@ ROOT = Path(__file__).resolve().parent
 LOCKS = ("backend/requirements.lock", "requirements-dev.lock")
 DEMO_FILES = ("model.glb", "points.ply", "preview.png", "turntable.webp", "scene.blend", "result.json")
 # Modules of benchmarks/ with a command line, but without --out for figures and --gpu.
-NOT_BENCHMARKS = {"contact_sheet", "demo", "edits", "playground", "scene", "tables", "variants"}
+NOT_BENCHMARKS = {"contact_sheet", "demo", "edits", "playground", "scene", "styles", "tables", "variants"}
 HOURS_LONG = ("quality", "train")  # benchmarks with such names run for hours and are started by hand
 
 # What the bpy package links and Debian's smallest installation lacks, and the Debian package of each.

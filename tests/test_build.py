@@ -261,7 +261,10 @@ def test_demo_makes_the_object_then_the_scene_and_says_where_they_lie(root, comm
     make_demo_files(root)
     assert build.main(["demo"]) == 0
     out = root / "out/demo"
-    assert commands() == [f"-m benchmarks.demo --out {out}", f"-m benchmarks.scene {out} --save {out / 'scene.blend'}"]
+    assert commands() == [
+        f"-m benchmarks.demo --out {out} --threads 0",
+        f"-m benchmarks.scene {out} --save {out / 'scene.blend'}",
+    ]
     printed = capsys.readouterr().out
     assert all(f"    {out / name}\n" in printed for name in build.DEMO_FILES)
 

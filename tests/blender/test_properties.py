@@ -83,7 +83,8 @@ def test_settings_go_back_to_the_preset(wish: Any) -> None:
 
     wish.tv3dg.steps, wish.tv3dg.views = 50, 2
     properties.reset_settings(wish, "steps")
-    assert wish.tv3dg.steps == 300 and request_of(wish).settings == {"views": 2}
+    assert wish.tv3dg.steps == settings.TV3DG.settings["steps"].preset(wish.preset)
+    assert request_of(wish).settings == {"views": 2}
     properties.reset_settings(wish)
     assert request_of(wish).settings == {}
 
