@@ -22,6 +22,7 @@ from addon.protocol import Request
 from backend.diffusion.denoiser import Prior, load_prior
 from backend.diffusion.guidance import Guidance
 from backend.job import Job
+from backend.machine import keep_freed_memory
 from backend.presets.tv3dg import PRESETS, Settings
 from backend.representations.gaussians import ball_of_gaussians
 from backend.supervision import Control
@@ -207,6 +208,7 @@ def main() -> None:
     parser.add_argument("--prior", default="", help="a local folder of Stable Diffusion in diffusers' format")
     parser.add_argument("--adapter", default="", help="its IP-Adapter; without one vpcsm sees no image")
     options = parser.parse_args()
+    keep_freed_memory()  # as in a job
     device = "cuda" if options.gpu else "cpu"
     where = torch.cuda.get_device_name() if options.gpu else f"{torch.get_num_threads()} threads"
     prior = load_prior("embedded", device)

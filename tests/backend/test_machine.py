@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import subprocess
 import sys
 from pathlib import Path
@@ -62,3 +63,21 @@ def test_threads_are_told_not_to_spin_for_long_before_torch_is_loaded() -> None:
     assert "{'GOMP_SPINCOUNT': '10000', 'KMP_BLOCKTIME': '7'}" in done.stderr
     if "GOMP_SPINCOUNT = " in done.stderr:  # GNU's OpenMP says what it has read, where it is the one that torch uses
         assert "GOMP_SPINCOUNT = '10000'" in done.stderr
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc can be told to keep what is freed")
+def test_freed_memory_is_not_asked_for_anew_in_each_step() -> None:
+    code = (
+        "import resource, sys, numpy\n"
+        "if sys.argv[1] == 'keep': from backend.machine import keep_freed_memory; assert keep_freed_memory()\n"
+        "faults = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_minflt\n"
+        "step = lambda: [numpy.ones(4 << 20, numpy.uint8) for _ in range(8)]\n"
+        "step(); step(); before = faults()\n"
+        "for _ in range(10): step()\n"
+        "print(faults() - before)"
+    )
+    pages = {
+        how: int(subprocess.run([sys.executable, "-c", code, how], capture_output=True, text=True, check=True).stdout)
+        for how in ("keep", "give back")
+    }
+    assert pages["keep"] < 100 < 10_000 < pages["give back"]
