@@ -36,6 +36,7 @@ def pick_image(shown: Window) -> None:
     """Add the first image of the .blend to the reference images, from the menu under the button."""
     (x, above), (_, below) = shown.find("maquette.negative_prompt"), shown.find("maquette.preset")
     shown.click(x, (above + below) / 2)  # the menu is the only button between the two
+    time.sleep(DRAWN_SECONDS)
     shown.key("Down", "Down", "Return")  # past "Open Files..."
     shown.wait(lambda: shown.value("len(bpy.context.scene.maquette.references)") == 1, "a reference image")
 

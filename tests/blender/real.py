@@ -28,6 +28,7 @@ WIDTH, HEIGHT = 1600, 1000
 SCREEN_PROGRAMS = {"Xvfb": "xvfb", "xdotool": "xdotool", "import": "imagemagick"}  # and the Debian package of each
 POLL_SECONDS = 0.02
 HOVER_SECONDS = 0.12  # for Blender to notice what the mouse is on, which takes a redraw
+PATIENCE = (HOVER_SECONDS, 5 * HOVER_SECONDS, 20 * HOVER_SECONDS)  # where it takes longer
 ROW = 16  # a button of Blender is about 20 pixels high
 
 
@@ -165,28 +166,35 @@ class Window:
         self.ask("region('UI')[1].spaces.active.show_region_ui = True")
         self.wait(lambda: self.value("rectangle('UI')[2]") > 1, "the sidebar")
         x, y, width, height = self.value("rectangle('UI')")
-        for tab in range(y + 30, y + height, 25):  # the tabs' places are nowhere to be read
-            if self.value("region('UI')[2].active_panel_category") == name:
-                return
-            self.click(x + width - 8, tab)
+        for pause in PATIENCE:
+            for tab in range(y + 30, y + height, 25):  # the tabs' places are nowhere to be read
+                if self.value("region('UI')[2].active_panel_category") == name:
+                    return
+                self.click(x + width - 8, tab)
+                time.sleep(pause)
         raise AssertionError(f"no tab {name} in the sidebar")
 
     def find(self, name: str, kind: str = "UI", share: float = 0.5) -> tuple[int, int]:
         """Return where a button lies, by the path of its property or by its operator, moving the mouse down.
 
-        `share` is how far to the right of the region's left edge the mouse goes, from 0 to 1.
+        `share` is how far to the right of the region's left edge the mouse goes, from 0 to 1. Where Blender is slow to
+        notice the mouse, it goes down again with more patience.
         """
         seen = []
         x, top, width, height = self.value(f"rectangle({kind!r})")
-        for y in range(top + ROW // 2, top + height, ROW):
-            self.move(x + width * share, y)
-            time.sleep(HOVER_SECONDS)
-            pointed = self.value(f"pointed({kind!r})")
-            if pointed == name:
-                return int(x + width * share), y + 2
-            if pointed and pointed not in seen:
-                seen.append(pointed)
+        for pause in PATIENCE:
+            for y in range(top + ROW // 2, top + height, ROW):
+                pointed = self._point(x + width * share, y, kind, pause)
+                if pointed == name and self._point(x + width * share, y + 2, kind, pause) == name:
+                    return int(x + width * share), y + 2
+                if pointed and pointed not in seen:
+                    seen.append(pointed)
         raise AssertionError(f"no {name} in the sidebar, but {', '.join(seen) or 'nothing'}")
+
+    def _point(self, x: float, y: float, kind: str, pause: float) -> str | None:
+        self.move(x, y)
+        time.sleep(pause)
+        return self.value(f"pointed({kind!r})")
 
     def _do(self, *command: str) -> None:
         subprocess.run(command, env=self._variables, check=True, timeout=60, stdout=subprocess.DEVNULL)

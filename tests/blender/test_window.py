@@ -76,7 +76,8 @@ def test_an_artist_makes_an_object(shown: Window) -> None:
     assert len(overall) >= 3 and overall == sorted(overall) and overall[-1] > overall[0] + 100, lengths
 
     shown.wait(lambda: shown.value(artist.MADE), "an object in the scene")
-    time.sleep(2)  # until it is drawn
-    after = shown.screenshot(PICTURES / "3-done.png")
-    pixels = [artist.reddish(artist.viewport(shown, picture)) for picture in (before, after)]
-    assert pixels[1] > pixels[0] + 1000, f"{pixels[1]} red pixels in the viewport, and {pixels[0]} before"
+    red = artist.reddish(artist.viewport(shown, before))
+    end = time.monotonic() + 60.0
+    while (seen := artist.reddish(artist.viewport(shown, shown.screenshot(PICTURES / "3-done.png")))) <= red + 1000:
+        assert time.monotonic() < end, f"{seen} red pixels in the viewport, and {red} before"
+        time.sleep(1.0)  # until it is drawn
