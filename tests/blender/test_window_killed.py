@@ -139,11 +139,11 @@ def test_detached_queue_outlives_blender_and_the_next_one_shows_it(desk: Desk) -
     assert is_alive(pid) and jobs.state(job) == jobs.RUNNING
     with desk.open() as shown:
         shown.ask(QUEUE)
-        shown.wait(lambda: shown.ask(QUEUE)[2] == job.name, "the running job", 60.0)
+        shown.wait(lambda: shown.ask(QUEUE)[2] == job.name, "the running job", 180.0)
         assert shown.ask(HISTORY) == [[job.name, "running"]]
         shown.ask("bpy.ops.maquette.cancel(); answer = None")
-        shown.wait(lambda: jobs.state(job) == jobs.CANCELLED, "the end of the job", 60.0)
-        shown.wait(lambda: shown.ask(HISTORY) == [[job.name, "cancelled"]], "its end in the history", 60.0)
+        shown.wait(lambda: jobs.state(job) == jobs.CANCELLED, "the end of the job", 180.0)
+        shown.wait(lambda: shown.ask(HISTORY) == [[job.name, "cancelled"]], "its end in the history", 180.0)
     assert seconds_until_gone(pid) < 5.0
 
 
@@ -153,7 +153,7 @@ def test_the_next_blender_ends_a_detached_job_early_and_imports_what_was_asked_f
         job, pid = desk.begin(shown)
         os.kill(shown.process.pid, signal.SIGKILL)
     with desk.open() as shown:
-        shown.wait(lambda: shown.ask(QUEUE)[2] == job.name, "the running job", 60.0)
+        shown.wait(lambda: shown.ask(QUEUE)[2] == job.name, "the running job", 180.0)
         shown.ask("bpy.ops.maquette.finish(); answer = None")
         shown.wait(lambda: shown.value(MADE), "the object in the scene", 600.0)
         assert jobs.state(job) == jobs.FINISHED
@@ -166,7 +166,7 @@ def test_a_detached_queue_ends_with_the_next_blender_when_that_does_not_keep_it(
         job, pid = desk.begin(shown)
         os.kill(shown.process.pid, signal.SIGKILL)
     with desk.open() as shown:
-        shown.wait(lambda: shown.ask(QUEUE)[2] == job.name, "the running job", 60.0)
+        shown.wait(lambda: shown.ask(QUEUE)[2] == job.name, "the running job", 180.0)
         shown.ask(DETACH.replace("True", "False"))
         time.sleep(2.0)
         assert is_alive(pid)  # Blender is there
