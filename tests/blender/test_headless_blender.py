@@ -174,7 +174,7 @@ def test_real_backend_is_interrupted_leaves_nothing_running_and_goes_on(
 ) -> None:
     python, saved = Path(sys.executable), tmp_path / "mug.blend"
     wishes = ["--prompt", "a red mug", "--preset", "bench", "--threads", "1", "--jobs", str(tmp_path / "jobs")]
-    wishes += ["--set", "steps=20"]
+    wishes += ["--set", "steps=40", "--set", "start=ball", "--set", "views=1", "--set", "mesh_resolution=32"]
     whole = [str(blender), "--command", "maquette", "generate", *wishes, "--save", str(saved), "--json"]
     variables = real.environment(resources, MAQUETTE_PYTHON=str(python))
     running = subprocess.Popen(
