@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from backend.baking import bake_from_views, bake_texture, unwrap
-from backend.cameras import Cameras, orbit
+from backend.cameras import Cameras, framing_distance, orbit
 from backend.errors import BackendError, NoSurface
 from backend.export import write_glb, write_points_ply, write_result_json
 from backend.images import save_preview, save_turntable
@@ -17,7 +17,7 @@ from backend.meshing import fit_threshold, mesh_from_gaussians
 from backend.rendering.meshes import render_mesh, silhouette_iou
 from backend.rendering.splats import renderer_for
 from backend.representations.fields import colour_field
-from backend.representations.gaussians import Gaussians
+from backend.representations.gaussians import Gaussians, reach
 from backend.representations.mesh import Mesh
 from backend.vision.reference import Target
 
@@ -54,8 +54,10 @@ def deliver(
         details = {"prompt": request.prompt, "system": request.system, "seed": request.seed}
         write_glb(result / "model.glb", mesh, name=request.prompt[:60], extras=details)
     draw = mesh_views(mesh) if mesh is not None else point_views(gaussians)
-    save_preview(result / "preview.png", draw(orbit([30], 15, size=512))[0])
-    save_turntable(result / "turntable.webp", list(draw(orbit(range(0, 360, 10), 15, size=256))), 80)
+    extent = reach(gaussians, 0.999) if mesh is None else float(mesh.vertices.norm(dim=1).max())
+    away = float(framing_distance(40.0)) * max(1.0, 1.05 * extent)  # what grew in an edit is in the pictures, too
+    save_preview(result / "preview.png", draw(orbit([30], 15, distance=away, size=512))[0])
+    save_turntable(result / "turntable.webp", list(draw(orbit(range(0, 360, 10), 15, distance=away, size=256))), 80)
     record = job.record()
     write_result_json(
         result,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -11,11 +10,9 @@ import torch
 from backend.cameras import Cameras
 from backend.errors import BackendError, NoSurface
 from backend.rendering.meshes import silhouette_iou, silhouettes
-from backend.representations.fields import opacity_field
+from backend.representations.fields import EXTENT, opacity_field
+from backend.representations.gaussians import Gaussians, reach
 from backend.representations.mesh import Mesh, is_watertight, mesh_from_arrays
-
-if TYPE_CHECKING:
-    from backend.representations.gaussians import Gaussians
 
 MOST_FACES = 50_000  # xatlas takes hours on a million
 SMALLEST_COMPONENT = 0.01  # of the largest one's faces. Source: threestudio, isosurface_remove_outliers
@@ -96,7 +93,9 @@ def fit_threshold(
 
 def _opacity_volume(gaussians: Gaussians, resolution: int, threshold: float) -> tuple[np.ndarray, np.ndarray, float]:
     """Sample the opacity inside the box of what reaches half the threshold: as sample_field returns it."""
-    coarse, origin, step = sample_field(opacity_field(gaussians, min_scale=1.0 / 48), UNIT_BOX, 48)
+    half = min(max(1.0, reach(gaussians, 0.999)), EXTENT)  # an edit may grow out of the unit sphere
+    box = ([-half] * 3, [half] * 3)
+    coarse, origin, step = sample_field(opacity_field(gaussians, min_scale=half / 48), box, 48)
     inside = np.argwhere(coarse > 0.5 * threshold)
     if len(inside) == 0:
         raise _nothing_above(threshold, float(coarse.max()))
