@@ -158,7 +158,10 @@ def benchmarks(root: Path) -> list[str]:
 def install(root: Path, blender: str) -> int:
     """Pack the extension and install it into a Blender by that Blender's own command line."""
     archive = make_zip(root)
-    return run(root, blender, "--command", "extension", "install-file", "-r", "user_default", "-e", archive)
+    status = run(root, blender, "--command", "extension", "install-file", "-r", "user_default", "-e", archive)
+    if status == 0:
+        print("Installed. In Blender's 3D view press N and choose the tab Maquette.")
+    return status
 
 
 def make_repository(root: Path, blender: str) -> int:

@@ -335,7 +335,7 @@ def make_blender(path: Path, version: str, log: Path) -> Path:
     return path
 
 
-def test_install_hands_the_zip_to_blender(root, commands, tmp_path, monkeypatch):
+def test_install_hands_the_zip_to_blender(root, commands, tmp_path, monkeypatch, capsys):
     archive = root / "dist/maquette-1.zip"
     monkeypatch.setattr(build, "make_zip", lambda root: archive)
     monkeypatch.setattr(build, "manifest", lambda root: {"blender_version_min": "4.5.0"})
@@ -344,6 +344,7 @@ def test_install_hands_the_zip_to_blender(root, commands, tmp_path, monkeypatch)
         blender = make_blender(tmp_path / "blender", version, log)
         assert build.main(["install", "--blender", str(blender)]) == 0
         assert log.read_text() == f"--command extension install-file -r user_default -e {archive}\n"
+        assert capsys.readouterr().out.endswith("choose the tab Maquette.\n")
 
 
 @pytest.mark.parametrize(
