@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import random
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 
 import torch
@@ -145,6 +146,7 @@ def choose(names: str) -> tuple[Case, ...]:
 # ---- what a case truly is --------------------------------------------------------------------------------------------
 
 
+@lru_cache(maxsize=8)
 def subject_of(case: Case) -> Subject:
     """Return the generated object of a case. For a prompt it is one of many that the words may mean."""
     if case.outside:
@@ -162,6 +164,7 @@ def true_views(case: Case) -> Draw:
     return painted_views(mesh, colours)
 
 
+@lru_cache(maxsize=8)
 def true_mesh(case: Case) -> Mesh:
     """Return the true surface, in world units."""
     return outside_mesh(case)[0] if case.outside else solid_mesh(subject_of(case).solid)
@@ -211,6 +214,7 @@ def single_image(case: Case) -> torch.Tensor:
     return photograph(subject_of(case).solid, camera, torch.full((3,), 0.86)).rgb[0]
 
 
+@lru_cache(maxsize=8)
 def style_image(case: Case) -> torch.Tensor:
     """Return a picture of another thing in the style of the case, [256, 256, 3]."""
     other = make_subject(case.seed, category=case.style_of, colour=case.colour, pattern=case.pattern, hat=False)

@@ -11,8 +11,9 @@ import torch
 from backend.cameras import orbit
 from backend.embedded.shapes import COLOURS, HELD_OUT, TRAINED_CATEGORIES, WITH_FRONT, make_subject
 from backend.embedded.solids import PATTERNS
+from backend.representations.mesh import Mesh
 from benchmarks.cases import Case, family, style_image, true_mesh, true_views
-from benchmarks.draw import Draw, moved, solid_views
+from benchmarks.draw import Draw, Views, moved, solid_views
 from benchmarks.geometry import held_out_cameras, surface_points
 from benchmarks.judges.attributes import CAN_WEAR_A_HAT, read_attributes
 from benchmarks.judges.bench import Judges
@@ -38,13 +39,12 @@ def against_truth(thing: Thing, case: Case, judges: Judges) -> dict[str, float]:
 
     Photos without a pose leave the azimuth open, so it is fitted for subjects; a single image shows the front.
     """
-    true_surface, draw_true = true_mesh(case), true_views(case)
-    made, true = surface_points(thing.mesh), surface_points(true_surface)
+    true_surface, true, wanted = _truth(case)
+    made = surface_points(thing.mesh)
     fit = surfaces.fit_similarity(made, true, turning=case.kind == "subject")
     placed = surfaces.place(thing.mesh, fit)
     laid = fit(made)
-    cameras = held_out_cameras()
-    seen, wanted = moved(thing.draw, fit)(cameras), draw_true(cameras)
+    seen = moved(thing.draw, fit)(held_out_cameras())
     return {
         "chamfer": surfaces.chamfer_l1(laid, true),
         "f_score": surfaces.f_score(laid, true),
@@ -55,6 +55,12 @@ def against_truth(thing: Thing, case: Case, judges: Judges) -> dict[str, float]:
         "normal_error": float(pictures.normal_error(seen.normal, wanted.normal).nanmean()),
         **{f"lpips_{n}": float(apart(seen.rgb, wanted.rgb).mean()) for n, apart in judges.distances.items()},
     }
+
+
+@lru_cache(maxsize=4)  # a result and five references are measured against it
+def _truth(case: Case) -> tuple[Mesh, np.ndarray, Views]:
+    surface = true_mesh(case)
+    return surface, surface_points(surface), true_views(case)(held_out_cameras())
 
 
 def against_family(thing: Thing, case: Case) -> dict[str, float]:
