@@ -24,6 +24,8 @@ def asked(arguments: argparse.Namespace) -> tuple[protocol.Request, list[Path]]:
     sources = [(path, role) for path in arguments.image] + [(path, "visual_prompt") for path in arguments.visual_prompt]
     images = []
     for number, (path, role) in enumerate(sources):
+        if path.is_dir():
+            raise BadInput(f"{path} is a folder, not an image.", "Give one file; a batch in Blender takes folders.")
         if not path.is_file():
             raise BadInput(f"There is no image {path}.", "Check the path.")
         check_image(path)
@@ -53,6 +55,8 @@ def asked(arguments: argparse.Namespace) -> tuple[protocol.Request, list[Path]]:
 
 def edited(arguments: argparse.Namespace) -> tuple[protocol.Request, list[Path]]:
     """Return the request that changes the result of a job by words, and its files: visual prompts, and the points."""
+    if not arguments.job.is_dir():
+        raise BadInput(f"There is no folder {arguments.job}.", "Give the folder of a finished job.")
     request, job = protocol.read_request(arguments.job), arguments.job
     changes = {name: getattr(arguments, name) for name in ("preset", "seed") if getattr(arguments, name) is not None}
     changes |= {"settings": dict(arguments.set), "threads": arguments.threads or available_threads()}
@@ -71,12 +75,19 @@ def make_folder(folder: Path, request: protocol.Request, sources: Sequence[Path]
     """Write a job folder with copies of the files; an existing one must hold the same request, and is resumed."""
     copies = list(zip(sources, request.files, strict=True))
     place = folder.resolve()
+    if folder.exists() and not folder.is_dir():
+        raise BadInput(f"{folder} is a file.", "Give --out an empty or a new folder.")
     if folder.exists() and any(folder.iterdir()):
+        if not (folder / protocol.REQUEST_FILE).exists():
+            raise BadInput(f"{folder} holds other things than a job.", "Give --out an empty or a new folder.")
         found = protocol.read_request(folder)
         same = replace(found, threads=request.threads) == request  # how many make it is nothing of the job's
         same = same and all((folder / n).is_file() and (folder / n).read_bytes() == p.read_bytes() for p, n in copies)
         if not same:
-            raise BadInput(f"{folder} holds another job.", f"Choose another --out, or `run {folder}` to go on with it.")
+            raise BadInput(
+                f"{folder} holds another job.",
+                f"Choose another --out, or go on with that one: python -m backend run {folder}",
+            )
         if found.threads != request.threads:
             protocol.write_request(folder, request)
         return folder
@@ -92,7 +103,9 @@ def make_folder(folder: Path, request: protocol.Request, sources: Sequence[Path]
         if place.exists():  # and is empty; Windows renames nothing onto it
             place.rmdir()
         os.replace(unfinished, place)
-    except BaseException:
+    except BaseException as error:
         shutil.rmtree(unfinished, ignore_errors=True)
+        if isinstance(error, (FileNotFoundError, NotADirectoryError, PermissionError)):
+            raise BadInput(f"{folder} cannot be made: {error.strerror}.", "Choose another --out.") from error
         raise
     return folder

@@ -134,6 +134,16 @@ def can_go_on(out: Path, preset: str, seed: int) -> bool:
     return (asked["preset"], asked["seed"]) == (preset, seed)
 
 
+def put_aside(out: Path) -> None:
+    """Rename a finished demo, in the place of the one before it; remove what is no finished one."""
+    if (out / "measured.json").exists():
+        before = out.with_name(f"{out.name}-before")
+        shutil.rmtree(before, ignore_errors=True)
+        out.rename(before)
+        print(f"The finished demo is now in {before}.", flush=True)
+    shutil.rmtree(out, ignore_errors=True)
+
+
 def main() -> int:
     """Run the demo and return the backend's exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -149,7 +159,7 @@ def main() -> int:
         print(f"{out} holds other things than a demo: give an empty folder with --out.", file=sys.stderr)
         return 2
     if not can_go_on(out, options.preset, options.seed):
-        shutil.rmtree(out, ignore_errors=True)
+        put_aside(out)
         out.mkdir(parents=True)
         make_sample(out / "sample.png")
     print(f"From {out / 'sample.png'} and the prompt {PROMPT!r}:", flush=True)

@@ -51,6 +51,7 @@ from backend.vision.calibration import Calibration, Sides, load_calibration
 from backend.vision.reference import Target, read_target
 
 MOST_BAD_STEPS = 20  # in a row
+MOST_STARTED = 20_000  # Gaussians that an edit may begin with, as many as any preset makes
 SH_CONSTANT = 0.28209479  # the harmonic of degree 0
 
 
@@ -104,6 +105,7 @@ def run(job: Job) -> None:
     made_with = {"prior": prior.fingerprint, "settings": asdict(settings)}
     sides = None
     start = read_start(job, settings, prior) if request.start else None
+    settings = replace(settings, max_count=max(settings.max_count, len(start))) if start is not None else settings
     old = prior.shorten(request.start_prompt, ", overhead view")
     if holds_sides:
         shown = image if turns else None
@@ -282,8 +284,12 @@ def optimise(
 
 
 def read_start(job: Job, settings: Settings, prior: Prior) -> Gaussians:
-    """Return the Gaussians of the result that is edited, as large as they are. Raises BadInput."""
-    return check_start(read_points_ply(job.input_path(job.request.start)), settings.max_count).to(prior.device)
+    """Return the Gaussians of the result that is edited, as large as they are. Raises BadInput.
+
+    They may be more than the preset makes: an object in `standard` can be edited in `draft`.
+    """
+    most = max(settings.max_count, MOST_STARTED)
+    return check_start(read_points_ply(job.input_path(job.request.start)), most).to(prior.device)
 
 
 def begin(

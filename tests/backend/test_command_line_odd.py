@@ -41,6 +41,32 @@ def test_the_current_folder_does_not_become_a_job(
     assert "Choose another --out" in capsys.readouterr().err and list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["generate", "--prompt", "fit", "--out", "file"], "file is a file. Give --out an empty or a new folder."),
+        (["generate", "--prompt", "fit", "--out", "file/job"], "file/job cannot be made: Not a directory."),
+        (["generate", "--prompt", "fit", "--out", "full"], "full holds other things than a job."),
+        (["generate", "--prompt", "fit", "--image", "full", "--out", "job"], "full is a folder, not an image."),
+        (["edit", "nowhere", "--prompt", "fit", "--out", "job"], "There is no folder nowhere."),
+    ],
+)
+def test_a_wrong_place_is_a_sentence_and_nothing_is_made(
+    arguments: list[str],
+    words: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").touch()
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full/notes.txt").touch()
+    before = sorted(tmp_path.rglob("*"))
+    assert command_line.main(arguments) == 2
+    assert words in capsys.readouterr().err and sorted(tmp_path.rglob("*")) == before
+
+
 def test_a_wrong_setting_and_an_unknown_stage_are_said_so(tmp_path: Path) -> None:
     wrong = write_job(tmp_path / "wrong", settings={"checkpoint_seconds": "abc"})
     unmet = write_job(tmp_path / "unmet", stop_after="typo")

@@ -113,10 +113,14 @@ def test_another_start_is_another_edit(tmp_path: Path) -> None:
     assert any("made again" in event.message for event in events if isinstance(event, protocol.Warning))
 
 
+def test_a_start_may_have_more_gaussians_than_the_preset_makes(tmp_path: Path) -> None:
+    """Two steps with density control in between, which would otherwise leave no more than `max_count`."""
+    assert len(run(new_edit(tmp_path / "job", max_count=100, densify_every=1))) == 150
+
+
 @pytest.mark.parametrize("case", ["missing", "link", "damaged", "too many", "nowhere"])
-def test_a_start_that_cannot_be_used_is_a_sentence(case: str, tmp_path: Path) -> None:
-    limits: dict[str, Any] = {"max_count": 100} if case == "too many" else {}
-    folder, words = new_edit(tmp_path / "job", **limits), ""
+def test_a_start_that_cannot_be_used_is_a_sentence(case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder, words = new_edit(tmp_path / "job", max_count=100), ""
     path = folder / "inputs/start.ply"
     match case:
         case "missing":
@@ -130,6 +134,7 @@ def test_a_start_that_cannot_be_used_is_a_sentence(case: str, tmp_path: Path) ->
             path.write_bytes(path.read_bytes()[:-8])
             words = "start.ply has .* its header promises"
         case "too many":
+            monkeypatch.setattr(tv3dg, "MOST_STARTED", 100)
             words = "150 Gaussians; it needs 8 at least and 100 at most"
         case "nowhere":
             far = two_coloured_shell(20)
