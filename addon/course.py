@@ -92,9 +92,10 @@ def _enter(course: Course, event: protocol.Stage) -> Course:
 
 
 def _advance(course: Course, event: protocol.Progress) -> Course:
-    """Count steps of the running stage."""
+    """Count steps of the running stage. The first prepares what the others use and says nothing of their speed."""
     rate, left = (value if 0.0 <= value < math.inf else 0.0 for value in (event.steps_per_second, event.seconds_left))
     slowness = event.steps / rate / _typical(course.stage) if rate > 0 else course.seconds_per_typical
+    before = course
     course = replace(
         course,
         step=event.step,
@@ -104,6 +105,8 @@ def _advance(course: Course, event: protocol.Progress) -> Course:
         memory_bytes=event.memory_bytes,
         seconds_per_typical=slowness,
     )
+    if event.step <= 1 < event.steps:
+        return _estimate(replace(course, seconds_per_typical=before.seconds_per_typical), before.seconds_left)
     return _estimate(course, left + course.typical_after * slowness)
 
 

@@ -33,7 +33,8 @@ class Console:
         full = BAR * step // max(steps, 1)
         bar = "#" * full + "." * (BAR - full)
         rate = f"{steps_per_second:.1f} it/s" if steps_per_second >= 1 else f"{1 / steps_per_second:.1f} s/it"
-        line = f"{self._stage} [{bar}] {step}/{steps}, {rate}, {clock(seconds_left)} left"
+        speed = f"{rate}, {clock(seconds_left)} left" if step > 1 or steps == 1 else "measuring the speed"
+        line = f"{self._stage} [{bar}] {step}/{steps}, {speed}"
         if self._is_terminal:
             self._rewrite(line)
         elif time.monotonic() - self._written > QUIET_SECONDS:

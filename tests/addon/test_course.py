@@ -44,10 +44,16 @@ def test_the_overall_share_weighs_stages_by_what_they_usually_take() -> None:
 
 
 def test_stages_that_do_not_come_are_not_counted() -> None:
-    only_points = after(HELLO, protocol.Stage(number=1, name="gaussians", stages=1), progress(1, 4))
-    assert only_points.share == 0.25 and only_points.seconds_left == 1.5
+    only_points = after(HELLO, protocol.Stage(number=1, name="gaussians", stages=1), progress(2, 8))
+    assert only_points.share == 0.25 and only_points.seconds_left == 3.0
     unknown = after(HELLO, protocol.Stage(number=1, name="finetune", stages=3), progress(1, 3))
     assert unknown.share == pytest.approx(UNKNOWN_SECONDS / 3 / (3 * UNKNOWN_SECONDS))
+
+
+def test_the_first_step_says_nothing_of_the_time_left() -> None:
+    begun = after(HELLO, protocol.Stage(number=1, name="gaussians", stages=1), progress(1, 200, rate=0.05))
+    assert (begun.step, begun.share) == (1, 1 / 200) and begun.seconds_left is None
+    assert follow(begun, progress(2, 200)).seconds_left == 99.0
 
 
 def test_a_stage_from_disk_is_done() -> None:

@@ -258,11 +258,11 @@ def test_a_terminal_shows_one_line_that_is_rewritten(monkeypatch: pytest.MonkeyP
     screen = Screen()
     show = terminal.Terminal(screen, name="mug")
     show(protocol.Stage(number=1, name="gaussians"))
-    for step in (1, 4):
+    for step in (2, 4):
         show(protocol.Progress(step=step, steps=4, seconds_left=9.0, steps_per_second=1.0, memory_bytes=0))
     lines = screen.getvalue().split("\r\x1b[K")
     assert lines[1] == "mug: 1 gaussians\n"
-    assert lines[2].startswith("mug: gaussians [") and " 1/4, " in lines[2] and "left" in lines[2]
+    assert lines[2].startswith("mug: gaussians [") and " 2/4, " in lines[2] and "left" in lines[2]
     assert lines[3].count("#") > lines[2].count("#") > 0 and screen.getvalue().count("\n") == 1
 
 
