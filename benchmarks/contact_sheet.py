@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import html
 import json
+import math
 import random
 import sys
 from collections.abc import Sequence
@@ -22,11 +23,15 @@ from backend.images import load_image, save_image, save_turntable
 from benchmarks.jobs import Run, finished
 
 AZIMUTHS = (0, 60, 120, 180, 240, 300)
+MOST_ROWS = 16
 CELL = 128
 
 
 def write_sheet(path: Path, runs: Sequence[Run]) -> None:
-    """Write one row for each run: what it was given (white for a prompt alone), and its mesh from six sides."""
+    """Write one row for each run: what it was given (white for a prompt alone), and its mesh from six sides.
+
+    More than MOST_ROWS stand beside each other, at half the size.
+    """
     from benchmarks.demo import read_glb
     from benchmarks.draw import mesh_views
 
@@ -39,7 +44,18 @@ def write_sheet(path: Path, runs: Sequence[Run]) -> None:
         seen = mesh_views(read_glb(run.folder / "result" / "model.glb"))(orbit(AZIMUTHS, 15.0, size=CELL))
         rows.append(torch.cat([given, *seen.rgb], 1))
     path.parent.mkdir(parents=True, exist_ok=True)
-    save_image(path, torch.cat(rows, 0))
+    save_image(path, beside_each_other(rows))
+
+
+def beside_each_other(rows: list[torch.Tensor], most: int = MOST_ROWS) -> torch.Tensor:
+    """Return rows of pictures [H, W, 3] below each other; more than `most` in columns, at half the size."""
+    if len(rows) <= most:
+        return torch.cat(rows, 0)
+    columns = math.ceil(len(rows) / most)
+    height = math.ceil(len(rows) / columns)
+    rows = rows + [torch.ones_like(rows[0])] * (columns * height - len(rows))
+    sheet = torch.cat([torch.cat(rows[i * height : (i + 1) * height], 0) for i in range(columns)], 1)
+    return torch.nn.functional.avg_pool2d(sheet.permute(2, 0, 1), 2).permute(1, 2, 0)
 
 
 def pairs(one: Path, other: Path) -> list[tuple[str, Path, Path]]:

@@ -203,3 +203,11 @@ def orbit_of_two():
     from backend.cameras import orbit
 
     return orbit([0.0, 90.0], 15.0, size=32)
+
+
+def test_a_long_sheet_stands_in_columns_of_equal_height() -> None:
+    rows = [torch.full((4, 6, 3), float(i)) for i in range(5)]
+    assert torch.equal(contact_sheet.beside_each_other(rows, most=5), torch.cat(rows, 0))
+    sheet = contact_sheet.beside_each_other(rows, most=2)  # three columns of two, the last place empty
+    assert sheet.shape == (4, 9, 3)
+    assert [[int(sheet[y, x, 0]) for x in (1, 4, 7)] for y in (0, 3)] == [[0, 2, 4], [1, 3, 1]]
