@@ -269,7 +269,7 @@ TV3DG = System(
                     "start", "First Shape", "What the points begin as", "sides",
                     choices=(
                         ("sides", "Four Sides", "The shape that four sides have in common which the prior imagines"),
-                        ("ball", "Ball", "A grey ball"),
+                        ("ball", "Ball", "A ball in the main colour of the image, or grey"),
                     ),
                 ),
                 Setting("start_opacity", "First Opacity", "How solid the points of that shape are", 0.5, 0.01, 0.99),

@@ -129,10 +129,10 @@ def gaussians_from_points(
     )
 
 
-def ball_of_gaussians(count: int, radius: float, generator: torch.Generator) -> Gaussians:
-    """Draw round grey Gaussians, each a little different, from a ball about the origin."""
+def ball_of_gaussians(count: int, radius: float, generator: torch.Generator, colour: Tensor | float = 0.5) -> Gaussians:
+    """Draw round Gaussians of a colour [3], or grey, each a little different, from a ball about the origin."""
     points = ball_of_points(count, radius, generator)
-    return gaussians_from_points(points, 0.5 + 0.1 * torch.randn(points.shape, generator=generator).clamp(-2, 2))
+    return gaussians_from_points(points, colour + 0.1 * torch.randn(points.shape, generator=generator).clamp(-2, 2))
 
 
 def check_start(gaussians: Gaussians, most: int) -> Gaussians:

@@ -303,7 +303,7 @@ def begin(
     """Return the Gaussians to begin with, and what holds an edit to them.
 
     They are those `given` of a result that is edited, else the coarse shape of the sides where it is wanted, else a
-    grey ball.
+    ball of the image's median colour, or grey without one.
     """
     if given is not None:
         start = scaled(given, settings.edit_room)
@@ -317,7 +317,8 @@ def begin(
             "The four sides do not fit together, or not to the image, so it begins from a ball.",
             "Look at the pictures of the stage `sides`; replace one, or try another seed or other words.",
         )
-    return ball_of_gaussians(settings.count, settings.radius, job.generator).to(device), None
+    colour = target.rgb[target.mask[..., 0] > 0.5].median(0).values.cpu() if target is not None else 0.5
+    return ball_of_gaussians(settings.count, settings.radius, job.generator, colour).to(device), None
 
 
 def draw_background(generator: torch.Generator) -> torch.Tensor:

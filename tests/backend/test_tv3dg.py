@@ -32,6 +32,7 @@ from backend.representations.gaussians import ball_of_gaussians
 from backend.supervision import Control
 from backend.systems import tv3dg
 from backend.vision.calibration import Sides
+from backend.vision.reference import Target
 from benchmarks.demo import read_glb, sample_subject
 from tests.backend.processes import Process
 
@@ -178,6 +179,18 @@ def test_sides_with_nothing_in_common_give_a_ball_and_a_warning(tmp_path: Path) 
     everything = replace(nothing, mask=torch.ones(4, 16, 16, 1))
     hull, _ = tv3dg.begin(job, settings, everything, None, torch.device("cpu"))
     assert len(messages(events)) == 1 and bool((hull.means.norm(dim=-1) > settings.radius).any())
+
+
+def test_a_ball_begins_in_the_median_colour_of_what_the_image_shows(tmp_path: Path) -> None:
+    job = open_job(new_job(tmp_path / "job"), [])
+    rgb = torch.tensor([0.2, 0.3, 0.9]).repeat(1, 8, 8, 1)  # mostly background
+    rgb[:, 2:5, 2:5] = torch.tensor([0.7, 0.2, 0.4])
+    rgb[:, 2, 2] = 1.0  # a highlight
+    mask = torch.zeros(1, 8, 8, 1)
+    mask[:, 2:5, 2:5] = 1.0
+    settings = replace(PRESETS["bench"], count=4000, start="ball")
+    ball, _ = tv3dg.begin(job, settings, None, Target(orbit([0], 0.0, size=8), rgb, mask), torch.device("cpu"))
+    assert torch.allclose(0.5 + tv3dg.SH_CONSTANT * ball.sh[:, 0].mean(0), torch.tensor([0.7, 0.2, 0.4]), atol=0.01)
 
 
 def test_a_reference_takes_the_place_of_the_side_that_it_shows(tmp_path: Path) -> None:
