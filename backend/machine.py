@@ -17,8 +17,8 @@ ROOT = Path(__file__).resolve().parent.parent  # of the repository, or of the in
 # half as much again. These are some 0.3 ms and 1 ms.
 BRIEF_SPINNING = {"GOMP_SPINCOUNT": "10000", "KMP_BLOCKTIME": "1"}
 
-# glibc hands large blocks back at once and asks for them anew: of a step's time on two threads that is a sixth to a
-# third, spent in page faults. Blocks up to 32 MiB, glibc's own largest threshold, stay with the process instead.
+# glibc hands large blocks back at once and asks for them anew: a sixth of a step's time on two threads went into page
+# faults. Blocks up to 32 MiB, glibc's own largest threshold, stay with the process instead.
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of malloc.h
 KEPT_BLOCK_BYTES = 32 << 20
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from backend.machine import available_threads, is_busy, replace_file
+from backend.machine import available_threads, is_busy, keep_freed_memory, replace_file
 
 
 @pytest.mark.parametrize(("load", "busy"), [(0.5, False), (1.4, False), (1.6, True)])
@@ -63,6 +63,11 @@ def test_threads_are_told_not_to_spin_for_long_before_torch_is_loaded() -> None:
     assert "{'GOMP_SPINCOUNT': '10000', 'KMP_BLOCKTIME': '7'}" in done.stderr
     if "GOMP_SPINCOUNT = " in done.stderr:  # GNU's OpenMP says what it has read, where it is the one that torch uses
         assert "GOMP_SPINCOUNT = '10000'" in done.stderr
+
+
+def test_a_c_library_that_cannot_keep_memory_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ctypes.CDLL", lambda name: object())  # musl and macOS have no mallopt
+    assert not keep_freed_memory()
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc can be told to keep what is freed")
