@@ -116,10 +116,10 @@ def demo(root: Path, threads: str = "0") -> int:
 
 
 def test(root: Path, further: list[str]) -> int:
-    """Run the tests; nothing is printed after pytest's closing line."""
+    """Run the tests, all of them in two processes; nothing is printed after pytest's closing line."""
     python = provide_environment(root)
     provide_system_libraries(root)
-    return run(root, python, "-m", "pytest", *further)
+    return run(root, python, "-m", "pytest", *(further or ("-n2", "--no-loadscope-reorder")))
 
 
 def check(root: Path) -> int:

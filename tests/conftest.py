@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadFileScheduling
 
 # Before any test imports torch: its tensors are tiny here, and threads that spin for each other make them ten times
 # slower as soon as another program wants a core. Tests that are about threads ask for them.
@@ -26,8 +28,27 @@ def real_blender() -> str | None:
     return found and os.path.abspath(found)  # tests start it from other folders too
 
 
+def in_window(name: str) -> bool:
+    """Say whether a test, by its path, opens Blender's window."""
+    return "blender/test_window" in name
+
+
+class OneWindow(LoadFileScheduling):
+    """Give each file's tests to one process, and all files that open a window to the same one."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "window" if in_window(nodeid) else super()._split_scope(nodeid)
+
+
+@pytest.hookimpl(optionalhook=True)  # in one process there is nothing to deal out
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileScheduling:
+    """Return who deals the tests out where there are several processes: two windows at once would slow each other."""
+    return OneWindow(config, log)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip what this machine cannot run, with the reason and what would make it run."""
+    """Skip what this machine cannot run, with the reason and what would make it run; put what takes longest first."""
+    items.sort(key=lambda item: not in_window(item.nodeid))
     reasons = {}
     if any(item.get_closest_marker("gpu") for item in items) and not has_cuda():
         reasons["gpu"] = "needs a CUDA device, and torch sees none"

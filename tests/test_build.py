@@ -299,6 +299,7 @@ def test_test_passes_its_arguments_on_and_prints_nothing_of_its_own(root, comman
     assert capsys.readouterr().out == ""
     monkeypatch.setenv("FAILING", "pytest")
     assert build.main(["test"]) == 3
+    assert commands()[-1] == "-m pytest -n2 --no-loadscope-reorder"
 
 
 def test_check_runs_every_checker_even_after_a_failure(root, commands, monkeypatch):

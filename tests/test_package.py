@@ -235,3 +235,19 @@ def test_skips_are_counted_by_reason_above_the_closing_line(tmp_path):
     output = lines(BLENDER="/nowhere/blender")
     assert any("BLENDER=/nowhere/blender is no program" in line for line in output)
     assert lines(BLENDER="/bin/true")[-1].startswith("2 failed, 1 passed, 1 skipped")
+
+
+def test_tests_that_open_a_window_go_first_and_to_one_process(tmp_path):
+    shutil.copy(ROOT / "tests/conftest.py", tmp_path)
+    (tmp_path / "pytest.ini").write_text("[pytest]\n")
+    (tmp_path / "blender").mkdir()
+    for name in ("test_a", "test_b", "blender/test_window", "blender/test_window_killed"):
+        said = f"'{Path(name).name} ' + str(os.getpid()) + '\\n'"
+        text = f"import os, time\ndef test_it():\n    open('said', 'a').write({said})\n    time.sleep(0.3)\n"
+        (tmp_path / f"{name}.py").write_text(text)
+    command = [sys.executable, "-m", "pytest", "-q", "-n2", "--no-loadscope-reorder", "-p", "no:cacheprovider"]
+    answer = subprocess.run([*command, str(tmp_path)], cwd=tmp_path, capture_output=True, text=True)
+    assert answer.returncode == 0, answer.stdout
+    said = dict(line.split() for line in (tmp_path / "said").read_text().splitlines())
+    assert "test_window" in list(said)[:2]
+    assert said["test_window"] == said["test_window_killed"] != said["test_a"]

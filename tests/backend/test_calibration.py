@@ -135,14 +135,14 @@ def test_weights_sum_up(ball: dict[str, torch.Tensor]) -> None:
 
     class Reward:
         def __call__(self, images: torch.Tensor, words: torch.Tensor) -> torch.Tensor:
-            assert images.shape == (1, 2 * SIZE, 2 * SIZE, 3)
-            torch.testing.assert_close(images, two_by_two(ball["rgb"]))
-            return words.sum(dim=-1)
+            shown.append(images)
+            return words.sum(dim=-1).expand(len(images))
 
     vectors = torch.tensor([[1.0, 0.0, 0.0]]).expand(4, -1)
     same: Any = likeness(ball, features=Features(), vectors=vectors)
     reward: Any = Reward()
     words = torch.tensor([[0.5, 0.0]])
+    shown: list[torch.Tensor] = []
 
     def total(geometry: float, semantics: float, shortfall: float) -> float:
         return Calibration(cameras, geometry, semantics, shortfall, same, reward, words).loss(**ball).item()
@@ -151,6 +151,11 @@ def test_weights_sum_up(ball: dict[str, torch.Tensor]) -> None:
     assert geometry == pytest.approx(-1, abs=1e-4) and semantics > 0 and shortfall == pytest.approx(1.5)
     assert total(1, 4, 2.5) == pytest.approx(geometry + 4 * semantics + 2.5 * shortfall, rel=1e-5)
     assert Calibration(cameras, 0, 0, 0).loss(**ball).item() == 0
+
+    torch.testing.assert_close(shown[-1], ball["rgb"])  # each side alone
+    in_one = Calibration(cameras, 0, 0, 1, reward=reward, words=words, in_one=True)
+    assert in_one.loss(**ball).item() == pytest.approx(1.5)
+    torch.testing.assert_close(shown[-1], two_by_two(ball["rgb"]))
 
 
 @pytest.mark.parametrize("looks", [True, False])
