@@ -35,6 +35,7 @@ def parser() -> argparse.ArgumentParser:
     edit.add_argument("--prompt", required=True, help="what it is to be, for example 'a red robot wearing a hat'")
     edit.add_argument("--preset", help="another one than that of the job")
     edit.add_argument("--seed", type=int, help="another one than that of the job")
+    edit.add_argument("--threads", type=int, help="another number than that of the job; 0 means every core")
     edit.add_argument("--set", type=_setting, action="append", default=[], metavar="NAME=VALUE", help="as in generate")
     edit.add_argument("--jobs", type=Path, metavar="FOLDER", help="where the new job folder goes")
     _add_import(edit)

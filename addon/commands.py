@@ -150,7 +150,8 @@ def _generate(arguments: argparse.Namespace, outcome: Outcome) -> None:
 
 def _edit(arguments: argparse.Namespace, outcome: Outcome) -> None:
     _check_target(arguments.save)
-    changes = {name: getattr(arguments, name) for name in ("preset", "seed") if getattr(arguments, name) is not None}
+    named = ("preset", "seed", "threads")
+    changes = {name: getattr(arguments, name) for name in named if getattr(arguments, name) is not None}
     api.interpreter()  # or say what is missing, before anything is written
     job = api.edit(arguments.folder, arguments.prompt, jobs=arguments.jobs, settings=dict(arguments.set), **changes)
     _run(job, arguments, outcome)

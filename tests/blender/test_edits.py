@@ -133,11 +133,13 @@ def test_the_command_edits_imports_and_saves(
         tmp_path / "jobs",
         tmp_path / "out.blend",
     )
-    wishes = ["--prompt", "a blue mug", "--preset", "bench", "--set", "edit_steps=9", "--jobs", str(folder)]
+    wishes = ["--prompt", "a blue mug", "--preset", "bench", "--set", "edit_steps=9", "--threads", "1"]
+    wishes += ["--jobs", str(folder)]
     assert commands.main(["edit", str(first), *wishes, "--save", str(saved), "--json"]) == 0
     (job,) = folder.iterdir()
     request = protocol.read_request(job)
     assert (request.prompt, request.start_prompt, request.preset) == ("a blue mug", "a red mug", "bench")
+    assert request.threads == 1
     assert request.settings == {"edit_steps": 9} and request.seed == 7
     said = json.loads(capfd.readouterr().out)
     assert (said["command"], said["jobs"][0]["state"], said["saved"]) == ("edit", "finished", str(saved))
