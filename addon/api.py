@@ -70,9 +70,10 @@ def describe(
 ) -> tuple[protocol.Request, list[Path]]:
     """Return the request for a job and the files of its images.
 
-    `images` show the object, from the given elevation and azimuth (0: the front) through a camera of that vertical
-    angle; `visual_prompts` show a style or a likeness. `fields` are those of protocol.Request: prompt, negative_prompt,
-    seed, preset, prior, outputs, settings, ... Raises ProtocolError with a sentence for what cannot be asked for.
+    `images` show the object, from the given elevation and azimuth (0: the front, 90: from +X) through a camera that
+    opens so far along the image's longer side; `visual_prompts` show a style or a likeness. `fields` are those of
+    protocol.Request: prompt, negative_prompt, seed, preset, prior, outputs, settings, ... Raises ProtocolError with a
+    sentence for what cannot be asked for.
     """
     role = "subject" if system == "dreambooth3d" else "reconstruct"
     sources = [(Path(path), role) for path in images] + [(Path(path), "visual_prompt") for path in visual_prompts]
@@ -118,9 +119,9 @@ def submit(
 def edit(job: Path, prompt: str, *, jobs: Path | None = None, **changes: Any) -> Path:
     """Write a new job that changes the result of a finished one by words, and return it; nothing is started.
 
-    It begins from that job's points, with its images, seed and settings; `changes` are fields of the request that shall
-    be others (of the settings, those named). `jobs` is as in `submit`. Raises ProtocolError for what cannot be asked
-    for, OSError where the folder cannot be written.
+    It begins from that job's points, with its visual prompts, seed and settings; `changes` are fields of the request
+    that shall be others (of the settings, those named). `jobs` is as in `submit`. Raises ProtocolError for what cannot
+    be asked for, OSError where the folder cannot be written.
     """
     try:
         return edit_job(jobs or jobs_folder(), job, prompt, **changes)

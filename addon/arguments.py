@@ -54,11 +54,23 @@ def parser() -> argparse.ArgumentParser:
 def _add_request(command: argparse.ArgumentParser) -> None:
     add = command.add_argument
     add("--visual-prompt", dest="visual_prompts", type=Path, action="append", default=[], help="style or likeness")
-    add("--system", default="tv3dg", help=", ".join(protocol.SYSTEMS))
+    add("--system", default="tv3dg", help="tv3dg, so far the only one")
     add("--negative-prompt", default="", help="what it should not be")
     add("--elevation", dest="elevation_degrees", type=float, default=0.0, help="degrees, of the camera of the image")
-    add("--azimuth", dest="azimuth_degrees", type=float, default=0.0, help="degrees, 0 is the front")
-    add("--fov", dest="fov_degrees", type=float, default=40.0, help="degrees, vertical field of view")
+    add(
+        "--azimuth",
+        dest="azimuth_degrees",
+        type=float,
+        default=0.0,
+        help="degrees, 0 is the front, 90 the side at your right",
+    )
+    add(
+        "--fov",
+        dest="fov_degrees",
+        type=float,
+        default=40.0,
+        help="degrees, opening angle along the longer side of the image",
+    )
     add("--preset", default="standard", help=", ".join(protocol.PRESETS))
     add("--seed", type=int, default=0)
     add("--prior", default="embedded", help="embedded, or a local folder in diffusers' format")

@@ -147,7 +147,7 @@ class MAQUETTE_PT_options(_Panel, bpy.types.Panel):
         if wish.mark_asset:
             layout.prop(wish, "asset_tags")
         row = layout.row()
-        row.active = bool(properties.chosen_images(wish, "reconstruct"))
+        row.active = wish.stop_after == "NOTHING" or properties.can_stop(wish, properties.roles_chosen(wish))
         row.prop(wish, "stop_after")
         layout.separator(factor=0.5)
         layout.prop(wish, "prior")

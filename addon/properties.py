@@ -12,7 +12,7 @@ import functools
 import json
 import math
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -158,7 +158,7 @@ class MAQUETTE_PG_reference(bpy.types.PropertyGroup):
     )
     azimuth: bpy.props.FloatProperty(
         name="Azimuth",
-        description="Which side the camera sees: 0 is the front, 90 what Blender calls the right view, 180 the back",
+        description="Which side the camera sees: 0 is the front, 90 the right view (at your right), 180 the back",
         subtype="ANGLE",
         min=-2 * math.pi,
         max=2 * math.pi,
@@ -297,6 +297,11 @@ def chosen_images(wish: MAQUETTE_PG_scene, role: str = "") -> list[MAQUETTE_PG_r
     return [each for each in wish.references if each.image is not None and role in ("", _role_of(each, wish))]
 
 
+def roles_chosen(wish: MAQUETTE_PG_scene) -> set[str]:
+    """Return what the reference images that name a picture are."""
+    return {_role_of(each, wish) for each in chosen_images(wish)}
+
+
 def _role_of(reference: MAQUETTE_PG_reference, wish: MAQUETTE_PG_scene) -> str:
     """Return what an image is; of one that was something that the chosen system does not take, what that takes."""
     return str(reference.role) if reference.role in roles_of(wish) else roles_of(wish)[0]
@@ -326,8 +331,6 @@ def request_of(
     if images is None:
         chosen = [(f"{protocol.INPUT_FOLDER}/{n:02}.png", each) for n, each in enumerate(chosen_images(wish))]
         images = tuple(protocol.InputImage(path=path, **seen_from(each, wish)) for path, each in chosen)
-    roles = {image.role for image in images}
-    leaves = {"perceive": "reconstruct" in roles, "imagine": "visual_prompt" in roles}  # else there is nothing to see
     fields = {
         "system": wish.system,
         "prompt": wish.prompt.strip(),
@@ -337,11 +340,21 @@ def request_of(
         "preset": wish.preset,
         "prior": wish.prior if wish.prior != "folder" else bpy.path.abspath(wish.prior_folder),
         "outputs": tuple(output for output in protocol.OUTPUTS if output in wish.outputs),
-        "stop_after": wish.stop_after if leaves.get(wish.stop_after, False) else "",
+        "stop_after": wish.stop_after if can_stop(wish, {image.role for image in images}) else "",
         "threads": wish.threads,
         "settings": dict(changed_settings(wish)),
     }
     return protocol.Request(**fields | changes)
+
+
+def can_stop(wish: MAQUETTE_PG_scene, roles: Collection[str]) -> bool:
+    """Say whether the stage to stop after will have something to look at, where images have these roles."""
+    leaves = {
+        "perceive": "reconstruct" in roles,
+        "imagine": "visual_prompt" in roles,
+        "sides": getattr(settings_of(wish), "start", "") == "sides",
+    }
+    return leaves.get(wish.stop_after, False)
 
 
 def settings_of(wish: MAQUETTE_PG_scene) -> Any:

@@ -35,7 +35,7 @@ class VersionError(ProtocolError):
 
 @dataclass(frozen=True, kw_only=True)
 class InputImage:
-    """Name one picture of the job folder and say what it shows. Azimuth 0 looks at the front (-Y)."""
+    """Name one picture of the job folder and say what it shows. Azimuth 0 looks at the front (-Y), 90 from +X."""
 
     path: str
     role: str = "reconstruct"

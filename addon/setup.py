@@ -22,6 +22,7 @@ LOWER_PRESETS = {"paper": "standard", "standard": "draft", "draft": "bench"}
 MANUAL = paths.ROOT / "docs"
 # Page -> the operators that it is about; of all others there is OTHER_PAGE.
 PAGES = {
+    "edit-by-text.md": ["edit"],
     "installing.md": "install_backend verify_backend check_backend remove_backend stop_setup fix".split(),
     "queue-and-history.md": (
         "batch batch_folder hold_queue keep_newest move_job refresh_history remove_job repeat resume".split()

@@ -29,8 +29,15 @@ def parser() -> argparse.ArgumentParser:
     generate.add_argument("--image", type=Path, action="append", default=[], help="what it looks like; may be repeated")
     generate.add_argument("--visual-prompt", type=Path, action="append", default=[], help="image of style or likeness")
     generate.add_argument("--elevation", type=float, default=0.0, help="degrees, of the camera of --image")
-    generate.add_argument("--azimuth", type=float, default=0.0, help="degrees, 0 is the front")
-    generate.add_argument("--fov", type=float, default=40.0, help="degrees, vertical field of view of --image")
+    generate.add_argument(
+        "--azimuth",
+        type=float,
+        default=0.0,
+        help="degrees, 0 is the front, 90 the side at your right when you look at it",
+    )
+    generate.add_argument(
+        "--fov", type=float, default=40.0, help="degrees, opening angle along the longer side of --image"
+    )
     generate.add_argument("--preset", default="standard", help="bench, draft, standard (if nothing is said) or paper")
     generate.add_argument("--seed", type=int, default=0, help="another number, another object; 0 if nothing is said")
     generate.add_argument("--prior", default="embedded", help="embedded, or a local folder in diffusers' format")

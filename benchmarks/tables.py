@@ -19,8 +19,8 @@ from benchmarks.quality_tables import COLUMNS, contrasts, differences, frechet, 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
 DOCUMENTS = (
-    "README.md", "docs/companions.md", "docs/embedded-prior.md", "docs/performance.md", "docs/quality.md",
-    "docs/tv3dg.md",
+    "README.md", "docs/companions.md", "docs/edit-by-text.md", "docs/embedded-prior.md", "docs/performance.md",
+    "docs/quality.md",
 )  # fmt: skip
 _BLOCK = re.compile(r"(<!-- table (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 

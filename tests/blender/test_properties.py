@@ -49,6 +49,13 @@ def test_without_an_image_there_is_no_cut_out_to_stop_after(wish: Any) -> None:
     assert request_of(wish).stop_after == ""
 
 
+def test_the_four_sides_are_there_to_stop_after_unless_it_begins_from_a_ball(wish: Any) -> None:
+    wish.stop_after = "sides"
+    assert request_of(wish).stop_after == "sides"
+    wish.tv3dg.start = "ball"
+    assert request_of(wish).stop_after == ""
+
+
 def test_what_cannot_be_asked_for_is_a_sentence(wish: Any) -> None:
     wish.outputs = set()
     with pytest.raises(protocol.ProtocolError, match="asks for no output"):
