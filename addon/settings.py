@@ -195,6 +195,11 @@ TV3DG = System(
                     "calibrate_every", "Every", "Number of steps between two calibrations; more saves time", 1, 1, 50
                 ),
                 Setting(
+                    "reward_shapes", "Reward Moves Points",
+                    "Let the reward move the points, too, as the paper does; otherwise their colours only",
+                    False, presets={"paper": True},
+                ),
+                Setting(
                     "rendered_geometry", "Points' Own Geometry",
                     "Compare the points' own depth and direction; otherwise what a network sees in their picture",
                     True, presets={"paper": False},

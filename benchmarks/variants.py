@@ -26,7 +26,7 @@ EVALUATED = 40  # steps of csm whose evaluations the others get, too
 # Of the whole system: what the paper switches on.
 FULL: dict[str, protocol.Setting] = {
     "self_guidance": True, "perturbation": 1.0, "calibration_geometry": 1.0, "calibration_semantics": 4.0,
-    "calibration_reward": 2.5,
+    "calibration_reward": 2.5, "reward_shapes": False,
 }  # fmt: skip
 LOSSES: dict[str, dict[str, protocol.Setting]] = {
     "SDS": {"loss": "sds"},
@@ -57,6 +57,7 @@ ABLATIONS: dict[str, dict[str, protocol.Setting]] = {
         "calibration_semantics": 0.4,
         "calibration_reward": 0.25,
     },
+    "reward moves points": {**FULL, "reward_shapes": True},
     "SGC every 4th step": {**FULL, "calibrate_every": 4},
     "no SGC": {"self_guidance": True, "perturbation": 1.0},
     "no SGC and no VPCSM": {"loss": "csm"},

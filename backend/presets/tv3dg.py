@@ -46,6 +46,7 @@ class Settings:
     calibration_geometry: float = 0.0  # the paper's lambda_1, 1
     calibration_semantics: float = 0.0  # lambda_2, 4
     calibration_reward: float = 0.0  # lambda_i, 2.5
+    reward_shapes: bool = False  # the reward moves the points, too; else their colours only
     rendered_geometry: bool = True  # compare the Gaussians' own depth and normal; else what the network sees in them
     multi_view: str = "prior"  # who imagines the four sides: the prior, or the companion zero123 from the visual prompt
     companions: str = ""  # the folder of the networks that calibration asks; nothing: the embedded ones
@@ -92,6 +93,7 @@ PRESETS = {
         calibration_geometry=1.0,
         calibration_semantics=4.0,
         calibration_reward=2.5,
+        reward_shapes=True,
         rendered_geometry=False,
         max_count=20_000,
         mesh_resolution=144,

@@ -85,6 +85,10 @@ class Gaussians:
             setattr(self, name, value.detach().requires_grad_(wanted))
         return self
 
+    def with_fixed_shape(self) -> Gaussians:
+        """Return the same Gaussians, of which only the colours pass gradients on."""
+        return Gaussians(**{n: v if n == "sh" else v.detach() for n, v in self.parameters().items()})
+
     def to(self, device: torch.device | str) -> Gaussians:
         """Return the Gaussians on another device, detached from any graph."""
         return Gaussians(**{name: value.detach().to(device) for name, value in self.parameters().items()})

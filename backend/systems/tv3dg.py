@@ -264,8 +264,11 @@ def optimise(
         if redrawn is not None:
             loss = loss + settings.edit_sides * side_loss(render, gaussians, redrawn, background)
         if calibration is not None and step % settings.calibrate_every == 0:
-            sides = render(gaussians, calibration.cameras, torch.ones(3, device=prior.device), geometry=True)
-            loss = loss + calibration.loss(sides.rgb.clamp(0, 1), sides.alpha, sides.depth, sides.normal)
+            white, judged = torch.ones(3, device=prior.device), None
+            sides = render(gaussians, calibration.cameras, white, geometry=True)
+            if calibration.reward_weight and not settings.reward_shapes:
+                judged = render(gaussians.with_fixed_shape(), calibration.cameras, white).rgb.clamp(0, 1)
+            loss = loss + calibration.loss(sides.rgb.clamp(0, 1), sides.alpha, sides.depth, sides.normal, judged)
         loss.backward()
         if not all(torch.isfinite(p.grad).all() for p in gaussians.parameters().values() if p.grad is not None):
             gaussians.requires_grad_()

@@ -106,10 +106,18 @@ class Calibration:
     reward: Reward | None = None
     words: torch.Tensor | None = None  # [1, C], what `reward.read` returned of the prompt
 
-    def loss(self, rgb: torch.Tensor, alpha: torch.Tensor, depth: torch.Tensor, normal: torch.Tensor) -> torch.Tensor:
+    def loss(
+        self,
+        rgb: torch.Tensor,
+        alpha: torch.Tensor,
+        depth: torch.Tensor,
+        normal: torch.Tensor,
+        judged: torch.Tensor | None = None,
+    ) -> torch.Tensor:
         """Return a scalar of four renderings before white: rgb, alpha, depth (camera z), normal (world axes).
 
-        The reward is asked about all four in one picture. Source: TV-3DG, eq. 10 and 13.
+        The reward is asked about all four in one picture: of `judged`, where the same renderings with another graph are
+        given, else of rgb. Source: TV-3DG, eq. 10 and 13.
         """
         total = rgb.new_zeros(())
         if self.likeness is not None and self.geometry_weight:
@@ -118,7 +126,8 @@ class Calibration:
         if self.likeness is not None and self.semantic_weight:
             total = total + self.semantic_weight * self.likeness.semantic_loss(rgb)
         if self.reward is not None and self.words is not None and self.reward_weight:
-            shortfall = reward_shortfall(self.reward(two_by_two(rgb), self.words))
+            shown = two_by_two(rgb if judged is None else judged)
+            shortfall = reward_shortfall(self.reward(shown, self.words))
             total = total + self.reward_weight * shortfall
         return total
 

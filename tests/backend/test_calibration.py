@@ -135,8 +135,9 @@ def test_weights_sum_up(ball: dict[str, torch.Tensor]) -> None:
 
     class Reward:
         def __call__(self, images: torch.Tensor, words: torch.Tensor) -> torch.Tensor:
+            assert images.shape == (1, 2 * SIZE, 2 * SIZE, 3)
             shown.append(images)
-            return words.sum(dim=-1).expand(len(images))
+            return words.sum(dim=-1)
 
     vectors = torch.tensor([[1.0, 0.0, 0.0]]).expand(4, -1)
     same: Any = likeness(ball, features=Features(), vectors=vectors)
@@ -152,10 +153,9 @@ def test_weights_sum_up(ball: dict[str, torch.Tensor]) -> None:
     assert total(1, 4, 2.5) == pytest.approx(geometry + 4 * semantics + 2.5 * shortfall, rel=1e-5)
     assert Calibration(cameras, 0, 0, 0).loss(**ball).item() == 0
 
-    torch.testing.assert_close(shown[-1], ball["rgb"])  # each side alone
-    in_one = Calibration(cameras, 0, 0, 1, reward=reward, words=words, in_one=True)
-    assert in_one.loss(**ball).item() == pytest.approx(1.5)
     torch.testing.assert_close(shown[-1], two_by_two(ball["rgb"]))
+    Calibration(cameras, 0, 0, 1, reward=reward, words=words).loss(**ball, judged=1 - ball["rgb"])
+    torch.testing.assert_close(shown[-1], two_by_two(1 - ball["rgb"]))
 
 
 @pytest.mark.parametrize("looks", [True, False])

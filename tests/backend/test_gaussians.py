@@ -97,6 +97,14 @@ def test_points_of_a_ball_fill_its_volume_evenly() -> None:
     assert points.mean(0).abs().max() < 0.04
 
 
+def test_with_a_fixed_shape_only_colours_learn() -> None:
+    gaussians = some_gaussians().requires_grad_()
+    fixed = gaussians.with_fixed_shape().parameters()
+    sum(value.square().sum() for value in fixed.values()).backward()  # pyright: ignore[reportAttributeAccessIssue]
+    assert {name for name, value in gaussians.parameters().items() if value.grad is not None} == {"sh"}
+    assert all(torch.equal(fixed[name], value) for name, value in gaussians.parameters().items())
+
+
 def test_state_survives_saving_even_with_another_number_of_gaussians() -> None:
     saved = some_gaussians(7).requires_grad_()
     state = saved.state_dict()

@@ -209,7 +209,7 @@ def test_calibration_asks_its_networks_and_changes_the_result(tmp_path: Path) ->
     weights = {"calibration_geometry": 1.0, "calibration_semantics": 4.0, "calibration_reward": 2.5}
     for name, settings in {
         "none": {}, "all": weights, "seen": {**weights, "rendered_geometry": False},
-        "in one": {**weights, "reward_in_one": True},
+        "moved": {**weights, "reward_shapes": True},
         "rarely": {**weights, "calibrate_every": 100}, "turned": {**weights, "multi_view": "zero123"},
     }.items():  # fmt: skip
         folder = new_job(tmp_path / name, steps=2, **settings)
