@@ -35,6 +35,11 @@ def pictures(job: Path, stage: str) -> list[Path]:
     return [folder / name for name, *_ in PARTS if (folder / name).is_file()] if folder else []
 
 
+def label(path: Path) -> str:
+    """Return what a picture of a stage is called."""
+    return next(label for name, label, _ in PARTS if name == path.name)
+
+
 def replace_picture(target: Path, source: Path) -> None:
     """Put a square picture in the place of another, at its size. Raises ValueError with a sentence, and RuntimeError
     where Blender cannot read it.
@@ -118,9 +123,18 @@ class MAQUETTE_OT_replace_stage(bpy.types.Operator):
     filter_folder: bpy.props.BoolProperty(default=True, options={"SKIP_SAVE", "HIDDEN"})
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
-        """Ask for the file."""
+        """Ask for the file, and which of the stage's pictures it replaces."""
+        names = [path.name for path in pictures(Path(self.job), self.stage)]
+        if names and self.part not in names:
+            self.part = names[0]
         context.window_manager.fileselect_add(self)
         return {"RUNNING_MODAL"}
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """Draw a choice of the pictures that are there."""
+        column = self.layout.column()
+        for path in pictures(Path(self.job), self.stage):
+            column.prop_enum(self, "part", path.name)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Put it in the place of the old one."""

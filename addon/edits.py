@@ -52,7 +52,7 @@ class MAQUETTE_OT_edit(bpy.types.Operator):
 
     def draw(self, context: bpy.types.Context) -> None:
         """Draw the prompt."""
-        self.layout.label(text="What is to be different?")
+        self.layout.label(text="Change the words; say all of what it is to be:")
         self.layout.prop(self, "prompt", text="")
 
     def execute(self, context: bpy.types.Context) -> set[str]:

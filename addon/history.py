@@ -17,6 +17,7 @@ import bpy
 from . import jobs, operators, preferences, previews, running
 from .catalogue import Catalogue, Entry
 from .preferences import paragraph
+from .settings import PRESETS
 
 TICK_SECONDS, BUSY_SECONDS, WORK_SECONDS = 0.25, 0.02, 0.003
 UNSEEN_SECONDS = 3.0  # after the last drawing, until the timer stops
@@ -60,6 +61,12 @@ def state_of(entry: Entry) -> str:
     return WAITING if running.is_waiting(entry.job) else entry.state
 
 
+def _icon(entry: Entry) -> str:
+    """Return the icon of a job's state; one that stopped after a stage is no finished one."""
+    state = state_of(entry)
+    return "PAUSE" if state == jobs.FINISHED and entry.outcome else ICONS[state]
+
+
 def chosen(context: bpy.types.Context) -> Entry | None:
     """Return the job that is chosen in the list."""
     manager = context.window_manager
@@ -72,11 +79,11 @@ def chosen(context: bpy.types.Context) -> Entry | None:
 
 def _tick() -> float | None:
     """Work a little; return the seconds to the next time, None when nobody looks any more."""
-    if time.monotonic() - _seen > UNSEEN_SECONDS:
+    known, manager = catalogue(bpy.context), bpy.context.window_manager
+    if known.refresh(WORK_SECONDS) or len(manager.maquette_history) != len(known.entries):  # another file is open
+        show(manager, known)
+    elif time.monotonic() - _seen > UNSEEN_SECONDS and not known.is_busy:  # a slow start is no reason to show nothing
         return None
-    known = catalogue(bpy.context)
-    if known.refresh(WORK_SECONDS):
-        show(bpy.context.window_manager, known)
     elif _wanted:
         previews.icon(_wanted.pop())
     if previews.take():
@@ -140,8 +147,7 @@ class MAQUETTE_UL_history(bpy.types.UIList):
         if entry.thumbnail is not None:
             _wanted.add(entry.thumbnail)
             picture = previews.loaded(entry.thumbnail)
-        state = state_of(entry)
-        row.label(text="", icon=ICONS[state])
+        row.label(text="", icon=_icon(entry))
         title = item.name or item.job
         if picture:
             row.label(text=title, icon_value=picture, translate=False)
@@ -183,14 +189,16 @@ class MAQUETTE_PT_history(bpy.types.Panel):
 def _draw_job(layout: Any, context: bpy.types.Context, entry: Entry) -> None:
     """Draw what is known of a job, and its buttons."""
     box, state, job = layout.box(), state_of(entry), str(entry.job)
+    stopped = state == jobs.FINISHED and entry.outcome  # after a stage: there is more to do
     picture = previews.loaded(entry.thumbnail) if entry.thumbnail else 0
     if picture:
         box.template_icon(icon_value=picture, scale=6.0)
     if entry.request is not None:
         paragraph(box, context, entry.request.prompt or entry.job.name)
-        box.label(text=f"Seed {entry.request.seed}, {entry.request.preset}", translate=False)
+        preset = PRESETS[entry.request.preset][0]
+        box.label(text=f"Seed {entry.request.seed}, {preset}", translate=False)
     row = box.row()
-    row.label(text=LABELS[state], icon=ICONS[state])
+    row.label(text="Stopped" if stopped else LABELS[state], icon=_icon(entry))
     row.label(text=jobs.megabytes(entry.size), translate=False)
     if sentence := entry.problem or entry.outcome:
         paragraph(box, context, sentence, "ERROR" if entry.problem or state == jobs.FAILED else "INFO")
@@ -202,7 +210,7 @@ def _draw_job(layout: Any, context: bpy.types.Context, entry: Entry) -> None:
         row.operator("maquette.edit", text="Edit by Text...", icon="GREASEPENCIL").job = job
     if state in (WAITING, jobs.RUNNING):
         column.operator("maquette.cancel", icon="X").job = job
-    elif not entry.problem and (state != jobs.FINISHED or entry.outcome):
+    elif not entry.problem and (state != jobs.FINISHED or stopped):
         column.operator("maquette.resume", text="Start" if state == jobs.WAITING else "Go On", icon="PLAY").job = job
     row = column.row(align=True)
     if not entry.problem:

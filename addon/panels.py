@@ -317,7 +317,9 @@ def _draw_stop(layout: Any, job: Path, stage: str) -> None:
     layout.label(text=f"Stopped after the {made}", icon="PAUSE")
     grid = layout.grid_flow(row_major=True, columns=2, even_columns=True)  # four sides in two rows
     for path in cutout.pictures(job, stage):
-        grid.template_icon(previews.icon(path), scale=CUT_OUT)
+        column = grid.column(align=True)
+        column.template_icon(previews.icon(path), scale=CUT_OUT)
+        column.label(text=cutout.label(path))
     row = layout.row(align=True)
     buttons = ("open_stage", f"Open {made}", "IMAGE_DATA"), ("replace_stage", "Replace...", "FILE_IMAGE")
     for name, text, icon in buttons:

@@ -36,6 +36,8 @@ PRIORS = [
     ),
     ("folder", "Folder", "A Stable Diffusion model on this computer, in diffusers' format"),
 ]
+SAVED_PRESETS = ("draft", "standard", "paper", "bench")  # a .blend keeps the place in here
+PRESET_ITEMS = [(name, *words, "NONE", SAVED_PRESETS.index(name)) for name, words in PRESETS.items()]
 STOPS = {name: label for system in SYSTEMS.values() for name, label in system.stops.items()}
 assert tuple(item[0] for item in OUTPUTS) == protocol.OUTPUTS
 
@@ -218,7 +220,8 @@ class MAQUETTE_PG_scene(bpy.types.PropertyGroup):
     preset: bpy.props.EnumProperty(
         name="Preset",
         description="How much time to spend",
-        items=[(name, *words) for name, words in PRESETS.items()],
+        items=PRESET_ITEMS,
+        default="draft",
         options=set(),
     )
     prior: bpy.props.EnumProperty(

@@ -18,7 +18,7 @@ PROMPT_CHARACTERS = 1_000
 IMAGES = 16
 
 SYSTEMS = ("tv3dg", "dreambooth3d", "customize_it_3d")
-PRESETS = ("draft", "standard", "bench", "paper")
+PRESETS = ("bench", "draft", "standard", "paper")
 ROLES = ("reconstruct", "subject", "visual_prompt")
 OUTPUTS = ("mesh", "points")
 

@@ -60,10 +60,10 @@ class System:
 
 
 PRESETS = {
+    "bench": ("Quick Test", "The shortest run there is: the right thing, roughly, in less than a minute"),
     "draft": ("Draft", "A first look: few steps and a coarse mesh, minutes on two processor cores"),
     "standard": ("Standard", "More steps and a finer mesh; about four times as long as a draft"),
     "paper": ("Paper", "The numbers of the paper that the system follows: hours without a graphics card"),
-    "bench": ("Quick Test", "The shortest run there is: the right thing, roughly, in less than a minute"),
 }
 
 TV3DG = System(

@@ -32,7 +32,7 @@ from addon.protocol import (
 )
 from addon.protocol import Warning as WarningEvent
 from backend.checkpoint import load_checkpoint, load_values, save_checkpoint, save_values, sha256, write_whole
-from backend.errors import BadInput, JobCancelled, JobInterrupted, JobStopped
+from backend.errors import BadInput, JobCancelled, JobInterrupted, JobLeft, JobStopped
 from backend.images import save_preview
 from backend.machine import peak_memory_bytes, replace_file
 from backend.supervision import Control
@@ -205,7 +205,7 @@ class Job:
         while not is_done and step < total and not self._is_finishing:
             try:
                 self._leave_if_told()
-            except JobInterrupted:
+            except JobLeft:  # cancelled or interrupted: it may go on some day
                 self._save(path, step, total, state, is_done=False)
                 raise
             if self._control.is_finishing:

@@ -79,9 +79,8 @@ def imagine_sides(
     return {}
 
 
-def read_sides(job: Job, companions: str, device: torch.device) -> Sides:
-    """Return what the stage `sides` has left, cut out."""
-    folder = job.stage_path("sides")
+def read_sides(folder: Path, companions: str, device: torch.device) -> Sides:
+    """Return what the stage `sides` has left in its folder, cut out."""
     pictures = torch.stack([load_image(folder / f"{name}.png")[0] for name in SIDES]).to(device)
     return cut_sides(pictures, load_matting(network_name(companions, "matting"), device))
 

@@ -162,10 +162,14 @@ CONTRASTS = (  # of variants: what the paper claims, and what was tried where it
     ("losses", "CSM", "losses", "SDS"),
     ("losses", "VPCSM", "losses", "CSM"),
     ("losses", "full", "losses", "CSM"),
+    ("ablations", "full", "ablations", "reward moves points"),
     ("ablations", "SGC a tenth", "losses", "CSM"),
     ("ablations", "lambda_i 0", "losses", "CSM"),
     ("ablations", "lambda_2 0", "losses", "CSM"),
     ("ablations", "lambda_1 0", "losses", "CSM"),
+    ("evaluations", "CSM", "evaluations", "SDS"),
+    ("evaluations", "CSM", "evaluations", "CSD"),
+    ("ablations", "default", "ablations", "from a ball"),
 )
 PLOTS = {  # file below docs/images -> results, kind of case, metric
     "quality-image-chamfer.svg": (QUALITY, "image", "Chamfer ↓"),

@@ -52,6 +52,11 @@ from backend.vision.reference import Target, read_target
 
 MOST_BAD_STEPS = 20  # in a row
 MOST_STARTED = 20_000  # Gaussians that an edit may begin with, as many as any preset makes
+MISFIT = (
+    "The four sides do not fit together, or not to the image, so the object begins from a ball.",
+    "The prior draws them of the prompt, without seeing the image: stop after the four sides and replace one, or try "
+    "another seed or other words.",
+)
 SH_CONSTANT = 0.28209479  # the harmonic of degree 0
 
 
@@ -116,10 +121,15 @@ def run(job: Job) -> None:
                 return redraw_sides(
                     job, guidance, smaller, old, prompt, strength=settings.edit_redraw, companions=settings.companions
                 )
-            return imagine_sides(job, guidance, prompt, settings.companions, shown)
+            imagine_sides(job, guidance, prompt, settings.companions, shown)
+            if job.request.stop_after == "sides" and settings.start == "sides":  # there is still time to replace one
+                drawn, own = read_sides(job.stage_folder, settings.companions, prior.device), torch.Generator()
+                if coarse_shape(drawn, target, settings.count, own.manual_seed(job.request.seed)) is None:
+                    job.warn(*MISFIT)
+            return {}
 
         job.stage("sides", draw_sides, depends_on=made_with)
-        sides = read_sides(job, settings.companions, prior.device)
+        sides = read_sides(job.stage_path("sides"), settings.companions, prior.device)
     calibration = load_calibration(
         sides, prompt, geometry=settings.calibration_geometry, semantics=settings.calibration_semantics,
         reward=settings.calibration_reward, companions=settings.companions, size=prior.image_size, device=prior.device,
@@ -316,10 +326,7 @@ def begin(
     if sides is not None and settings.start == "sides":
         if (shape := coarse_shape(sides, target, settings.count, job.generator)) is not None:
             return gaussians_from_points(*shape, opacity=settings.start_opacity).to(device), None
-        job.warn(
-            "The four sides do not fit together, or not to the image, so it begins from a ball.",
-            "Look at the pictures of the stage `sides`; replace one, or try another seed or other words.",
-        )
+        job.warn(*MISFIT)
     colour = target.rgb[target.mask[..., 0] > 0.5].median(0).values.cpu() if target is not None else 0.5
     return ball_of_gaussians(settings.count, settings.radius, job.generator, colour).to(device), None
 

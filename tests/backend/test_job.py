@@ -261,12 +261,16 @@ def test_progress_is_rare_where_steps_are_quick(tmp_path: Path) -> None:
     assert all(event.memory_bytes > 1 << 20 for event in setup.of(protocol.Progress))
 
 
-def test_cancel_stops_at_the_next_step(tmp_path: Path) -> None:
+def test_cancel_stops_at_the_next_step_from_which_it_can_go_on(tmp_path: Path) -> None:
     setup = Setup(tmp_path / "a")
     with pytest.raises(JobCancelled):
         leave_at(setup.control, 5, "cancel")(setup.job)
     assert not (tmp_path / "a/result").exists()
-    assert not list((tmp_path / "a/stages").glob("2-*/checkpoint-*"))
+    again = Setup(tmp_path / "a")
+    fit(again.job)
+    assert next(event.step for event in again.of(protocol.Progress) if event.step > 1) > 6  # and not from the beginning
+    fit(Setup(tmp_path / "b").job)
+    assert (tmp_path / "a/result/points.bin").read_bytes() == (tmp_path / "b/result/points.bin").read_bytes()
 
 
 def test_no_fallback_swallows_the_wish_to_leave() -> None:

@@ -21,7 +21,7 @@ from backend.__main__ import run_system
 from backend.cameras import orbit
 from backend.diffusion.denoiser import load_prior
 from backend.embedded.solids import photograph
-from backend.errors import BackendError, BadInput
+from backend.errors import BackendError, BadInput, JobStopped
 from backend.export import read_points_ply
 from backend.images import load_image, save_image
 from backend.job import Job
@@ -167,6 +167,18 @@ def test_it_begins_from_what_four_sides_have_in_common_and_the_artist_may_replac
     save_image(sides / "front.png", load_image(sides / "front.png")[0].flip(0))  # upside down
     tv3dg.run(Job(folder, request, events.append, Control()))
     assert not torch.equal(read_points_ply(folder / "result/points.ply").means[:9], first.means[:9])
+
+
+def test_who_looks_at_the_sides_is_told_that_they_do_not_fit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = []
+    for fits in (False, True):
+        monkeypatch.setattr(tv3dg, "coarse_shape", lambda *_, fits=fits: () if fits else None)
+        folder = new_job(tmp_path / str(fits), start="sides")
+        request = replace(open_job(folder).request, stop_after="sides")
+        with pytest.raises(JobStopped):
+            tv3dg.run(Job(folder, request, (events := []).append, Control()))
+        told.append([message[:33] for message in messages(events)])
+    assert told == [["The four sides do not fit together"[:33]], []]
 
 
 def test_sides_with_nothing_in_common_give_a_ball_and_a_warning(tmp_path: Path) -> None:

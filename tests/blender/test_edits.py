@@ -72,7 +72,9 @@ def test_the_dialog_begins_with_the_old_words(enabled: Any, folder: Path) -> Non
     layout = Layout()
     properties: Any = SimpleNamespace(layout=layout, bl_rna=enabled.ops.maquette.edit.get_rna_type())
     edits.MAQUETTE_OT_edit.draw(properties, enabled.context)
-    assert "What is to be different?" in layout.texts and "prop" in [kind for kind, _ in layout.drawn]
+    assert "Change the words; say all of what it is to be:" in layout.texts and "prop" in [
+        kind for kind, _ in layout.drawn
+    ]
 
 
 def test_the_button_says_why_it_cannot(enabled: Any, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -84,7 +84,7 @@ def test_the_panel_is_closed_and_shows_every_job_with_its_picture_and_size(
     context.window_manager.maquette_history_row = 1
     layout = draw(context)
     assert layout.buttons["maquette.import_result"].given == {"job": str(folder / "a")}
-    assert "Seed 42, standard" in layout.texts and "template_icon" in [kind for kind, _ in layout.drawn]
+    assert "Seed 42, Standard" in layout.texts and "template_icon" in [kind for kind, _ in layout.drawn]
 
 
 def test_drawing_reads_no_file(enabled: Any, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -117,6 +117,33 @@ def test_the_timer_stops_when_nobody_looks(enabled: Any, folder: Path, monkeypat
     assert history._tick() == history.TICK_SECONDS
     monkeypatch.setattr(history, "_seen", history._seen - history.UNSEEN_SECONDS - 1)
     assert history._tick() is None
+
+
+def test_a_slow_start_and_another_file_leave_no_empty_list(
+    enabled: Any, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from addon import history
+
+    make(folder, "a", FINISHED)
+    draw(enabled.context)
+    monkeypatch.setattr(history, "_seen", history._seen - history.UNSEEN_SECONDS - 1)  # Blender was busy meanwhile
+    rows = enabled.context.window_manager.maquette_history
+    assert history._tick() is not None and len(rows) == 1
+    rows.clear()
+    assert history._tick() is not None and len(rows) == 1
+    assert history._tick() is None
+
+
+def test_a_job_that_stopped_after_a_stage_does_not_look_finished(enabled: Any, folder: Path) -> None:
+    from addon import history
+
+    make(folder, "a", protocol.Finished(results=(), seconds=3.0, stopped_after="sides"))
+    make(folder, "b", FINISHED)
+    enabled.ops.maquette.refresh_history()
+    stopped, finished = (history.catalogue(enabled.context).find(name) for name in "ab")
+    assert stopped and finished and (history._icon(stopped), history._icon(finished)) == ("PAUSE", "CHECKMARK")
+    enabled.context.window_manager.maquette_history_row = 1
+    assert "Stopped" in (texts := draw(enabled.context).texts) and "Finished" not in texts
 
 
 def test_the_chosen_job_stays_chosen_and_the_rows_survive_another_file(enabled: Any, folder: Path) -> None:

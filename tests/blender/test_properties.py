@@ -49,6 +49,13 @@ def test_without_an_image_there_is_no_cut_out_to_stop_after(wish: Any) -> None:
     assert request_of(wish).stop_after == ""
 
 
+def test_a_saved_preset_keeps_its_meaning(wish: Any) -> None:
+    assert wish.preset == "draft"
+    items = wish.bl_rna.properties["preset"].enum_items
+    assert {item.identifier: item.value for item in items} == {"draft": 0, "standard": 1, "paper": 2, "bench": 3}
+    assert [item.identifier for item in items] == list(protocol.PRESETS)  # the shortest first
+
+
 def test_the_four_sides_are_there_to_stop_after_unless_it_begins_from_a_ball(wish: Any) -> None:
     wish.stop_after = "sides"
     assert request_of(wish).stop_after == "sides"

@@ -6,6 +6,7 @@ import json
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -41,6 +42,28 @@ def test_every_picture_that_a_stage_leaves_is_shown(enabled: Any, tmp_path: Path
             path.parent.mkdir(parents=True, exist_ok=True)
             Image.new("RGB", (4, 4)).save(path)
         assert [path.stem for path in cutout.pictures(tmp_path, stage)] == names
+    assert cutout.label(Path("rgb.png")) == "Colour" and cutout.label(Path("back.png")) == "Back"
+
+
+def test_a_picture_is_replaced_by_one_of_the_same_stage(enabled: Any, tmp_path: Path) -> None:
+    from addon import cutout
+
+    (tmp_path / "stages/2-sides").mkdir(parents=True)
+    for name in ("front", "back"):
+        Image.new("RGB", (4, 4)).save(tmp_path / f"stages/2-sides/{name}.png")
+    asked: list[Any] = []
+    manager = SimpleNamespace(fileselect_add=asked.append)
+    operator: Any = SimpleNamespace(job=str(tmp_path), stage="sides", part="rgb.png")
+    replace: Any = cutout.MAQUETTE_OT_replace_stage
+    replace.invoke(operator, SimpleNamespace(window_manager=manager), None)
+    assert asked == [operator] and operator.part == "front.png"
+    shown: list[str] = []
+    column = SimpleNamespace(prop_enum=lambda data, name, value: shown.append(value))
+    operator.part, operator.layout = "back.png", SimpleNamespace(column=lambda: column)
+    replace.invoke(operator, SimpleNamespace(window_manager=manager), None)
+    assert operator.part == "back.png"
+    replace.draw(operator, enabled.context)
+    assert shown == ["front.png", "back.png"]
 
 
 @pytest.mark.slow
