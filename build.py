@@ -160,7 +160,7 @@ def install(root: Path, blender: str) -> int:
     archive = make_zip(root)
     status = run(root, blender, "--command", "extension", "install-file", "-r", "user_default", "-e", archive)
     if status == 0:
-        print("Installed. In Blender's 3D view press N and choose the tab Maquette.")
+        print("Installed. In Blender's 3D view press N and choose the tab Maquette; it says how to get its backend.")
     return status
 
 
