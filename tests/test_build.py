@@ -345,7 +345,7 @@ def test_install_hands_the_zip_to_blender(root, commands, tmp_path, monkeypatch,
         blender = make_blender(tmp_path / "blender", version, log)
         assert build.main(["install", "--blender", str(blender)]) == 0
         assert log.read_text() == f"--command extension install-file -r user_default -e {archive}\n"
-        assert capsys.readouterr().out.endswith("choose the tab Maquette.\n")
+        assert capsys.readouterr().out.endswith("choose the tab Maquette; it says how to get its backend.\n")
 
 
 @pytest.mark.parametrize(
