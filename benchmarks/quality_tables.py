@@ -89,12 +89,11 @@ def quality(results: dict[str, Any], kind: str) -> list[list[str]]:
 def variants(results: dict[str, Any], group: str, kind: str = "prompt") -> list[list[str]]:
     """Return the table of one group of variants, in the order in which they were measured."""
     rows, columns = [row for row in results["rows"] if row["group"] == group], COLUMNS[kind]
-    table = [["", "n", *(column.head for column in columns), "seconds"]]
+    table = [["", "n", *(column.head for column in columns)]]
     for who in dict.fromkeys(row["who"] for row in rows):
         found = [scores(rows, kind, who, column) for column in columns]
-        seconds = [row["seconds"] for row in rows if row["who"] == who]
         cells = [_cell(per_column, column) for per_column, column in zip(found, columns, strict=True)]
-        table.append([who, str(len(seconds)), *cells, f"{sum(seconds) / len(seconds):.0f}"])
+        table.append([who, str(sum(row["who"] == who for row in rows)), *cells])
     return table
 
 
@@ -115,7 +114,8 @@ def contrasts(results: dict[str, Any], pairs: Sequence[tuple[str, str, str, str]
             one, less = scores(ours, "prompt", who, column), scores(theirs, "prompt", other, column)
             cells.append(_difference([(key[0], value, less[key]) for key, value in one.items() if key in less], column))
         if both:
-            table.append([f"{who} less {other}", str(len(both)), *cells])
+            paid = ", equal evaluations" if group == "evaluations" else ""
+            table.append([f"{who} less {other}{paid}", str(len(both)), *cells])
     return table
 
 

@@ -14,6 +14,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from PIL import Image, ImageDraw
+
 from addon import protocol
 from benchmarks.cases import choose
 from benchmarks.jobs import Run, finished, prepare, run_jobs
@@ -21,6 +23,7 @@ from benchmarks.quality import RESULTS, Row, measure_runs
 
 CASES = "prompt-mug,prompt-chair,prompt-cactus,prompt-rocket,prompt-rabbit,prompt-house"
 STYLES = "style"
+HEAD = 24  # pixels above a column of a grid, for its name
 EVALUATED = 40  # steps of csm whose evaluations the others get, too
 
 # Of the whole system: what the paper switches on.
@@ -108,7 +111,7 @@ def main() -> int:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--out", type=Path, default=Path("out/quality"))
     parser.add_argument("--results", type=Path, help="default: benchmarks/results/variants-tv3dg-PRESET.json")
-    parser.add_argument("--sheet", type=Path, help="write a contact sheet of all results to this file")
+    parser.add_argument("--sheet", type=Path, help="draw all results into this file, a column for each variant")
     options = parser.parse_args()
     variants = groups()[options.group]
     names = options.names.split(",") if options.names else list(variants)
@@ -136,9 +139,7 @@ def main() -> int:
     done = [(name, run) for name, run in runs if finished(run.folder)]
     put(path, options.group, measure(done, options.threads), options)
     if options.sheet:
-        from benchmarks.contact_sheet import write_sheet
-
-        write_sheet(options.sheet, [run for _, run in done])
+        draw_grid(done).save(options.sheet)
     print(f"{len(done)} runs, {len(failed)} failed: {path}")
     return 1 if failed else 0
 
@@ -153,6 +154,21 @@ def measure(runs: list[tuple[str, Run]], threads: int) -> list[Row]:
     torch.set_num_threads(threads)
     rows = measure_runs([run for _, run in runs], judges, "embedded")
     return [Row(name, row.case, row.seed, row.figures) for (name, _), row in zip(runs, rows, strict=True)]
+
+
+def draw_grid(runs: list[tuple[str, Run]], size: int = 144) -> Image.Image:
+    """Return the previews of named runs: a column for each name, under it, and a row for each case."""
+    names = list(dict.fromkeys(name for name, _ in runs))
+    cases = list(dict.fromkeys(run.case.name for _, run in runs))
+    grid = Image.new("RGB", (size * len(names), HEAD + size * len(cases)), "white")
+    draw = ImageDraw.Draw(grid)
+    for column, name in enumerate(names):
+        draw.text((size * column + size // 2, HEAD // 2), name, fill="black", anchor="mm")
+    for name, run in runs:
+        with Image.open(run.folder / "result/preview.png") as preview:
+            picture = preview.convert("RGB").resize((size, size), Image.Resampling.LANCZOS)
+        grid.paste(picture, (size * names.index(name), HEAD + size * cases.index(run.case.name)))
+    return grid
 
 
 def put(path: Path, group: str, rows: list[Row], options: argparse.Namespace) -> None:
