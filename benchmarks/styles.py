@@ -24,7 +24,7 @@ def main() -> int:
     """Run what is missing and draw the sheet; return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--preset", choices=protocol.PRESETS, default="draft")
-    parser.add_argument("--tau", type=float, default=1.0, help="strength of the visual prompt")
+    parser.add_argument("--tau", type=float, default=0.5, help="strength of the visual prompt")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--out", type=Path, default=Path("out/quality"))
     parser.add_argument("--sheet", type=Path, required=True, help="the picture to write, one row for each style")

@@ -15,6 +15,7 @@ from typing import Any
 
 from benchmarks import companion_tables
 from benchmarks.quality_tables import COLUMNS, contrasts, differences, frechet, plot, quality, variants
+from benchmarks.trade_off import trade_off
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
@@ -171,11 +172,24 @@ CONTRASTS = (  # of variants: what the paper claims, and what was tried where it
     ("evaluations", "CSM", "evaluations", "CSD"),
     ("ablations", "default", "ablations", "from a ball"),
 )
-PLOTS = {  # file below docs/images -> results, kind of case, metric
-    "quality-image-chamfer.svg": (QUALITY, "image", "Chamfer ↓"),
-    "quality-image-psnr.svg": (QUALITY, "image", "PSNR, dB ↑"),
-    "quality-prompt-precision.svg": (QUALITY, "prompt", "R-precision ↑"),
-}
+_COLUMN = {(kind, column.head): column for kind, columns in COLUMNS.items() for column in columns}
+PLOTS = {  # file below docs/images -> its results file and what draws them
+    **{
+        name: (QUALITY, partial(plot, kind=kind, column=_COLUMN[kind, head]))
+        for name, kind, head in (
+            ("quality-image-chamfer.svg", "image", "Chamfer ↓"),
+            ("quality-image-psnr.svg", "image", "PSNR, dB ↑"),
+            ("quality-prompt-precision.svg", "prompt", "R-precision ↑"),
+        )
+    },
+    "style-or-words.svg": (
+        VARIANTS,
+        partial(
+            trade_off, group="style", kind="style",
+            across=_COLUMN["style", "style similarity ↑"], up=_COLUMN["style", "CLIP score ↑"],
+        ),
+    ),
+}  # fmt: skip
 
 # Table -> its results file and what makes rows of it.
 COMPANIONS = "companions.json"
@@ -220,10 +234,8 @@ def fill(text: str, results: Path = RESULTS) -> str:
 
 def draw(name: str, results: Path = RESULTS) -> str:
     """Return the SVG of one plot; nothing where its results are not there yet."""
-    file, kind, head = PLOTS[name]
-    if not (results / file).is_file():
-        return ""
-    return plot(json.loads((results / file).read_text()), kind, next(c for c in COLUMNS[kind] if c.head == head))
+    file, make = PLOTS[name]
+    return make(json.loads((results / file).read_text())) if (results / file).is_file() else ""
 
 
 def stale_plots() -> dict[Path, str]:
