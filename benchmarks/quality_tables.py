@@ -160,7 +160,7 @@ def plot(results: dict[str, Any], kind: str, column: Column) -> str:
     left, width, line = 190, 420, 26
     high = max((interval.high for _, interval in found), default=1.0) * 1.05 or 1.0
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{left + width + 60}" height="{line * (len(found) + 2)}" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{left + width + 140}" height="{line * (len(found) + 2)}" '
         'font-family="sans-serif" font-size="13">',
         '<rect width="100%" height="100%" fill="white"/>',
         f'<text x="{left}" y="18">{escape(column.head)}, {kind}, mean and 95 % interval</text>',

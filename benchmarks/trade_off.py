@@ -30,14 +30,14 @@ def trade_off(results: dict[str, Any], group: str, kind: str, across: Column, up
         parts.append(f'<text x="{x}" y="{TOP + HEIGHT + 20}" text-anchor="middle">{value:.2f}</text>')
     for value, y in ((low, TOP + HEIGHT), (high, TOP)):
         parts.append(f'<text x="{LEFT - 8}" y="{y + 4}" text-anchor="end">{value:.2f}</text>')
-    for i, (who, first, second) in enumerate(found):
+    for i, (who, first, second) in enumerate(found):  # of which two often coincide, and are near to the next two
         x, x0, x1 = (LEFT + WIDTH * (v - left) / (right - left) for v in (first.mean, first.low, first.high))
         y, y0, y1 = (TOP + HEIGHT * (high - v) / (high - low) for v in (second.mean, second.low, second.high))
         parts += [
             f'<line x1="{x0:.1f}" x2="{x1:.1f}" y1="{y:.1f}" y2="{y:.1f}" stroke="#bbbbbb"/>',
             f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{y0:.1f}" y2="{y1:.1f}" stroke="#bbbbbb"/>',
             f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="#c0392b"/>',
-            f'<text x="{x + 8:.1f}" y="{y - 6 + 22 * (i % 2):.1f}">{escape(who)}</text>',  # two often coincide
+            f'<text x="{x + 8:.1f}" y="{y - 6 + 22 * (i % 2) - 70 * (i // 2 % 2):.1f}">{escape(who)}</text>',
         ]
     return "\n".join([*parts, "</svg>"]) + "\n"
 
