@@ -47,8 +47,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileSche
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip what this machine cannot run, with the reason and what would make it run; put what takes longest first."""
-    items.sort(key=lambda item: not in_window(item.nodeid))
+    """Skip what this machine cannot run, with the reason and what would make it run; a window comes last, alone."""
+    items.sort(key=lambda item: in_window(item.nodeid))
     reasons = {}
     if any(item.get_closest_marker("gpu") for item in items) and not has_cuda():
         reasons["gpu"] = "needs a CUDA device, and torch sees none"

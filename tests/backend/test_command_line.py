@@ -236,7 +236,7 @@ def gif(path: Path) -> None:
     [
         (["--prompt", ""], "The prompt is empty"),
         (["--prompt", "x" * 10_000], "The prompt has 10000 characters; at most 1000"),
-        (["--prompt", "a mug", "--preset", "ultra"], "The preset 'ultra' is unknown; choose one of draft"),
+        (["--prompt", "a mug", "--preset", "ultra"], "The preset 'ultra' is unknown; choose one of bench"),
         (["--prompt", "a mug", "--system", "x"], "The system 'x' is unknown; choose one of tv3dg"),
         (["--prompt", "a mug", "--fov", "0"], None),
         (["--prompt", "a mug", "--image", "text.png"], "text.png is not an image that can be read"),

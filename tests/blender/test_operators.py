@@ -111,7 +111,7 @@ def test_an_image_of_the_blend_can_be_named(enabled: Any, folder: Path) -> None:
     ("keywords", "sentence"),
     [
         ({}, "The prompt is empty"),
-        ({"prompt": "a mug", "preset": "fast"}, "The preset 'fast' is unknown; choose one of draft"),
+        ({"prompt": "a mug", "preset": "fast"}, "The preset 'fast' is unknown; choose one of bench"),
         ({"prompt": "a mug", "image": "/nowhere/a.png"}, "There is no image /nowhere/a.png"),
         ({"prompt": "a mug", "settings": "steps=3"}, "settings are not JSON"),
         ({"prompt": "a mug", "settings": "[3]"}, "settings are no JSON object"),

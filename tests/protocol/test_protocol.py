@@ -125,7 +125,7 @@ def test_another_version_is_refused_whatever_else_the_message_has(version: objec
     ("fields", "words"),
     [
         ({"system": "magic3d"}, "system 'magic3d' is unknown; choose one of tv3dg"),
-        ({"preset": "ultra"}, "preset 'ultra' is unknown; choose one of draft"),
+        ({"preset": "ultra"}, "preset 'ultra' is unknown; choose one of bench"),
         ({"prompt": ""}, "prompt is empty"),
         ({"prompt": " \n"}, "prompt is empty"),
         ({"prompt": "x" * 10_000}, "10000 characters; at most 1000"),
