@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from xdist.scheduler import LoadFileScheduling
 
 # Before any test imports torch: its tensors are tiny here, and threads that spin for each other make them ten times
 # slower as soon as another program wants a core. Tests that are about threads ask for them.
@@ -33,16 +32,15 @@ def in_window(name: str) -> bool:
     return "blender/test_window" in name
 
 
-class OneWindow(LoadFileScheduling):
-    """Give each file's tests to one process, and all files that open a window to the same one."""
-
-    def _split_scope(self, nodeid: str) -> str:
-        return "window" if in_window(nodeid) else super()._split_scope(nodeid)
-
-
 @pytest.hookimpl(optionalhook=True)  # in one process there is nothing to deal out
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileScheduling:
-    """Return who deals the tests out where there are several processes: two windows at once would slow each other."""
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Return what deals the tests out by file, and all files that open a window to one process: two slow each other."""
+    from xdist.scheduler import LoadFileScheduling  # here, because Blender's own environments do without
+
+    class OneWindow(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return "window" if in_window(nodeid) else super()._split_scope(nodeid)
+
     return OneWindow(config, log)
 
 
