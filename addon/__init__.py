@@ -9,20 +9,21 @@ from types import ModuleType
 
 # In order of registration: what comes later uses what comes before.
 MODULES = (
-    "properties",
-    "previews",
+    "ui.properties",
+    "ui.previews",
     "preferences",
-    "setup",
-    "running",
-    "operators",
-    "drop",
-    "cutout",
-    "panels",
-    "queue_panel",
-    "history",
-    "edits",
-    "batch_operators",
-    "commands",
+    "ui.install",
+    "ui.session",
+    "ui.generate",
+    "ui.reference_list",
+    "ui.stage_images",
+    "ui.subjects",
+    "ui.panels",
+    "ui.queue_panel",
+    "ui.history",
+    "ui.edit",
+    "ui.batch_operators",
+    "cli.commands",
 )
 
 

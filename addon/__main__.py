@@ -21,9 +21,10 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from . import diagnosis, environment, interpreters, processes, verification
-from .diagnosis import Diagnosis
-from .paths import ROOT, backend_python
+from . import processes
+from .install import diagnosis, environment, interpreters, verification
+from .install.diagnosis import Diagnosis
+from .paths import backend_python
 
 LEAVE_SECONDS = 4.0  # for putting back what was there; then what is half-made stays, for the next call to clear away
 
@@ -36,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name in ("make", "verify", "remove"):
         command = commands.add_parser(name)
         command.add_argument("folder", type=Path)
-        command.add_argument("--lock", type=Path, default=ROOT / "backend" / "requirements.lock")
+        command.add_argument("--lock", type=Path, nargs="+", default=diagnosis.LOCKS)
         if name == "make":
             command.add_argument(
                 "--python", default="", help="the Python to make it from; default: the first that fits"
@@ -59,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             case "make":
                 made = make(options, gone)
             case "verify":
-                made = verify(options.folder, (options.lock,))
+                made = verify(options.folder, options.lock)
             case "diagnose":
                 made = diagnosis.diagnose(options.python)
             case _:
@@ -84,7 +85,7 @@ def make(options: argparse.Namespace, gone: threading.Event) -> Diagnosis:
     folder = options.folder.absolute()
     python = environment.provide(
         folder,
-        (options.lock,),
+        options.lock,
         show,
         python=interpreters.choose(options.python),
         wheels=options.wheels,

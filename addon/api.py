@@ -21,15 +21,18 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from . import client, protocol
-from .environment import EnvironmentMissing
-from .importer import Imported, import_result
-from .jobs import edit_job, is_running, make_job
-from .journal import last_message, latest_run, read_events
-from .results import ImportFailed
+from . import protocol
+from .install.environment import EnvironmentMissing
+from .jobs import client
+from .jobs.event_log import last_message, latest_run, read_events
+from .jobs.store import edit_job
+from .protocol import describe
+from .scene.importer import Imported, import_result
+from .scene.result_files import ImportFailed
 
 __all__ = ["EnvironmentMissing", "ImportFailed", "Imported", "JobError", "JobFailed", "JobStopped"]
-__all__ += ["describe", "edit", "import_result", "interpreter", "jobs_folder", "submit", "wait", "wait_each"]
+__all__ += ["describe", "edit", "import_result", "interpreter", "jobs_folder", "keep_subject", "subject", "subjects"]
+__all__ += ["submit", "wait", "wait_each"]
 
 POLL_SECONDS = 0.05
 LEAVE_SECONDS = 20.0  # for a checkpoint, when the script that waits is interrupted
@@ -58,42 +61,6 @@ class JobStopped(JobError):
     """The job was cancelled or interrupted; waiting for it again goes on with it."""
 
 
-def describe(
-    images: Sequence[str | Path] = (),
-    visual_prompts: Sequence[str | Path] = (),
-    *,
-    system: str = "tv3dg",
-    elevation_degrees: float = 0.0,
-    azimuth_degrees: float = 0.0,
-    fov_degrees: float = 40.0,
-    **fields: Any,
-) -> tuple[protocol.Request, list[Path]]:
-    """Return the request for a job and the files of its images.
-
-    `images` show the object, from the given elevation and azimuth (0: the front, 90: from +X) through a camera that
-    opens so far along the image's longer side; `visual_prompts` show a style or a likeness. `fields` are those of
-    protocol.Request: prompt, negative_prompt, seed, preset, prior, outputs, settings, ... Raises ProtocolError with a
-    sentence for what cannot be asked for.
-    """
-    role = "subject" if system == "dreambooth3d" else "reconstruct"
-    sources = [(Path(path), role) for path in images] + [(Path(path), "visual_prompt") for path in visual_prompts]
-    camera = {"elevation_degrees": elevation_degrees, "azimuth_degrees": azimuth_degrees, "fov_degrees": fov_degrees}
-    named = []
-    for number, (path, role) in enumerate(sources):
-        if not path.is_file():
-            raise protocol.ProtocolError(f"There is no image {path}. Check the path.")
-        camera = {
-            "elevation_degrees": elevation_degrees,
-            "azimuth_degrees": azimuth_degrees,
-            "fov_degrees": fov_degrees,
-        }
-        name = f"{protocol.INPUT_FOLDER}/{number:02}{path.suffix.lower()}"
-        named.append(protocol.InputImage(path=name, role=role, **(camera if role == "reconstruct" else {})))
-    if unknown := sorted(fields.keys() - protocol.Request.__dataclass_fields__.keys()):
-        raise protocol.ProtocolError(f"A request has no {', '.join(unknown)}. Check the spelling.")
-    return protocol.Request(system=system, images=tuple(named), **fields), [path for path, _ in sources]
-
-
 def submit(
     request: protocol.Request | None = None,
     sources: Sequence[Path] = (),
@@ -111,7 +78,7 @@ def submit(
     elif wishes:
         raise TypeError(f"a request says everything by itself: leave {', '.join(wishes)} away")
     try:
-        return make_job(jobs or jobs_folder(), request, sources)
+        return protocol.make_job(jobs or jobs_folder(), request, sources)
     except ValueError as error:  # an image that is too large
         raise protocol.ProtocolError(str(error)) from error
 
@@ -170,7 +137,7 @@ def wait_each(
         last = last_message(job)
         if isinstance(last, protocol.Finished) and last.stopped_after in ("", request.stop_after):
             yield job, last
-        elif is_running(job):
+        elif protocol.is_running(job):
             yield job, _outcome(job, _watch(job, tell))
         else:
             waiting.append(job)
@@ -196,6 +163,31 @@ def jobs_folder() -> Path:
     from . import preferences
 
     return preferences.jobs_folder(bpy.context)
+
+
+def keep_subject(job: Path, name: str) -> protocol.Subject:
+    """Keep what a job has learnt of its subject under a name, for other prompts. Only inside Blender.
+
+    `submit(system="dreambooth3d", subject=subject("Ted"), prompt=...)` begins from it. Raises ProtocolError for a name
+    that is taken or a job that has learnt none, OSError where the files cannot be copied.
+    """
+    from . import preferences
+
+    return protocol.keep_subject(preferences.subjects_folder(), job, name)
+
+
+def subject(name: str) -> protocol.Subject:
+    """Return the kept subject of a name. Only inside Blender. Raises ProtocolError that names those that there are."""
+    from . import preferences
+
+    return protocol.find_subject(preferences.subjects_folder(), name)
+
+
+def subjects() -> list[protocol.Subject]:
+    """Return the kept subjects, by name. Only inside Blender."""
+    from . import preferences
+
+    return protocol.list_subjects(preferences.subjects_folder())
 
 
 def _variables() -> Mapping[str, str]:
@@ -260,7 +252,7 @@ def _watch(job: Path, tell: Callable[[Path, protocol.Event], object]) -> protoco
         tell(job, event)
     has_ended, events = False, run
     while events or not has_ended:
-        has_ended = not is_running(job)  # asked before reading, so that the last look sees everything
+        has_ended = not protocol.is_running(job)  # asked before reading, so that the last look sees everything
         events, offset = read_events(job, offset)
         for event in events:
             tell(job, event)

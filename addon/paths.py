@@ -31,6 +31,11 @@ def jobs_folder(user: Path) -> Path:
     return user / "jobs"
 
 
+def subjects_folder(user: Path) -> Path:
+    """Return where kept subjects are, each in a folder of its own."""
+    return user / "subjects"
+
+
 def backend_python(environment: Path) -> Path:
     """Return the interpreter of a virtual environment."""
     return environment / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")

@@ -12,11 +12,12 @@ from typing import Any
 
 import bpy
 
-from . import background, diagnosis, environment, paths, processes, wording
+from . import paths, processes, wording
+from .install import background, diagnosis, environment
 
 NAME = paths.EXTENSION or "addon"  # outside of an installed extension, the package itself
 AUTOMATIC, CPU = "AUTOMATIC", "CPU"
-LONGEST_IN_JOBS = 110  # characters of a job's name and of the longest name of a file in it
+MAX_PATH_IN_JOBS = 110  # characters of a job's name and of the longest name of a file in it
 HERE = ("choose", "device")  # fixes that show the preferences
 ICONS = {True: "CHECKMARK", False: "ERROR"}
 
@@ -193,7 +194,12 @@ def environment_folder(context: bpy.types.Context) -> Path:
 def jobs_folder(context: bpy.types.Context) -> Path:
     """Return where the job folders are."""
     own = chosen(context, "jobs_folder")
-    return processes.long_path(_absolute(own) if own else paths.jobs_folder(user_folder()), LONGEST_IN_JOBS)
+    return processes.long_path(_absolute(own) if own else paths.jobs_folder(user_folder()), MAX_PATH_IN_JOBS)
+
+
+def subjects_folder() -> Path:
+    """Return where kept subjects are."""
+    return processes.long_path(paths.subjects_folder(user_folder()), MAX_PATH_IN_JOBS)
 
 
 def keeps_running(context: bpy.types.Context) -> bool:

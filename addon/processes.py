@@ -19,25 +19,20 @@ from pathlib import Path, PurePath
 from typing import IO, Any
 
 # Of Blender's own Python, of an activated environment, or of macOS's framework: they lead another Python astray.
+# So does whatever begins with PYTHON, and code that is loaded into every program that is started.
 NEEDLESS = (
-    "PYTHONHOME",
-    "PYTHONPATH",
-    "PYTHONSAFEPATH",
-    "PYTHONSTARTUP",
-    "PYTHONINSPECT",
-    "PYTHONEXECUTABLE",
-    "VIRTUAL_ENV",
-    "__PYVENV_LAUNCHER__",
-)
+    "PYTHONHOME", "PYTHONPATH", "PYTHONSAFEPATH", "PYTHONSTARTUP", "PYTHONINSPECT", "PYTHONEXECUTABLE",
+    "VIRTUAL_ENV", "__PYVENV_LAUNCHER__", "LD_PRELOAD", "LD_AUDIT", "DYLD_INSERT_LIBRARIES",
+)  # fmt: skip
+NEEDLESS_START = "PYTHON"
 LIBRARY_PATHS = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "DYLD_FRAMEWORK_PATH", "DYLD_FALLBACK_LIBRARY_PATH")
 
 # Windows' numbers, which Python's modules have on Windows only.
 CREATE_NEW_PROCESS_GROUP = 0x00000200
 CREATE_NO_WINDOW = 0x08000000
-CTRL_BREAK_EVENT = 1
 KILL_ON_JOB_CLOSE = 0x00002000
 EXTENDED_LIMIT_INFORMATION = 9
-LONGEST_WINDOWS_PATH = 248  # of a folder, when the program has not asked for more
+MAX_WINDOWS_PATH = 248  # of a folder, when the program has not asked for more
 
 
 class Child(subprocess.Popen[bytes]):
@@ -51,7 +46,11 @@ class Child(subprocess.Popen[bytes]):
 
 def child_environment(more: Mapping[str, str] | None = None) -> dict[str, str]:
     """Copy this process's environment without what would lead another Python astray; add or override `more`."""
-    variables = {name: value for name, value in os.environ.items() if name not in NEEDLESS}
+    variables = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in NEEDLESS and not name.upper().startswith(NEEDLESS_START)
+    }
     for name in LIBRARY_PATHS:
         if name in variables:
             own = [entry for entry in variables[name].split(os.pathsep) if entry and not is_blenders(Path(entry))]
@@ -112,21 +111,6 @@ def start(
 
 
 # ---- ending ----------------------------------------------------------------------------------------------------------
-
-
-def ask_to_leave(child: Child) -> None:
-    """Ask a program to end: close its stdin, which ours take as such, and send what Ctrl+C or Ctrl+Break would.
-
-    On Windows a program without a console of its parent's hears only the first. Does not wait.
-    """
-    close_stdin(child)
-    if child.poll() is not None:
-        return
-    with contextlib.suppress(ProcessLookupError, PermissionError, OSError):  # it has just gone
-        if sys.platform == "win32":
-            os.kill(child.pid, CTRL_BREAK_EVENT)
-        else:
-            os.killpg(child.pid, signal.SIGTERM)
 
 
 def end_tree(child: subprocess.Popen[bytes]) -> None:
@@ -233,23 +217,6 @@ class ExtendedLimits(ctypes.Structure):
 # ---- files -----------------------------------------------------------------------------------------------------------
 
 
-def replace_file(source: Path, target: Path, seconds: float = 2.0) -> None:
-    """Put a file in the place of another at once, as os.replace does.
-
-    On Windows that fails while a reader or a virus scanner has the other one open: try again for so long, then raise
-    the PermissionError.
-    """
-    end = time.monotonic() + seconds
-    while True:
-        try:
-            os.replace(source, target)
-            return
-        except PermissionError:
-            if sys.platform != "win32" or time.monotonic() > end:
-                raise
-            time.sleep(0.05)
-
-
 def long_path(path: Path, below: int = 0) -> Path:
     """Return the same place in the form in which Windows takes more than 260 characters; elsewhere the path itself.
 
@@ -257,7 +224,7 @@ def long_path(path: Path, below: int = 0) -> Path:
     from such a path, nor have it as their working directory.
     """
     text = str(path)
-    if sys.platform != "win32" or len(text) + below < LONGEST_WINDOWS_PATH or text.startswith("\\\\?\\"):
+    if sys.platform != "win32" or len(text) + below < MAX_WINDOWS_PATH or text.startswith("\\\\?\\"):
         return path
     prefix = "\\\\?\\UNC\\" if text.startswith("\\\\") else "\\\\?\\"
     return Path(prefix + text.removeprefix("\\\\"))

@@ -7,12 +7,12 @@ import textwrap
 
 LETTER_PIXELS = 6.6  # mean width of a letter of Blender's interface font at a resolution scale of 1
 MARGIN_PIXELS = 62  # of a sidebar: borders, the icon, the tabs
-FEWEST_LETTERS = 16
+MIN_LETTERS = 16
 
 
 def wrapped(text: str, width: float, scale: float = 1.0) -> list[str]:
     """Break a text into lines that fit a region `width` pixels wide; words that are too long are broken too."""
-    letters = max(FEWEST_LETTERS, int((width / max(scale, 0.1) - MARGIN_PIXELS) / LETTER_PIXELS))
+    letters = max(MIN_LETTERS, int((width / max(scale, 0.1) - MARGIN_PIXELS) / LETTER_PIXELS))
     return [line for part in text.splitlines() for line in textwrap.wrap(part, letters)]
 
 

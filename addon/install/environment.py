@@ -1,0 +1,394 @@
+"""The backend's environment: a folder with a Python of its own and what the lock files pin, made whole or not at all.
+
+`build.py` makes the one of a checkout with this, and `python -m addon` the one that an artist installs from Blender.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from .. import processes
+from ..paths import backend_python
+from . import interpreters
+from .interpreters import EnvironmentProblem, Interpreter
+
+NEEDED_GIB = 6.0  # the CPU packages take 2.6 GiB, and 1 GiB more while they are unpacked
+NEEDED_WITH_CUDA_GIB = 12.0  # where torch brings CUDA's libraries
+MAX_FOLDER_LENGTH = 120  # characters on Windows: torch's longest file adds some 130, and programs stop at 260
+STAMP = "maquette.stamp"  # says what an environment was made from; written last, so what has none is not whole
+RECORD = "maquette.json"  # which Python that was, and how many bytes it takes
+PIP_LOG = "pip.log"
+
+
+class EnvironmentMissing(EnvironmentProblem):
+    """There is no environment, or what is there is not whole."""
+
+    kind = "missing"
+
+
+class DiskTooSmall(EnvironmentProblem):
+    """The packages do not fit."""
+
+    kind = "disk"
+
+
+class Unreachable(EnvironmentProblem):
+    """The package index did not answer."""
+
+    kind = "offline"
+
+
+class Busy(EnvironmentProblem):
+    """Another process is at it."""
+
+    kind = "busy"
+
+
+class Stopped(Exception):
+    """Whoever watches the progress raises this to stop the installation."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far the installation is: `done` of `total` packages, and the share from 0 to 1 of the whole."""
+
+    done: int
+    total: int
+    share: float
+    text: str
+
+
+def provide(
+    folder: Path,
+    locks: Sequence[Path],
+    on_progress: Callable[[Progress], None] | None = None,
+    *,
+    python: Interpreter | None = None,
+    wheels: Path | None = None,
+    log: Path | None = None,
+    anew: bool = False,
+) -> Path:
+    """Return the Python of an environment, made if need be from `python`, by default from the one that runs this.
+
+    `locks` are requirement files. Those with hashes come first and must name all that they need; the others are
+    installed by version, with what they lack. With `wheels` everything comes from that folder and nothing from the
+    network. `log` is where pip's output is kept, by default inside the folder. `anew`: make it also if
+    it is whole. `on_progress` is called several times a second and may raise to stop.
+    While a new one is made the older one lies beside it, and comes back if that fails or is stopped, so that nothing
+    half-made stays; what a killed process leaves has no stamp, and the next call clears it away.
+    Raises EnvironmentProblem.
+    """
+    python = python or interpreters.this()
+    if is_whole(folder, locks, python.language) and not anew:
+        return backend_python(folder)
+    interpreters.check(python)
+    check_folder(folder, wheels)
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with processes.hold(folder.with_name(folder.name + "-lock")) as lock:
+            if not is_put_back(folder, locks, python.language) or anew:
+                _make(folder, locks, python, on_progress or _unseen, wheels, log, lock)
+    except BlockingIOError as error:
+        raise Busy(
+            f"Another process is installing into {folder}.", "Wait until it is done, then look again."
+        ) from error
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            raise DiskTooSmall(
+                f"{folder} could not be made: the disk is full. Make room and run this again."
+            ) from error
+        raise EnvironmentProblem(f"{folder} could not be made: {error}.", "Choose another folder.") from error
+    return backend_python(folder)
+
+
+def is_whole(folder: Path, locks: Sequence[Path], language: str = "") -> bool:
+    """Say whether an environment is there, made to the end from these locks and for this Python, or for 3.11, say."""
+    stamp = folder / STAMP
+    is_current = stamp.is_file() and stamp.read_text(encoding="utf-8") == fingerprint(locks, language)
+    return is_current and backend_python(folder).exists()
+
+
+def fingerprint(locks: Sequence[Path], language: str = "") -> str:
+    """Describe what an environment is made from: the locks, this Python (or 3.11, say) and this kind of machine."""
+    digest = hashlib.sha256(b"".join(lock.read_bytes() for lock in locks)).hexdigest()
+    language = language or f"{sys.version_info[0]}.{sys.version_info[1]}"
+    return f"{digest} {language} {platform.system()} {platform.machine()}\n"
+
+
+# ---- what must be so -------------------------------------------------------------------------------------------------
+
+
+def check_folder(folder: Path, wheels: Path | None = None) -> None:
+    """Raise DiskTooSmall where the packages would not fit, EnvironmentProblem where paths become too long."""
+    if sys.platform == "win32" and len(str(folder)) > MAX_FOLDER_LENGTH:
+        raise EnvironmentProblem(
+            f"{folder} has {len(str(folder))} characters, and Windows would not find the packages in a folder "
+            f"of more than {MAX_FOLDER_LENGTH}.",
+            "Choose a folder with a shorter path.",
+        )
+    needed = NEEDED_WITH_CUDA_GIB if brings_cuda(wheels) else NEEDED_GIB
+    free = free_bytes(folder) / 2**30
+    if free < needed:
+        raise DiskTooSmall(
+            f"{folder.parent} has {free:.1f} GiB of free disk, and the packages need {needed} GiB. Make room first."
+        )
+
+
+def free_bytes(folder: Path) -> int:
+    """Return the free disk at a folder that need not be there yet."""
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    return shutil.disk_usage(folder).free
+
+
+def brings_cuda(wheels: Path | None = None) -> bool:
+    """Whether pip's torch is the one with CUDA: on Linux on x86-64, unless pip's own folders hold one for the CPU."""
+    if not sys.platform.startswith("linux") or platform.machine() != "x86_64":
+        return False
+    folders = [str(wheels)]
+    if wheels is None:
+        settings = subprocess.run([sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True)
+        folders = " ".join(re.findall(r"find-links='(.*)'", settings.stdout)).replace("\\n", " ").split()
+    return not any(list(Path(folder).glob("torch-*cpu*.whl")) for folder in folders if Path(folder).is_dir())
+
+
+# ---- making it -------------------------------------------------------------------------------------------------------
+
+
+def _unseen(progress: Progress) -> None:
+    """Show nothing."""
+
+
+def is_put_back(folder: Path, locks: Sequence[Path], language: str) -> bool:
+    """Put back what an installation that was killed had set aside, and say whether that is all that is wanted."""
+    aside = folder.with_name(folder.name + "-previous")
+    if aside.exists() and not (folder / STAMP).exists():
+        delete(folder)
+        aside.rename(folder)
+    return is_whole(folder, locks, language)
+
+
+def _make(
+    folder: Path,
+    locks: Sequence[Path],
+    python: Interpreter,
+    on_progress: Callable[[Progress], None],
+    wheels: Path | None,
+    log: Path | None,
+    lock: int,
+) -> None:
+    aside = folder.with_name(folder.name + "-previous")
+    delete(aside)
+    if folder.exists():
+        folder.rename(aside)
+    try:
+        on_progress(Progress(0, 1, 0.0, "making the environment"))
+        command = [str(python.path), "-m", "venv", str(folder)]
+        made = subprocess.run(command, env=processes.child_environment(), capture_output=True, text=True)
+        if made.returncode:
+            raise _explained(f"Python could not make {folder}", made.stdout + made.stderr)
+        _install(folder, locks, on_progress, wheels, log or folder / PIP_LOG, lock)
+        record = {"python": str(python.path), "language": python.language, "bytes": size_on_disk(folder)}
+        (folder / RECORD).write_text(json.dumps(record), encoding="utf-8")
+        (folder / STAMP).write_text(fingerprint(locks, python.language), encoding="utf-8")
+    except BaseException:
+        delete(folder)
+        if aside.exists():
+            aside.rename(folder)
+        raise
+    delete(aside)
+
+
+def _install(
+    folder: Path,
+    locks: Sequence[Path],
+    on_progress: Callable[[Progress], None],
+    wheels: Path | None,
+    log: Path,
+    lock: int,
+) -> None:
+    """Install the locked packages with pip, in one step or two."""
+    temporary = folder / "tmp"  # pip unpacks gigabytes there, and /tmp is often a small memory disk
+    temporary.mkdir()
+    command = [str(backend_python(folder)), "-m", "pip", "install", "--no-input", "--disable-pip-version-check"]
+    command += ["--progress-bar=off", "--retries=2"]
+    command += ["--no-index", "--find-links", str(wheels)] if wheels else []
+    places = {"TMPDIR": str(temporary), "TEMP": str(temporary), "TMP": str(temporary)}
+    there, begin = 0, 0
+    log.write_bytes(b"")
+    chosen = steps(locks)
+    for number, (options, names) in enumerate(chosen):
+        with open(log, "ab") as output:
+            pip = subprocess.Popen(
+                [*command, *options, *(part for name in names for part in ("-r", str(name)))],
+                cwd=names[-1].parent,
+                env=processes.child_environment(places),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                # Should we be killed, pip goes on to its end; until then it holds the lock, and nobody works in there.
+                pass_fds=() if sys.platform == "win32" else (lock,),
+            )
+
+        def tell(progress: Progress, before: int = number) -> None:
+            share = (before + progress.share) / len(chosen)
+            on_progress(Progress(progress.done, progress.total, share, progress.text))
+
+        try:
+            there = _follow(pip, log, begin, folder, names, there, tell)
+        finally:
+            if pip.poll() is None:  # stopped
+                pip.kill()
+                pip.wait()
+        if pip.returncode:
+            raise _explained("The packages could not be installed", _read(log, begin))
+        begin = log.stat().st_size
+    delete(temporary)
+    on_progress(Progress(there, there, 1.0, "installed"))
+
+
+def steps(locks: Sequence[Path]) -> list[tuple[list[str], list[Path]]]:
+    """Return pip's options and the locks of each step: those with hashes, complete as they are, then those without.
+
+    What needs a package of the second step is in the first one, so that pip must not look for what that needs.
+    """
+    hashed = [lock for lock in locks if _has(lock, "--hash=")]
+    others = [lock for lock in locks if lock not in hashed and _has(lock, "==")]
+    return [step for step in ((["--require-hashes", "--no-deps"], hashed), ([], others)) if step[1]]
+
+
+def _has(lock: Path, sign: str) -> bool:
+    lines = lock.read_text(encoding="utf-8").splitlines()
+    return any(sign in line for line in lines if not line.startswith("#"))
+
+
+def _read(log: Path, begin: int) -> str:
+    """Return what a log says from a byte on."""
+    with log.open("rb") as file:
+        file.seek(begin)
+        return file.read().decode("utf-8", "replace")
+
+
+def _follow(
+    pip: subprocess.Popen[bytes],
+    log: Path,
+    begin: int,
+    folder: Path,
+    locks: Sequence[Path],
+    there: int,
+    on_progress: Callable[[Progress], None],
+) -> int:
+    """Tell what pip is at until it ends: first packages found and fetched, then packages installed.
+
+    `begin` is where its part of the log begins, `there` how many packages were installed before; returns how many are.
+    """
+    pins = sum("==" in line for lock in locks for line in lock.read_text(encoding="utf-8").splitlines())
+    running, total = True, pins
+    while running:
+        running = pip.poll() is None  # asked before reading, so that the last look sees all of the log
+        text = _read(log, begin)
+        chosen = re.search(r"^Installing collected packages: (.*)$", text, re.MULTILINE)
+        if chosen:
+            total = chosen[1].count(",") + 1
+            # Not searched deeper, because pip moves folders about in there.
+            present = sum(len(list(place.glob("*.dist-info"))) for place in site_packages(folder))
+            done = min(max(present - there, 0), total)
+            on_progress(Progress(done, total, 0.5 + 0.49 * done / total, "installing"))
+        else:
+            fetched = re.findall(r"^Collecting (\S+)", text, re.MULTILINE)
+            done = min(len(fetched), pins)
+            on_progress(Progress(done, pins, 0.5 * done / max(pins, 1), f"fetching {fetched[-1] if fetched else ''}"))
+        if running:
+            time.sleep(0.2)
+    return there + total
+
+
+def site_packages(folder: Path) -> list[Path]:
+    """Return where an environment has its packages."""
+    return [*folder.glob("lib/python*/site-packages"), *folder.glob("Lib/site-packages")]
+
+
+def explain(output: str) -> str:
+    """Say in one sentence why pip or venv failed, from what it printed."""
+    return str(_explained("", output)).removeprefix(": ")
+
+
+def _explained(what: str, output: str) -> EnvironmentProblem:
+    if re.search(r"No space left on device|Errno 28|not enough space", output):
+        return DiskTooSmall(f"{what}: the disk is full. Make room and run this again.")
+    unreached = r"Connect(ion|Timeout)Error|ReadTimeoutError|NameResolutionError|name resolution|ProxyError|SSLError"
+    if re.search(unreached + r"|Network is unreachable|connection (broken|refused|reset)", output, re.IGNORECASE):
+        sentence = "the package index could not be reached. Check the network or the proxy and run this again."
+        return Unreachable(f"{what}: {sentence}")
+    if "DO NOT MATCH THE HASHES" in output:
+        found = re.search(r"^ +([\w.-]+)==\S+ from ", output, re.MULTILINE)
+        named = f" of {found[1]}" if found else ""
+        sentence = f"the file{named} that was found is not one of those that the lock names"
+        return EnvironmentProblem(f"{what}: {sentence}.", "Use another package index, or another folder of wheels.")
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    errors = [line[len("ERROR: ") :] for line in lines if line.startswith("ERROR: ")]
+    return EnvironmentProblem(f"{what}: {(errors or lines or ['no reason was given.'])[-1]}")
+
+
+# ---- what is there ---------------------------------------------------------------------------------------------------
+
+
+def size_on_disk(folder: Path) -> int:
+    """Return the bytes of all files in a folder, each file once. Takes seconds for an environment."""
+    sizes = {}
+    for place, _, names in os.walk(folder):
+        for name in names:
+            path = os.path.join(place, name)
+            status = os.lstat(path)
+            sizes[status.st_dev, status.st_ino or path] = status.st_size
+    return sum(sizes.values())
+
+
+def read_record(folder: Path) -> dict[str, str | int]:
+    """Return which "python" of which "language" an environment was made from and its "bytes"; empty if nobody knows."""
+    path = folder / RECORD
+    try:
+        record = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    except (OSError, ValueError):  # it says nothing that anything depends on
+        return {}
+    return record if isinstance(record, dict) else {}
+
+
+def log_file(folder: Path) -> Path:
+    """Return where `python -m addon make` keeps pip's output: beside the environment, which a failure removes."""
+    return folder.with_name(folder.name + ".log")
+
+
+def delete(folder: Path) -> None:
+    """Remove a folder with all it holds, if it is there; the stamp first, so that no half of it looks whole."""
+    if folder.exists():
+        (folder / STAMP).unlink(missing_ok=True)
+        shutil.rmtree(folder)
+
+
+def remove(folder: Path) -> None:
+    """Remove an environment and what was left beside it. Raises EnvironmentProblem, also if the folder is none."""
+    if folder.exists() and not (folder / "pyvenv.cfg").is_file() and any(folder.iterdir()):
+        raise EnvironmentProblem(f"{folder} is not an environment of Maquette, and stays.", "Choose its folder.")
+    try:
+        with processes.hold(folder.with_name(folder.name + "-lock")):
+            for place in (folder, folder.with_name(folder.name + "-previous")):
+                delete(place)
+    except BlockingIOError as error:
+        raise Busy(f"Another process is installing into {folder}.", "Wait until it is done.") from error
+    except OSError as error:
+        raise EnvironmentProblem(
+            f"{folder} could not be removed: {error}.", "End what uses it, and try again."
+        ) from error

@@ -1,0 +1,181 @@
+"""Many pictures, one job each: which of them need a job, the prompt of each, and what became of them. No bpy."""
+
+from __future__ import annotations
+
+import dataclasses
+import filecmp
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from .. import protocol
+from . import store
+
+SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp"}
+MAX_PICTURES = 1_000  # of one batch
+MAX_JOBS = 5_000  # whose requests are compared, the newest
+FAILURES_NAMED = 3  # in the summary
+
+NEW, AGAIN, DONE, BUSY, BAD = "new", "again", "done", "busy", "bad"
+
+
+@dataclass(frozen=True)
+class Item:
+    """One picture of a batch. `verdict`: NEW needs a job; AGAIN has one that is not finished, `job`, and goes on with
+    it; DONE and BUSY have one that is finished, or waits or runs; BAD cannot be used, `problem` says why.
+    """
+
+    name: str
+    source: Path
+    verdict: str
+    extras: tuple[Path, ...] = ()  # files of the request's other images
+    request: protocol.Request | None = None
+    job: Path | None = None
+    problem: str = ""
+
+
+def pictures_in(folder: Path) -> list[Path]:
+    """Return the pictures in a folder, by name. Raises ValueError for more than MAX_PICTURES, or none."""
+    found = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and path.is_file())
+    if not found:
+        raise ValueError(f"There is no picture in {folder}; known are {', '.join(sorted(SUFFIXES))}.")
+    if len(found) > MAX_PICTURES:
+        raise ValueError(f"{folder} has {len(found)} pictures; a batch has at most {MAX_PICTURES}. Split the folder.")
+    return found
+
+
+def name_of(path: Path) -> str:
+    """Return the words in the name of a file: `red_mug-2.png` is "red mug 2"."""
+    return " ".join(path.stem.replace("_", " ").replace("-", " ").split())
+
+
+def fill(template: str, name: str) -> str:
+    """Put a name into the template of a prompt, in the place of {name}. Raises ValueError for other braces."""
+    rest = template.replace("{name}", "")
+    if "{" in rest or "}" in rest:
+        raise ValueError(f"The template {template!r} has braces that are not {{name}}; nothing else is replaced.")
+    return template.replace("{name}", name).strip()
+
+
+def plan(
+    pictures: Iterable[tuple[str, Path]],
+    template: str,
+    request_of: Callable[[str, protocol.InputImage], protocol.Request],
+    folder: Path,
+    queued: Collection[Path] = (),
+    extras: Sequence[Path] = (),
+) -> list[Item]:
+    """Decide for each picture (name, file) what is to be done, given the jobs in a folder; nothing is written.
+
+    `request_of` makes a request of a prompt and an image, to which it may add others, whose files are `extras`;
+    `queued` are jobs that wait for their turn. Raises ValueError for a wrong template.
+    """
+    known = list(_requests(folder))
+    items = []
+    for name, source in pictures:
+        prompt = fill(template, name)
+        try:
+            size = source.stat().st_size
+            if size > protocol.INPUT_BYTES:
+                largest = protocol.megabytes(protocol.INPUT_BYTES)
+                raise ValueError(f"has {protocol.megabytes(size)}; at most {largest} are used")
+            (image,) = protocol.input_images([(source, {})])
+            items.append(_judge(name, source, tuple(extras), request_of(prompt, image), known, queued))
+        except (ValueError, OSError) as error:
+            items.append(Item(name, source, BAD, problem=str(error)))
+    return items
+
+
+def _judge(
+    name: str,
+    source: Path,
+    extras: tuple[Path, ...],
+    request: protocol.Request,
+    known: Sequence[tuple[Path, protocol.Request]],
+    queued: Collection[Path],
+) -> Item:
+    verdicts = {store.FINISHED: DONE, store.RUNNING: BUSY}
+    for job, other in known:
+        if _neutral(other) == _neutral(request) and _has_inputs(job, other, (source, *extras)):
+            verdict = BUSY if job in queued else verdicts.get(store.state(job), AGAIN)
+            return Item(name, source, verdict, extras, request, job)
+    return Item(name, source, NEW, extras, request)
+
+
+def _requests(folder: Path) -> Iterable[tuple[Path, protocol.Request]]:
+    for job in store.list_jobs(folder)[:MAX_JOBS]:
+        try:
+            yield job, protocol.read_request(job)
+        except (protocol.ProtocolError, OSError):  # not a job of ours: it cannot be the same
+            continue
+
+
+def _neutral(request: protocol.Request) -> protocol.Request:
+    """Return the request without what does not change the result."""
+    images = tuple(dataclasses.replace(image, path="x") for image in request.images)
+    return dataclasses.replace(request, images=images, threads=0)
+
+
+def _has_inputs(job: Path, request: protocol.Request, sources: Sequence[Path]) -> bool:
+    names = [image.path for image in request.images]
+    return len(names) == len(sources) and all(
+        protocol.is_inside(job, name) and filecmp.cmp(job / name, source, shallow=False)
+        for name, source in zip(names, sources, strict=True)
+    )
+
+
+# ---- doing it --------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Batch:
+    """What was begun: the jobs by the pictures' names, how they ended, and what was left out."""
+
+    jobs: dict[Path, str] = field(default_factory=dict)
+    ends: dict[Path, protocol.Last | None] = field(default_factory=dict)  # None: taken out of the queue
+    skipped: list[str] = field(default_factory=list)
+    problems: list[tuple[str, str]] = field(default_factory=list)
+
+    @property
+    def is_over(self) -> bool:
+        """Say whether no job is still to end."""
+        return self.ends.keys() >= self.jobs.keys()
+
+
+def begin(items: Sequence[Item], folder: Path, enqueue: Callable[[Path], None]) -> Batch:
+    """Make the jobs and put them into the queue; what goes wrong with one does not keep the others."""
+    batch = Batch()
+    for item in items:
+        if item.verdict in (DONE, BUSY):
+            batch.skipped.append(item.name)
+        elif item.request is None:
+            batch.problems.append((item.name, item.problem))
+        else:
+            try:
+                job = item.job or protocol.make_job(folder, item.request, [item.source, *item.extras])
+                enqueue(job)
+                batch.jobs[job] = item.name
+            except (ValueError, OSError) as error:
+                batch.problems.append((item.name, str(error)))
+    return batch
+
+
+def summary(batch: Batch) -> str:
+    """Say what became of a batch, naming the first failures."""
+    finished = sum(isinstance(last, protocol.Finished) for last in batch.ends.values())
+    failures = batch.problems + [
+        (batch.jobs[job], last.message) for job, last in batch.ends.items() if isinstance(last, protocol.Failed)
+    ]
+    others = len(batch.ends) - finished - (len(failures) - len(batch.problems))
+    running = len(batch.jobs) - len(batch.ends)
+    parts = [(finished, "finished"), (len(failures), "failed"), (others, "stopped"), (running, "to come")]
+    parts.append((len(batch.skipped), "skipped because they are done or queued already"))
+    total = len(batch.jobs) + len(batch.skipped) + len(batch.problems)
+    text = f"{_count(total)}: " + ", ".join(f"{count} {words}" for count, words in parts if count) + "."
+    for name, sentence in failures[:FAILURES_NAMED]:
+        text += f" {name}: {sentence}"
+    return text if len(failures) <= FAILURES_NAMED else f"{text} And {len(failures) - FAILURES_NAMED} more."
+
+
+def _count(pictures: int) -> str:
+    return "1 picture" if pictures == 1 else f"{pictures} pictures"

@@ -1,0 +1,206 @@
+"""Bring a job's result into the scene: the mesh with its material, the coloured points, and where they come from.
+
+Functions take everything they need as arguments, so that operators, `blender -b` scripts and tests call the same code.
+Nothing here touches the interface; an operator around it makes the undo step.
+"""
+
+# Blender makes its module at run time; pyright sees an almost empty one.
+# pyright: reportAttributeAccessIssue=false, reportMissingImports=false, reportOptionalMemberAccess=false
+# pyright: reportOptionalSubscript=false
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .. import protocol
+from .assets import mark_asset
+from .points import MAX_DISTANCE, make_points, read_ply
+from .result_files import (
+    PROPERTY_PREFIX,
+    ImportFailed,
+    check_mesh_file,
+    file_in,
+    read_metadata,
+    shortened,
+    subject_name,
+)
+
+if TYPE_CHECKING:
+    import bpy
+
+FILES = {"mesh": protocol.MESH_FILE, "points": protocol.POINTS_FILE}
+SRGB_INPUTS = ("Base Color", "Emission Color", "Specular Tint", "Sheen Tint", "Coat Tint")  # the others take numbers
+# What a glTF file may bring beside the mesh, its material and its textures; none of it belongs to a result.
+NOT_OF_A_RESULT = ("OBJECT", "COLLECTION", "ACTION", "CAMERA", "LIGHT", "ARMATURE")
+
+
+@dataclass(frozen=True)
+class Imported:
+    """What an import has put into the file."""
+
+    collection: bpy.types.Collection
+    mesh: bpy.types.Object | None
+    points: bpy.types.Object | None
+
+
+def _everything() -> list[bpy.types.ID]:
+    """Return all that the open file holds, each once, in Blender's order."""
+    import bpy
+
+    kinds = [kind.identifier for kind in bpy.data.bl_rna.properties if kind.type == "COLLECTION"]
+    return list(dict.fromkeys(item for kind in kinds for item in getattr(bpy.data, kind)))  # 5.2 has `all_ids` too
+
+
+@contextmanager
+def _whole_or_nothing() -> Iterator[None]:
+    """Take everything out of the file again that was made in it, if not all could be made."""
+    import bpy
+
+    before = set(_everything())
+    try:
+        yield
+    except BaseException:
+        bpy.data.batch_remove([item for item in _everything() if item not in before])
+        raise
+
+
+@_whole_or_nothing()
+def import_result(
+    job_folder: Path,
+    *,
+    location: tuple[float, float, float] | None = None,
+    parent: bpy.types.Collection | None = None,
+    name: str = "",
+    outputs: Sequence[str] = protocol.OUTPUTS,
+    as_asset: bool = False,
+    tags: Sequence[str] = (),
+) -> Imported:
+    """Import what a finished job has left, into a collection of its own, and return it.
+
+    The origin lies at the base of the object, at `location` or else at the 3D cursor. The collection goes under
+    `parent` or else under the scene's; it is named `name` or else after the subject. Points are hidden where there is a
+    mesh in the same place. `as_asset` marks the object (the mesh, or else the points) as an asset with the job's
+    picture and `tags`. Selection and active object stay; Blender is in Object Mode afterwards. Raises ImportFailed when
+    the folder holds no result or one that is damaged or not safe, and leaves nothing.
+    """
+    import bpy
+    from mathutils import Matrix, Vector
+
+    scene = bpy.context.scene
+    metadata = read_metadata(job_folder)
+    mesh_path = file_in(job_folder, protocol.MESH_FILE) if "mesh" in outputs else None
+    points_path = file_in(job_folder, protocol.POINTS_FILE) if "points" in outputs else None
+    if mesh_path is None and points_path is None:
+        wanted = " nor ".join(Path(name).name for kind, name in FILES.items() if kind in outputs)
+        lacking = "holds neither" if " nor " in wanted else "does not hold"
+        raise ImportFailed(f"{job_folder / protocol.RESULT_FOLDER} {lacking} {wanted}: run the job to its end first.")
+    name = shortened(name or subject_name(metadata) or job_folder.name)
+    columns = read_ply(points_path) if points_path else {}
+    at = tuple(scene.cursor.location) if location is None else location
+
+    collection = bpy.data.collections.new(name)
+    (parent or scene.collection).children.link(collection)
+    mesh = import_mesh(mesh_path, collection, name) if mesh_path else None
+    base = _base_of(mesh, columns)
+    if mesh is not None:
+        mesh.data.transform(Matrix.Translation(Vector(-base)))
+        mesh.data.update()
+    points = make_points(columns, collection, f"{name} points", base=base) if columns else None
+    for item in (collection, mesh, points):
+        for key, value in metadata.items() if item is not None else ():
+            item[key] = value
+    for item in (mesh, points):
+        if item is not None:
+            item.location = at
+            item[f"{PROPERTY_PREFIX}base"] = base
+    if mesh is not None and points is not None:
+        points.hide_render = True
+        points.hide_set(True)
+    if as_asset and (shown := mesh or points) is not None:
+        picture = file_in(job_folder, protocol.PICTURE_FILE)
+        prompt = str(metadata.get(f"{PROPERTY_PREFIX}prompt", ""))
+        mark_asset(shown, description=prompt, tags=tags, picture=picture)
+    return Imported(collection, mesh, points)
+
+
+@_whole_or_nothing()
+def import_mesh(path: Path, collection: bpy.types.Collection, name: str) -> bpy.types.Object:
+    """Import a GLB of one mesh, seams merged and textures packed, as an object of the collection at the world's origin.
+
+    Raises ImportFailed when the file is not safe, Blender's glTF importer refuses it, or it does not hold one mesh, and
+    leaves nothing.
+    """
+    import bpy
+    from mathutils import Matrix
+
+    check_mesh_file(path)
+    before = set(_everything())
+    options = {"import_pack_images": True, "merge_vertices": True}
+    options |= {"import_select_created_objects": False, "import_scene_extras": False}
+    known = bpy.ops.import_scene.gltf.get_rna_type().properties
+    try:
+        bpy.ops.import_scene.gltf(filepath=str(path), **{key: value for key, value in options.items() if key in known})
+    except RuntimeError as error:  # how an operator reports what went wrong
+        raise ImportFailed(f"Blender cannot read {path}: {str(error).strip()}") from error
+    created: list[Any] = [item for item in _everything() if item not in before]
+    meshes = [item for item in created if item.id_type == "OBJECT" and item.type == "MESH"]
+    if len(meshes) != 1:
+        raise ImportFailed(f"{path} holds {len(meshes)} meshes; a result holds one.")
+    (mesh,) = meshes
+    world = mesh.matrix_world.copy()
+    for user in list(mesh.users_collection):
+        user.objects.unlink(mesh)
+    mesh.modifiers.clear()
+    materials = [item for item in created if item.id_type == "MATERIAL"]
+    bpy.data.batch_remove([item for item in created if item.id_type in NOT_OF_A_RESULT and item != mesh])
+    collection.objects.link(mesh)
+    mesh.name = mesh.data.name = name
+    mesh.rotation_mode = "XYZ"
+    mesh.matrix_basis = Matrix()
+    mesh.data.transform(world)  # so that the object has unit scale and no rotation
+    if world.is_negative:
+        mesh.data.flip_normals()
+    mesh.data.update()
+    farthest = float(np.abs(_positions(mesh)).max(initial=0.0))
+    if not farthest <= MAX_DISTANCE:  # also no number
+        raise ImportFailed(f"{path} reaches {farthest:g} units from its origin; at most {MAX_DISTANCE:g} are imported.")
+    for material in materials:
+        material.name = name
+        _arrange_textures(material, name)
+    return mesh
+
+
+def _arrange_textures(material: bpy.types.Material, name: str) -> None:
+    """Pack the textures of a material, name them after what they are for and set their colour space accordingly."""
+    tree = material.node_tree
+    for node in tree.nodes if tree else ():
+        if node.type != "TEX_IMAGE" or node.image is None:
+            continue
+        links = [link for output in node.outputs for link in output.links]
+        while links and links[0].to_node.type not in ("BSDF_PRINCIPLED", "GROUP"):  # through a normal map, a separator
+            links = [link for output in links[0].to_node.outputs for link in output.links]
+        use = links[0].to_socket.name if links else "unused"
+        node.image.name = f"{name} {'base colour' if use == 'Base Color' else use.lower()}"
+        node.image.colorspace_settings.name = "sRGB" if use in SRGB_INPUTS else "Non-Color"
+        if node.image.packed_file is None:
+            node.image.pack()
+
+
+def _positions(mesh: bpy.types.Object) -> np.ndarray:
+    """Return where the vertices of a mesh are, [N, 3]."""
+    values = np.empty(len(mesh.data.vertices) * 3, dtype=np.float32)
+    mesh.data.vertices.foreach_get("co", values)
+    return values.reshape(-1, 3)
+
+
+def _base_of(mesh: bpy.types.Object | None, columns: dict[str, np.ndarray]) -> np.ndarray:
+    """Return the point under the object's centre at the height of its lowest part, [3]."""
+    if mesh is not None:
+        return np.array([0.0, 0.0, _positions(mesh)[:, 2].min()])
+    return np.array([0.0, 0.0, np.quantile(columns["z"], 0.005)])  # not where a stray point lies

@@ -1,0 +1,312 @@
+"""Generate from many pictures at once: image empties, files or assets that are selected, or a folder."""
+
+# Blender makes its module at run time, and reads properties from annotations that are calls.
+# pyright: reportMissingImports=false, reportAttributeAccessIssue=false, reportInvalidTypeForm=false
+
+from __future__ import annotations
+
+import logging
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import bpy
+
+from .. import api, preferences, protocol
+from ..jobs import batch
+from ..preferences import paragraph
+from ..scene import image_files
+from . import generate, properties, session
+
+WATCH_SECONDS = 1.0
+MAX_NUMBER = 10_000  # of the files that are written for a moment; those of the panel's own images come after it
+LABEL = "Generate from Selected Images"
+
+Pictures = list[tuple[str, Path]]
+
+_batches: list[batch.Batch] = []  # that are not over
+_log = logging.getLogger(__name__)
+
+
+# ---- which pictures --------------------------------------------------------------------------------------------------
+
+
+def selected_empties(context: bpy.types.Context) -> list[bpy.types.Image]:
+    """Return the images of the selected image empties, each once, by name."""
+    found = {
+        item.data.name: item.data
+        for item in context.selected_objects
+        if item.type == "EMPTY" and item.empty_display_type == "IMAGE" and item.data is not None
+    }
+    return [found[name] for name in sorted(found)]
+
+
+def selected_files(context: bpy.types.Context) -> list[Path]:
+    """Return the picture files that are selected in the File Browser that the pointer is in."""
+    space = context.space_data
+    if space is None or space.type != "FILE_BROWSER" or space.browse_mode != "FILES" or space.params is None:
+        return []
+    folder = Path(os.fsdecode(space.params.directory))
+    paths = [folder / entry.relative_path for entry in context.selected_files or ()]
+    return [path for path in paths if path.suffix.lower() in batch.SUFFIXES]
+
+
+def selected_assets(context: bpy.types.Context) -> Iterator[tuple[str, str, bpy.types.Image | None]]:
+    """Yield name, library file and, if it is in this .blend, the image of each selected image asset."""
+    for asset in getattr(context, "selected_assets", None) or ():
+        if asset.id_type == "IMAGE":
+            yield asset.name, asset.full_library_path, asset.local_id
+
+
+def _of_images(images: list[bpy.types.Image], folder: Path) -> Pictures:
+    """Return name and file of images; those that have no file of their own get one in a folder."""
+    return [(Path(image.name).stem, image_files.file_of(image, folder, n)) for n, image in enumerate(images)]
+
+
+def _of_assets(context: bpy.types.Context, folder: Path) -> Pictures:
+    """Return name and file of the selected image assets; those of other .blend files are linked for a moment."""
+    found: Pictures = []
+    for number, (name, library, local) in enumerate(selected_assets(context)):
+        image, is_linked = local, False
+        if image is None:
+            with bpy.data.libraries.load(library, link=True) as (_, wanted):
+                wanted.images = [name]
+            image, is_linked = wanted.images[0], True
+        if image is None:
+            raise image_files.ImageMissing(f"The asset {name} is not in {library}. Refresh the Asset Browser.")
+        try:
+            found.append((name, image_files.file_of(image, folder, 1000 + number)))
+        finally:
+            if is_linked:
+                bpy.data.images.remove(image)
+    return found
+
+
+# ---- the operator ----------------------------------------------------------------------------------------------------
+
+
+class MAQUETTE_OT_batch(bpy.types.Operator):
+    """Make one object from each picture"""
+
+    bl_idname = "maquette.batch"
+    bl_label = LABEL
+    bl_description = (
+        "Queue one job for each selected image empty, each image selected in this File or Asset Browser, or each "
+        "picture of a folder, with the settings of the panel"
+    )
+    bl_options = {"REGISTER"}
+
+    directory: bpy.props.StringProperty(
+        name="Folder",
+        description="Use each picture of this folder instead of what is selected",
+        subtype="DIR_PATH",
+        options={"SKIP_SAVE"},
+    )
+    prompt: bpy.props.StringProperty(
+        name="Prompt", description="Of each job; {name} becomes the name of the image", default="{name}"
+    )
+    import_when_done: bpy.props.BoolProperty(
+        name="Import When Done", description="Put each result at the 3D cursor when it is done", default=False
+    )
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Need a scene, whose settings are used."""
+        if context.scene is None:
+            cls.poll_message_set("There is no scene")
+        return context.scene is not None
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        """Ask for the prompt, and show what would be done."""
+        return context.window_manager.invoke_props_dialog(self, width=420, title=LABEL, confirm_text="Generate")
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """Draw the wishes; what is selected is counted, and judged when the artist has decided."""
+        layout = self.layout
+        layout.use_property_split = True
+        layout.prop(self, "prompt")
+        layout.prop(self, "import_when_done")
+        count = len(selected_empties(context)) + len(selected_files(context)) + sum(1 for _ in selected_assets(context))
+        if styles := len(properties.chosen_images(context.scene.maquette, "visual_prompt")):
+            text = f"Each with the panel's images of style or likeness: {styles}"
+            layout.label(text=text, icon="COLOR", translate=False)
+        if self.directory:
+            layout.label(text=f"Each picture of {self.directory}", icon="FILE_FOLDER", translate=False)
+        else:
+            layout.label(text=f"{count} images are selected", icon="INFO" if count else "ERROR", translate=False)
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Make the jobs; in background mode, run each to its end."""
+        props = context.scene.maquette
+        try:
+            with tempfile.TemporaryDirectory(prefix="maquette-") as temporary:
+                pictures = self._pictures(context, Path(temporary))
+                styles = generate.files_of(context.scene.maquette, "visual_prompt", Path(temporary), MAX_NUMBER)
+                made = self._begin(context, pictures, styles)
+        except (ValueError, *generate.CANNOT_START) as error:
+            self.report({"ERROR"}, generate.sentence(error))
+            return {"CANCELLED"}
+        if bpy.app.background:
+            _run_to_the_end(context, made, self.import_when_done, props)
+            is_bad = made.problems or any(isinstance(last, protocol.Failed) for last in made.ends.values())
+            self.report({"ERROR" if is_bad else "INFO"}, batch.summary(made))
+            return {"CANCELLED" if is_bad else "FINISHED"}
+        _batches.append(made)
+        if not bpy.app.timers.is_registered(_watch):
+            bpy.app.timers.register(_watch, first_interval=WATCH_SECONDS, persistent=True)
+        self.report({"WARNING" if made.problems else "INFO"}, batch.summary(made))
+        return {"FINISHED"}
+
+    def _pictures(self, context: bpy.types.Context, temporary: Path) -> Pictures:
+        if self.directory:
+            folder = Path(bpy.path.abspath(self.directory))
+            if not folder.is_dir():
+                raise ValueError(f"There is no folder {folder}. Check the path.")
+            return [(batch.name_of(path), path) for path in batch.pictures_in(folder)]
+        found = [(batch.name_of(path), path) for path in selected_files(context)]
+        found += _of_assets(context, temporary) or []
+        found += _of_images(selected_empties(context), temporary) if not found else []
+        if not found:
+            raise ValueError("No image is selected: select image empties, or pictures in a File or Asset Browser.")
+        return found
+
+    def _begin(
+        self, context: bpy.types.Context, pictures: Pictures, styles: list[tuple[Path, dict[str, Any]]]
+    ) -> batch.Batch:
+        props, folder = context.scene.maquette, preferences.jobs_folder(context)
+
+        def request_of(prompt: str, image: protocol.InputImage) -> protocol.Request:
+            images = protocol.input_images([(Path(image.path), {"name": image.name}), *styles])
+            return properties.request_of(props, images, prompt=prompt)
+
+        def enqueue(job: Path) -> None:
+            if not bpy.app.background:
+                session.enqueue(context, job, self.import_when_done)
+
+        preferences.interpreter(context)  # or say what is missing, before anything is written
+        extras = [source for source, _ in styles]
+        items = batch.plan(pictures, self.prompt, request_of, folder, session.waiting(), extras)
+        return batch.begin(items, folder, enqueue)
+
+
+class MAQUETTE_OT_batch_folder(bpy.types.Operator):
+    """Choose a folder of pictures"""
+
+    bl_idname = "maquette.batch_folder"
+    bl_label = "Generate from a Folder"
+    bl_description = "Queue one job for each picture of a folder, with the settings of the panel"
+
+    directory: bpy.props.StringProperty(
+        name="Folder", description="Its pictures are used", subtype="DIR_PATH", options={"SKIP_SAVE"}
+    )
+    filter_folder: bpy.props.BoolProperty(
+        name="Show Folders", description="Show folders", default=True, options={"HIDDEN", "SKIP_SAVE"}
+    )
+    filter_image: bpy.props.BoolProperty(
+        name="Show Images", description="Show pictures", default=True, options={"HIDDEN", "SKIP_SAVE"}
+    )
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        """Let the artist choose."""
+        context.window_manager.fileselect_add(self)
+        return {"RUNNING_MODAL"}
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Ask for the prompt, then go on as with what is selected."""
+        how = "EXEC_DEFAULT" if bpy.app.background else "INVOKE_DEFAULT"
+        return bpy.ops.maquette.batch(how, directory=self.directory)
+
+
+class MAQUETTE_PT_batch(bpy.types.Panel):
+    """Many at once"""
+
+    bl_idname = "MAQUETTE_PT_batch"
+    bl_label = "Batch"
+    bl_space_type = "VIEW_3D"
+    bl_region_type = "UI"
+    bl_category = session.CATEGORY
+    bl_order = 4
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """Draw the two ways in, and how the batches on their way stand."""
+        layout = self.layout
+        column = layout.column(align=True)
+        column.operator(MAQUETTE_OT_batch.bl_idname, icon="OUTLINER_OB_IMAGE")
+        column.operator(MAQUETTE_OT_batch_folder.bl_idname, icon="FILE_FOLDER")
+        for made in _batches:
+            paragraph(layout, context, batch.summary(made), "TIME")
+
+
+def _run_to_the_end(context: bpy.types.Context, made: batch.Batch, is_imported: bool, props: Any) -> None:
+    """Run the jobs one after the other, each going on when another has failed."""
+    for job in made.jobs:
+        try:
+            last = api.wait(job)
+            made.ends[job] = last
+            if is_imported and not last.stopped_after:
+                generate.bring(job, props)
+        except api.JobError as error:
+            made.ends[job] = protocol.Failed(kind=type(error).__name__, message=error.message, hint=error.hint)
+        except generate.importer.ImportFailed as error:
+            made.problems.append((made.jobs[job], str(error)))
+
+
+# ---- the summary at the end ------------------------------------------------------------------------------------------
+
+
+def _watch() -> float | None:
+    """Note which jobs have ended; when a batch is over, say so."""
+    for made in list(_batches):
+        for job in made.jobs.keys() - made.ends.keys():
+            last = session.course(job).last
+            is_there = session.is_waiting(job) or job == session.running()
+            if not is_there and (last is not None or not session.is_busy() or not job.is_dir()):
+                made.ends[job] = last
+        if made.is_over:
+            _batches.remove(made)
+            _tell(batch.summary(made))
+    return WATCH_SECONDS if _batches else None
+
+
+def _tell(text: str) -> None:
+    """Show the summary over the first window, and keep it in the log."""
+    _log.info("%s", text)
+    manager = bpy.context.window_manager
+    if not bpy.app.background and len(manager.windows):
+        with bpy.context.temp_override(window=manager.windows[0]):
+            manager.popup_menu(lambda menu, _: _draw_summary(menu.layout, text), title="Maquette", icon="INFO")
+
+
+def _draw_summary(layout: Any, text: str) -> None:
+    for line in text.split(". "):
+        layout.label(text=line, translate=False)
+
+
+def _draw_menu(menu: bpy.types.Menu, context: bpy.types.Context) -> None:
+    menu.layout.separator()
+    menu.layout.operator_context = "INVOKE_DEFAULT"
+    menu.layout.operator(MAQUETTE_OT_batch.bl_idname, icon="SHADERFX")
+
+
+MENUS = ("FILEBROWSER_MT_context_menu", "ASSETBROWSER_MT_context_menu", "VIEW3D_MT_object_context_menu")
+
+
+def register_extra() -> None:
+    """Offer it where pictures are selected."""
+    for name in MENUS:
+        getattr(bpy.types, name).append(_draw_menu)
+
+
+def unregister_extra() -> None:
+    """Take the menu entries back; jobs of a batch are in the queue and in the history."""
+    for name in MENUS:
+        getattr(bpy.types, name).remove(_draw_menu)
+    if bpy.app.timers.is_registered(_watch):
+        bpy.app.timers.unregister(_watch)
+    _batches.clear()
+
+
+CLASSES = (MAQUETTE_OT_batch, MAQUETTE_OT_batch_folder, MAQUETTE_PT_batch)

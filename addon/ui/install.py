@@ -1,0 +1,376 @@
+"""Install, check, verify and remove the backend from Blender, and put right what went wrong: operators and a timer."""
+
+# Blender makes its module at run time, and reads properties from annotations that are calls.
+# pyright: reportMissingImports=false, reportAttributeAccessIssue=false, reportInvalidTypeForm=false
+
+from __future__ import annotations
+
+import atexit
+import logging
+from pathlib import Path
+from typing import Any
+
+import bpy
+
+from .. import paths, preferences, protocol
+from ..install import background, diagnosis, environment
+from ..protocol.systems import PRESETS
+
+TICK_SECONDS = 0.2
+CHECKED_FILE = "checked"  # names the version and the Python that were found to be well
+DRIVER_PAGE = "https://www.nvidia.com/drivers"
+LOWER_PRESETS = dict(zip(list(PRESETS)[1:], PRESETS, strict=False))  # the next shorter one
+MANUAL = paths.ROOT / "docs"
+# Page -> the operators that it is about; of all others there is OTHER_PAGE.
+PAGES = {
+    "edit-by-text.md": ["edit"],
+    "installing.md": "install_backend verify_backend check_backend remove_backend stop_setup fix".split(),
+    "queue-and-history.md": (
+        "batch batch_folder hold_queue keep_newest move_job refresh_history remove_job repeat resume".split()
+    ),
+}
+OTHER_PAGE = "manual.md"
+
+_log = logging.getLogger(__name__)
+_is_noted = False  # that the preferences were drawn
+_asked = ""  # what a check is about that nobody asked for
+
+
+def why_not_change(context: bpy.types.Context) -> str:
+    """Return why the environment cannot be changed now, else nothing."""
+    if background.task() is not None:
+        return "Wait until the other work on the backend is done"
+    if preferences.own_python(context):
+        return "A Python of yours is used: clear Existing Python, or the variable MAQUETTE_PYTHON, first"
+    return ""
+
+
+def why_not_install(context: bpy.types.Context) -> str:
+    """Return why nothing can be installed now, else nothing."""
+    reason = why_not_change(context)
+    if not reason and not bpy.app.online_access and not preferences.chosen(context, "wheels"):
+        reason = "Blender may not go online: allow that in the preferences under System, or choose a wheels folder"
+    return reason
+
+
+class _Setup:
+    """What the operators here share: in the background they run to the end, and raise when they fail."""
+
+    bl_options = {"REGISTER", "INTERNAL"}
+    report: Any
+
+    def run(self, context: bpy.types.Context, command: str, *arguments: str | Path) -> set[str]:
+        """Start a command of `python -m addon`."""
+        background.start(command, *arguments, variables=preferences.child_variables(context))
+        if not bpy.app.background:
+            start_timer()
+            return {"FINISHED"}
+        while background.task() is not None:
+            background.poll()
+        found = background.found()
+        if found is not None and not found.is_usable:
+            self.report({"ERROR"}, found.sentence)
+            return {"CANCELLED"}
+        return {"FINISHED"}
+
+    def is_in_use(self) -> bool:
+        """End what uses the packages, or report why that cannot be."""
+        reason = next((reason for end in preferences.before_change if (reason := end())), "")
+        if reason:
+            self.report({"ERROR"}, reason)
+        return bool(reason)
+
+
+class MAQUETTE_OT_install_backend(_Setup, bpy.types.Operator):
+    """Install the backend."""
+
+    bl_idname = "maquette.install_backend"
+    bl_label = "Install"
+    bl_description = (
+        "Make an environment for the backend and install its packages into it; fetches some gigabytes from the "
+        "package index, and Blender stays usable meanwhile"
+    )
+
+    anew: bpy.props.BoolProperty(
+        name="Anew", description="Make it again even if it seems whole", options={"SKIP_SAVE", "HIDDEN"}
+    )
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Allow it when Blender may go online and nothing else is at work."""
+        reason = why_not_install(context)
+        cls.poll_message_set(reason)
+        return not reason
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Start the installation."""
+        if self.is_in_use():
+            return {"CANCELLED"}
+        options = ["--anew"] if self.anew else []
+        base, wheels = preferences.chosen(context, "base_python"), preferences.chosen(context, "wheels")
+        options += ["--python", bpy.path.abspath(base)] if base else []
+        options += ["--wheels", bpy.path.abspath(wheels)] if wheels else []
+        return self.run(context, "make", preferences.environment_folder(context), *options)
+
+
+class MAQUETTE_OT_verify_backend(_Setup, bpy.types.Operator):
+    """Verify the backend."""
+
+    bl_idname = "maquette.verify_backend"
+    bl_label = "Verify"
+    bl_description = "Compare every installed file with what was installed, and try each engine; takes a minute"
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Allow it when nothing else is at work."""
+        reason = why_not_change(context)
+        cls.poll_message_set(reason)
+        return not reason
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Start the comparison."""
+        return self.run(context, "verify", preferences.environment_folder(context))
+
+
+class MAQUETTE_OT_check_backend(_Setup, bpy.types.Operator):
+    """Ask the backend what it can run."""
+
+    bl_idname = "maquette.check_backend"
+    bl_label = "Check"
+    bl_description = "Ask the backend what this machine can run; takes seconds"
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Allow it when there is a Python to ask."""
+        try:
+            preferences.interpreter(context)
+        except environment.EnvironmentMissing as missing:
+            cls.poll_message_set(missing.message.removesuffix("."))
+            return False
+        cls.poll_message_set("Wait until the other work on the backend is done")
+        return background.task() is None
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Ask."""
+        return self.run(context, "diagnose", preferences.interpreter(context))
+
+
+class MAQUETTE_OT_remove_backend(_Setup, bpy.types.Operator):
+    """Remove the backend."""
+
+    bl_idname = "maquette.remove_backend"
+    bl_label = "Remove"
+    bl_description = "Delete the installed packages; jobs and their results stay"
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Allow it when nothing else is at work."""
+        reason = why_not_change(context)
+        cls.poll_message_set(reason)
+        return not reason
+
+    def invoke(self, context: bpy.types.Context, event: Any) -> set[str]:
+        """Ask first."""
+        return context.window_manager.invoke_confirm(self, event)
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Start the removal."""
+        if self.is_in_use():
+            return {"CANCELLED"}
+        return self.run(context, "remove", preferences.environment_folder(context))
+
+
+class MAQUETTE_OT_stop_setup(bpy.types.Operator):
+    """Stop what is at work."""
+
+    bl_idname = "maquette.stop_setup"
+    bl_label = "Stop"
+    bl_description = "Stop the installation and leave what was there before"
+    bl_options = {"INTERNAL"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Allow it once, while something is at work."""
+        task = background.task()
+        return task is not None and not task.is_stopping
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Ask it to stop."""
+        task = background.task()
+        if task is not None:
+            task.stop()
+        return {"FINISHED"}
+
+
+class MAQUETTE_OT_fix(bpy.types.Operator):
+    """Put right what went wrong."""
+
+    bl_idname = "maquette.fix"
+    bl_label = "Fix"
+    bl_description = "Put right what went wrong"
+    bl_options = {"INTERNAL"}
+
+    fix: bpy.props.EnumProperty(
+        name="Fix",
+        description="What to do about it",
+        items=[(name, label, tooltip) for name, (label, tooltip) in diagnosis.FIXES.items()],
+        options={"SKIP_SAVE"},
+    )
+    job: bpy.props.StringProperty(name="Job", description="The folder of the job that failed", options={"SKIP_SAVE"})
+
+    @classmethod
+    def description(cls, context: bpy.types.Context, properties: Any) -> str:
+        """Return the tooltip of this fix."""
+        return diagnosis.FIXES[properties.fix][1]
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Do it; what the called operator reports becomes ours."""
+        try:
+            result = put_right(context, self.fix, self.job)
+        except RuntimeError as error:
+            self.report({"ERROR"}, str(error).strip().removeprefix("Error: "))
+            return {"CANCELLED"}
+        if self.fix == "preset":
+            self.report({"INFO"}, f"The preset is {PRESETS[context.scene.maquette.preset][0]} now")
+        return result
+
+
+def put_right(context: bpy.types.Context, fix: str, job: str) -> set[str]:
+    """Do one of diagnosis.FIXES; `job` is the folder of the job that failed. Raises RuntimeError as operators do."""
+    ours, props = bpy.ops.maquette, context.scene.maquette
+    match fix:
+        case "install" | "repair":
+            return ours.install_backend(anew=fix == "repair")
+        case "choose" | "device":
+            return bpy.ops.preferences.addon_show(module=preferences.NAME)
+        case "online" | "update":
+            context.preferences.active_section = "SYSTEM" if fix == "online" else "EXTENSIONS"
+            return bpy.ops.screen.userpref_show()
+        case "driver":
+            return bpy.ops.wm.url_open(url=DRIVER_PAGE)
+        case "space":
+            return bpy.ops.wm.path_open(filepath=str(preferences.jobs_folder(context)))
+        case "folder":
+            return bpy.ops.wm.path_open(filepath=job)
+        case "log":
+            installation = environment.log_file(preferences.environment_folder(context))
+            if not job:
+                return bpy.ops.wm.path_open(filepath=str(installation))
+            try:
+                protocol.file_size(Path(job), protocol.LOG_FILE)
+            except protocol.LinkInside as error:  # another program would follow it
+                raise RuntimeError(str(error)) from error
+            return bpy.ops.wm.path_open(filepath=str(Path(job) / protocol.LOG_FILE))
+        case "preset":
+            props.preset = LOWER_PRESETS.get(str(props.preset), props.preset)
+            return {"FINISHED"}
+        case "seed":
+            props.new_seed = True
+            return ours.generate()
+        case "resume":
+            return ours.resume(job=job)
+        case "again":
+            return ours.import_result(job=job)
+    raise ValueError(fix)
+
+
+# ---- the timer -------------------------------------------------------------------------------------------------------
+
+
+def start_timer() -> None:
+    """Look after what is at work until it is done."""
+    if not bpy.app.timers.is_registered(_tick):
+        bpy.app.timers.register(_tick, first_interval=TICK_SECONDS, persistent=True)
+
+
+def _tick() -> float | None:
+    """Take what was said; redraw the preferences and our tab if that was anything."""
+    if background.poll():
+        for window in bpy.context.window_manager.windows:
+            for area in window.screen.areas:
+                if area.type in ("PREFERENCES", "VIEW_3D"):
+                    area.tag_redraw()
+    if background.task() is not None:
+        return TICK_SECONDS
+    _note_answer()
+    return None
+
+
+# ---- once after an update --------------------------------------------------------------------------------------------
+
+
+def _note_drawing() -> None:
+    """Have the backend checked a moment after the preferences were drawn for the first time."""
+    global _is_noted
+    if not _is_noted:
+        _is_noted = True
+        bpy.app.timers.register(check_after_update, first_interval=0.0, persistent=True)
+
+
+def check_after_update() -> None:
+    """Ask the backend what it can run, if this version of the extension has not asked this Python yet.
+
+    That takes seconds, in a process of its own, and needs no network.
+    """
+    global _asked
+    if background.task() is not None:
+        return
+    try:
+        python = preferences.interpreter(bpy.context)
+        asked = f"{paths.version()} {python}"
+        record = preferences.user_folder() / CHECKED_FILE
+        if record.is_file() and record.read_text(encoding="utf-8") == asked:
+            return
+    except (environment.EnvironmentMissing, OSError):  # the preferences say so already
+        return
+    background.start("diagnose", python, variables=preferences.child_variables(bpy.context))
+    _asked = asked
+    start_timer()
+
+
+def _note_answer() -> None:
+    """Remember that all was well with this version; else it is asked again in the next session."""
+    global _asked
+    found = background.found()
+    if _asked and found is not None and found.is_usable:
+        try:
+            (preferences.user_folder() / CHECKED_FILE).write_text(_asked, encoding="utf-8")
+        except OSError as error:
+            _log.warning("It could not be noted that the backend was checked: %s", error)
+    _asked = ""
+
+
+def manual() -> tuple[str, tuple[tuple[str, str], ...]]:
+    """Return where the manual is and which page is about which operator: its copy in the extension, no web site."""
+    pages = [(f"bpy.ops.maquette.{name}", page) for page, names in PAGES.items() for name in names]
+    return MANUAL.as_uri() + "/", (*pages, ("bpy.ops.maquette.*", OTHER_PAGE))
+
+
+def register_extra() -> None:
+    """Map the operators to the manual; heed when the preferences are drawn; end what is at work when Blender leaves."""
+    bpy.utils.register_manual_map(manual)
+    preferences.when_drawn.append(_note_drawing)
+    atexit.register(background.close)
+
+
+def unregister_extra() -> None:
+    """End what is at work and take everything back."""
+    global _is_noted, _asked
+    bpy.utils.unregister_manual_map(manual)
+    preferences.when_drawn.remove(_note_drawing)
+    atexit.unregister(background.close)
+    for timer in (_tick, check_after_update):
+        if bpy.app.timers.is_registered(timer):
+            bpy.app.timers.unregister(timer)
+    _is_noted, _asked = False, ""
+    background.close()
+
+
+CLASSES = (
+    MAQUETTE_OT_install_backend,
+    MAQUETTE_OT_verify_backend,
+    MAQUETTE_OT_check_backend,
+    MAQUETTE_OT_remove_backend,
+    MAQUETTE_OT_stop_setup,
+    MAQUETTE_OT_fix,
+)
