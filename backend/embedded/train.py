@@ -18,10 +18,16 @@ import torch
 from diffusers import AutoencoderKL, StableDiffusionPipeline
 
 from backend.diffusion.camera_tokens import save_camera_encoder
-from backend.embedded.data import load_dataset, render_dataset
-from backend.embedded.train_autoencoder import averaged_copy, encoded, new_autoencoder, train_autoencoder, whiten
-from backend.embedded.train_denoiser import averaged_denoiser, new_scheduler, train_denoiser
-from backend.embedded.training import Averaged, load_training
+from backend.embedded.objects.data import load_dataset, render_dataset
+from backend.embedded.training.autoencoder import (
+    averaged_copy,
+    encoded,
+    new_autoencoder,
+    train_autoencoder,
+    whiten,
+)
+from backend.embedded.training.denoiser import averaged_denoiser, new_scheduler, train_denoiser
+from backend.embedded.training.loop import Averaged, load_training
 
 LOG = "training_log.jsonl"
 WEIGHTS = Path(__file__).parent / "weights"

@@ -17,11 +17,11 @@ import numpy as np
 import torch
 from transformers import CLIPTextModel, CLIPTokenizer
 
-from backend.embedded.captions import vocabulary
-from backend.embedded.data import load_dataset
+from backend.embedded.objects.captions import vocabulary
+from backend.embedded.objects.data import load_dataset
 from backend.embedded.tokenizer import build_tokenizer
 from backend.embedded.train import LOG, WEIGHTS, trained_autoencoder
-from backend.embedded.train_contrastive import (
+from backend.embedded.training.contrastive import (
     Pair,
     export_features,
     export_image_encoder,
@@ -30,10 +30,10 @@ from backend.embedded.train_contrastive import (
     train_pair,
     train_reward,
 )
-from backend.embedded.train_denoiser import Denoiser, cached_latents, load_exported
-from backend.embedded.train_image_prompt import embed_images, export_image_prompt, train_image_prompt
-from backend.embedded.train_perception import export_perception, render_all_maps, train_perception
-from backend.embedded.train_zero123 import export_zero123, train_zero123
+from backend.embedded.training.denoiser import Denoiser, cached_latents, load_exported
+from backend.embedded.training.image_prompt import embed_images, export_image_prompt, train_image_prompt
+from backend.embedded.training.perception import export_perception, render_all_maps, train_perception
+from backend.embedded.training.zero123 import export_zero123, train_zero123
 
 STAGES = ("perception", "image_encoder", "reward", "features", "ip_adapter", "zero123")
 

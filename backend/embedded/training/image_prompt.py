@@ -14,10 +14,10 @@ from diffusers import UNet2DConditionModel
 from safetensors.torch import save_file
 from transformers import CLIPTokenizer, CLIPVisionModelWithProjection
 
-from backend.embedded.data import MODALITY_VIEWS, VIEWS, load_dataset
-from backend.embedded.train_autoencoder import to_network
-from backend.embedded.train_denoiser import BATCH, Denoiser, condition, new_scheduler, velocity_loss
-from backend.embedded.training import fit
+from backend.embedded.objects.data import MODALITY_VIEWS, VIEWS, load_dataset
+from backend.embedded.training.autoencoder import to_network
+from backend.embedded.training.denoiser import BATCH, Denoiser, condition, new_scheduler, velocity_loss
+from backend.embedded.training.loop import fit
 
 PEAK_RATE = 1e-3
 TOKENS = 4

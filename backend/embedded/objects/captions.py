@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 from backend.cameras import view_word
-from backend.embedded.shapes import COLOURS, STYLES, TRAINED_CATEGORIES, Subject
+from backend.embedded.objects.shapes import COLOURS, STYLES, TRAINED_CATEGORIES, Subject
 
 RARE_TOKENS = ("sks", "zwx", "ohwx", "vqk", "ktn", "plf", "xjy", "brk")  # no meaning of their own: for fine-tuning
 MODALITIES = {"rgb": "rgb photo", "depth": "depth map", "normal": "normal map", "mask": "foreground mask"}

@@ -12,9 +12,9 @@ import numpy as np
 import torch
 from diffusers import AutoencoderKL
 
-from backend.embedded.data import load_dataset, render_object
-from backend.embedded.shapes import HELD_OUT
-from backend.embedded.training import Averaged, Budget, load_training, log, save_training
+from backend.embedded.objects.data import load_dataset, render_object
+from backend.embedded.objects.shapes import HELD_OUT
+from backend.embedded.training.loop import Averaged, Budget, load_training, log, save_training
 
 PEAK_RATE = 1.6e-3
 KL_WEIGHT = 2e-4

@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from backend.embedded.solids import Primitive
+from backend.embedded.objects.solids import Primitive
 
 # Slots 0 and 1 take the object's main and accent colours; the rest belong to things that have a colour of their own.
 MAIN, ACCENT, DARK, BEAK, WOOD, PALE, METAL, GLASS = range(8)

@@ -136,11 +136,13 @@ def load_training(path: Path, averaged: Averaged, optimiser: torch.optim.Optimiz
         for name, parameter in averaged.parameters.items():
             parameter.copy_(tensors[f"module.{name}"])
             averaged.average[name].copy_(tensors[f"average.{name}"])
-            if f"exp_avg.{name}" in tensors:
-                optimiser.state[parameter] = {
-                    key: tensors[f"{key}.{name}"].to("cpu" if key == "step" else parameter.device)
-                    for key in ("step", "exp_avg", "exp_avg_sq")
-                }
+            state = {
+                key: tensors[f"{key}.{name}"].to("cpu" if key == "step" else parameter.device)
+                for key in ("step", "exp_avg", "exp_avg_sq")  # Muon keeps the first moment alone
+                if f"{key}.{name}" in tensors
+            }
+            if state:
+                optimiser.state[parameter] = state
     return {name[6:]: int(value) for name, value in tensors.items() if name.startswith("count.")}
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
-from backend.embedded.categories import ACCENT, CATEGORIES, Draw, Parts
-from backend.embedded.solids import PATTERNS, Solid, fit
+from backend.embedded.objects.categories import ACCENT, CATEGORIES, Draw, Parts
+from backend.embedded.objects.solids import PATTERNS, Solid, fit
 
 COLOURS: dict[str, tuple[float, float, float]] = {
     "red": (0.84, 0.11, 0.10),

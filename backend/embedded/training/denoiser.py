@@ -16,12 +16,12 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from backend.diffusion.camera_tokens import FOLDER as CAMERA_FOLDER
 from backend.diffusion.camera_tokens import CameraEncoder, angle_features
-from backend.embedded.captions import caption, vocabulary
-from backend.embedded.data import load_dataset
-from backend.embedded.shapes import HELD_OUT, Subject
+from backend.embedded.objects.captions import caption, vocabulary
+from backend.embedded.objects.data import load_dataset
+from backend.embedded.objects.shapes import HELD_OUT, Subject
 from backend.embedded.tokenizer import MAX_TOKENS, build_tokenizer
-from backend.embedded.train_autoencoder import encoded
-from backend.embedded.training import Averaged, fit, load_training
+from backend.embedded.training.autoencoder import encoded
+from backend.embedded.training.loop import Averaged, fit, load_training
 
 PEAK_RATE = 8e-4
 BATCH = 32
@@ -30,7 +30,7 @@ TEXT_WIDTH = 160
 DROP_TEXT = 0.12  # for classifier-free guidance
 DROP_CAMERA = 0.1
 CAMERA_SHARE = 0.8  # of the batches carry camera tokens; the others teach the plain pipeline
-MOST_WEIGHT = 6.0  # of an image's squared error where little noise is left, against 1 where only noise is
+MAX_WEIGHT = 6.0  # of an image's squared error where little noise is left, against 1 where only noise is
 
 
 class Denoiser(torch.nn.Module):
@@ -120,7 +120,7 @@ def velocity_loss(
     # An error e of the image is an error of e * sqrt(snr + 1) of its velocity. Weights that vanish with the signal,
     # as those of the noise do, hardly teach what a picture's first steps decide: from where the object is seen.
     ratio = 1 / (1 - alphas[t])  # snr + 1
-    return ((predicted - velocity).square().mean(dim=(1, 2, 3)) * ratio.clamp_max(MOST_WEIGHT) / ratio).mean()
+    return ((predicted - velocity).square().mean(dim=(1, 2, 3)) * ratio.clamp_max(MAX_WEIGHT) / ratio).mean()
 
 
 def load_exported(model: Denoiser, weights: Path) -> None:

@@ -1,4 +1,4 @@
-"""Renders the training images once and keeps them on disk: `python -m backend.embedded.data --objects N`."""
+"""Renders the training images once and keeps them on disk: `python -m backend.embedded.objects.data --objects N`."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ import numpy as np
 import torch
 
 from backend.cameras import Cameras, framing_distance, orbit
-from backend.embedded.shapes import HELD_OUT, STYLES, make_subject
-from backend.embedded.solids import photograph
+from backend.embedded.objects.shapes import HELD_OUT, STYLES, make_subject
+from backend.embedded.objects.solids import photograph
 
 SIZE = 128
 VIEWS = 8

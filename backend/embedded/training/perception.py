@@ -11,10 +11,17 @@ import numpy as np
 import torch
 from diffusers import UNet2DModel
 
-from backend.embedded.data import SIZE, STYLE_WEIGHTS, background_colour, cameras_of, sun_direction, view_parameters
-from backend.embedded.shapes import HELD_OUT, STYLES, make_subject
-from backend.embedded.solids import photograph
-from backend.embedded.training import fit
+from backend.embedded.objects.data import (
+    SIZE,
+    STYLE_WEIGHTS,
+    background_colour,
+    cameras_of,
+    sun_direction,
+    view_parameters,
+)
+from backend.embedded.objects.shapes import HELD_OUT, STYLES, make_subject
+from backend.embedded.objects.solids import photograph
+from backend.embedded.training.loop import fit
 
 PEAK_RATE = 1e-3
 BATCH = 16

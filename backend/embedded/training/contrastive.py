@@ -24,12 +24,12 @@ from transformers import (
     ViTModel,
 )
 
-from backend.embedded.data import SIZE, load_dataset
-from backend.embedded.shapes import COLOURS, STYLES, TRAINED_CATEGORIES
-from backend.embedded.solids import PATTERNS
-from backend.embedded.train_autoencoder import to_network
-from backend.embedded.train_denoiser import describe
-from backend.embedded.training import fit
+from backend.embedded.objects.data import SIZE, load_dataset
+from backend.embedded.objects.shapes import COLOURS, STYLES, TRAINED_CATEGORIES
+from backend.embedded.objects.solids import PATTERNS
+from backend.embedded.training.autoencoder import to_network
+from backend.embedded.training.denoiser import describe
+from backend.embedded.training.loop import fit
 
 PEAK_RATE = 1e-3
 BATCH = 64

@@ -15,10 +15,10 @@ from diffusers import UNet2DConditionModel
 from peft import LoraConfig, get_peft_model_state_dict, inject_adapter_in_model
 from safetensors.torch import save_file
 
-from backend.embedded.data import VIEWS, load_dataset
-from backend.embedded.train_denoiser import BATCH, new_scheduler, velocity_loss
-from backend.embedded.train_image_prompt import PER_OBJECT
-from backend.embedded.training import fit
+from backend.embedded.objects.data import VIEWS, load_dataset
+from backend.embedded.training.denoiser import BATCH, new_scheduler, velocity_loss
+from backend.embedded.training.image_prompt import PER_OBJECT
+from backend.embedded.training.loop import fit
 
 PEAK_RATE = 1.5e-3
 RANK = 24
