@@ -85,24 +85,28 @@ def orbit(
     return Cameras(pose, intrinsics_from_fov(fov, size), size, size)
 
 
-def joined(batches: Sequence[Cameras]) -> Cameras:
-    """Return all cameras of batches of one image size as one batch, on the device of the first."""
+def concatenate(batches: Sequence[Cameras]) -> Cameras:
+    """Concatenate batches of cameras of one image size, on the device of the first."""
     first = batches[0]
     poses = [cameras.camera_to_world.to(first.camera_to_world) for cameras in batches]
     intrinsics = [cameras.intrinsics.to(first.intrinsics) for cameras in batches]
     return Cameras(torch.cat(poses), torch.cat(intrinsics), first.width, first.height)
 
 
-def draw_around(count: int, elevations: tuple[float, float], *, size: int, generator: torch.Generator) -> Cameras:
-    """Draw cameras evenly around the object: a random start, one field of view (30 to 50 degrees) for all of them.
+def draw_around(
+    count: int, elevations: tuple[float, float], *, size: int, generator: torch.Generator,
+    fov_degrees: float | None = None,
+) -> Cameras:  # fmt: skip
+    """Draw cameras evenly around the object: a random start, one field of view for all, 30 to 50 degrees if not given.
 
     Each has a height of its own between the two elevations (degrees).
     """
     start = 360 * torch.rand(1, generator=generator)
     azimuths = start + torch.arange(count) * 360 / count
-    fov = float(30 + 20 * torch.rand(1, generator=generator))
+    drawn = float(30 + 20 * torch.rand(1, generator=generator))
     low, high = elevations
-    return orbit(azimuths, low + (high - low) * torch.rand(count, generator=generator), fov_degrees=fov, size=size)
+    heights = low + (high - low) * torch.rand(count, generator=generator)
+    return orbit(azimuths, heights, fov_degrees=drawn if fov_degrees is None else fov_degrees, size=size)
 
 
 def framing_distance(fov_degrees: torch.Tensor | float) -> torch.Tensor:
@@ -118,6 +122,11 @@ def intrinsics_from_fov(fov_degrees: torch.Tensor, size: int) -> torch.Tensor:
     matrix[:, 0, 2] = matrix[:, 1, 2] = size / 2
     matrix[:, 2, 2] = 1.0
     return matrix
+
+
+def fields_of_view(cameras: Cameras) -> torch.Tensor:
+    """Return the horizontal field of view of each camera, [B], in degrees."""
+    return torch.rad2deg(2 * torch.atan(0.5 * cameras.width / cameras.intrinsics[:, 0, 0]))
 
 
 def azimuth_elevation(cameras: Cameras) -> tuple[torch.Tensor, torch.Tensor]:

@@ -8,11 +8,27 @@ BackendError             exit code 1
     OutOfMemory, MissingModel
 JobLeft                  not an error: how a job leaves early, through every `except Exception` on its way
   JobCancelled, JobInterrupted, JobStopped
+  FolderGone             a JobCancelled
 """
 
 from __future__ import annotations
 
 import errno
+import os
+
+# What changes which files are imported or loaded; the add-on starts the backend without them.
+DISTURBING = (
+    "PYTHONHOME", "PYTHONPATH", "PYTHONPLATLIBDIR", "PYTHONOPTIMIZE",
+    "LD_PRELOAD", "LD_AUDIT", "LD_LIBRARY_PATH", "DYLD_INSERT_LIBRARIES", "DYLD_LIBRARY_PATH",
+)  # fmt: skip
+
+# Why the system lets nobody use a file -> what to say of it, and what to do.
+REFUSALS = {
+    errno.EACCES: ("may not be used", "Choose another folder, or have it permitted."),
+    errno.EPERM: ("may not be used", "Choose another folder, or have it permitted."),
+    errno.EROFS: ("cannot be written", "Choose a folder that is not on a read-only disk."),
+    errno.ENAMETOOLONG: ("cannot be made or found", "Choose a shorter name."),
+}
 
 
 class BackendError(Exception):
@@ -66,6 +82,10 @@ class JobCancelled(JobLeft):
     """The user does not want the result any more."""
 
 
+class FolderGone(JobCancelled):
+    """The job's folder was removed, or another one is in its place: nothing of it is written any more."""
+
+
 class JobInterrupted(JobLeft):
     """The process must go; the job can be resumed. Its argument is the reason."""
 
@@ -82,11 +102,28 @@ def explain(error: Exception) -> BackendError:
         case MemoryError():
             return OutOfMemory("The memory of this machine did not suffice.", "Use the preset draft.")
         case ImportError():
-            return UnfitEnvironment(f"A package is missing or broken: {error}.", "Run `python build.py setup`.")
-        case OSError(errno=errno.ENOSPC):
+            return UnfitEnvironment(f"A package is missing or broken: {error}.", _how_to_import())
+        case OSError(errno=number) if number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             return UnfitEnvironment(f"The disk is full ({error}).", "Make room and run the job again; it goes on.")
+        case OSError(errno=number) if number in REFUSALS:
+            place = f"{error.filename}" if error.filename else "A file"
+            what, hint = REFUSALS[number]
+            return BadInput(f"{place} {what} ({error.strerror}).", hint)
+        case OSError(errno=number) if number in (errno.EIO, errno.EMFILE, errno.ENFILE, errno.ESTALE):
+            return UnfitEnvironment(f"This machine does not let files be used ({error}).", "Run the job again.")
         case RuntimeError() if "out of memory" in str(error) or "can't allocate memory" in str(error):
             return OutOfMemory(str(error).splitlines()[0], "Use the preset draft, or close other programs.")
         case _:
             message = f"{type(error).__name__}: {error}"
             return Defect(message, "This is a mistake of Maquette. The log in the job folder says where; report it.")
+
+
+def disturbing_variables() -> dict[str, str]:
+    """Return the environment variables that may keep packages from being imported, with their values."""
+    return {name: os.environ[name] for name in DISTURBING if os.environ.get(name)}
+
+
+def _how_to_import() -> str:
+    found = " and ".join(f"{name}={value[:80]}" for name, value in disturbing_variables().items())
+    remedy = "Run `python build.py setup`."
+    return f"Take {found} out of the environment, which may be why, or else: {remedy}" if found else remedy

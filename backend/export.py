@@ -17,7 +17,7 @@ import torch
 
 from backend.cameras import blender_to_gltf
 from backend.errors import BadInput
-from backend.representations.mesh import Mesh, vertex_normals
+from backend.meshes.mesh import Mesh, vertex_normals
 
 if TYPE_CHECKING:
     from backend.representations.gaussians import Gaussians
@@ -39,7 +39,7 @@ LIBRARIES = (
     "xatlas",
     "pillow",
 )
-MOST_DIGITS = 12  # of the number of points in a header
+MAX_DIGITS = 12  # of the number of points in a header
 PointKind = Literal["gaussians", "coloured", "none"]
 _FLOAT, _UNSIGNED, _ARRAY_BUFFER, _INDEX_BUFFER = 5126, 5125, 34962, 34963  # glTF's numbers for them
 
@@ -122,6 +122,24 @@ def write_points_ply(path: Path, gaussians: Gaussians) -> None:
         raise ValueError(f"{int(broken.sum())} of {count} Gaussians hold numbers that are not finite")
     header = ["ply", "format binary_little_endian 1.0", f"element vertex {count}"]
     header += [f"property float {name}" for name in _ply_fields(bands)] + ["end_header"]
+    with open(path, "wb") as file:
+        file.write(("\n".join(header) + "\n").encode("ascii"))
+        file.write(table.tobytes())
+
+
+def write_coloured_ply(path: Path, points: torch.Tensor, colours: torch.Tensor) -> None:
+    """Write points [N, 3] with sRGB colours [N, 3] in [0, 1] as a plain PLY: x y z, and red green blue in 8 bits.
+
+    Raises ValueError when a coordinate is not finite.
+    """
+    if not bool(torch.isfinite(points).all()):
+        raise ValueError(f"{int((~torch.isfinite(points)).any(1).sum())} of {len(points)} points are not finite")
+    table = np.empty(len(points), dtype=[("place", "<f4", 3), ("colour", "u1", 3)])
+    table["place"] = points.detach().cpu().float().numpy()
+    table["colour"] = (colours.detach().cpu().clamp(0, 1) * 255).round().to(torch.uint8).numpy()
+    header = ["ply", "format binary_little_endian 1.0", f"element vertex {len(points)}"]
+    header += [f"property float {axis}" for axis in "xyz"]
+    header += [f"property uchar {channel}" for channel in ("red", "green", "blue")] + ["end_header"]
     with open(path, "wb") as file:
         file.write(("\n".join(header) + "\n").encode("ascii"))
         file.write(table.tobytes())
@@ -245,7 +263,7 @@ def _read_ply_columns(path: Path) -> dict[str, np.ndarray]:
     elements = [line.split() for line in lines if line.startswith("element ")]
     fields = [line.split() for line in lines if line.startswith("property ")]
     is_points = len(elements) == 1 and len(elements[0]) == 3 and elements[0][1] == "vertex"
-    if not is_points or not elements[0][2].isdecimal() or len(elements[0][2]) > MOST_DIGITS:
+    if not is_points or not elements[0][2].isdecimal() or len(elements[0][2]) > MAX_DIGITS:
         raise BadInput(f"{path.name} holds more than points.", "Use a PLY of 3D Gaussian splatting.")
     if any(len(parts) != 3 or parts[1] not in ("float", "float32") for parts in fields):
         raise BadInput(f"{path.name} has properties that are not floats.", "Use a PLY of 3D Gaussian splatting.")

@@ -1,56 +1,30 @@
-"""Pictures between files and tensors, and which part of them is the subject. The only place with 8-bit values.
+"""Pictures between files and tensors, and which part of them is the subject. Beside image_files the only 8-bit values.
 
 Images are [H, W, C] float32, sRGB in [0, 1], alpha not multiplied in.
 """
 
 from __future__ import annotations
 
-import contextlib
-import io
-import logging
 import struct
 import warnings
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal, cast
 
 import numpy as np
 import torch
-from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+from PIL import Image
 
-from backend.errors import BadInput, EmptyMask
+from backend.errors import EmptyMask
+from backend.image_files import check_image as check_image
+from backend.image_files import load_image as load_image
 
-FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF")
-MAX_SIDE = 16_384
-MAX_PIXELS = 100_000_000
 MASK_SIDE = 512  # pixels; the segmentation works on a smaller copy
-LEAST_NOISE = 4.0  # of a background, in units of CIELAB; a just visible difference is about 2
+MIN_NOISE = 4.0  # of a background, in units of CIELAB; a just visible difference is about 2
 MIN_SHARE, MAX_SHARE = 0.004, 0.97  # of the picture, for a believable subject
 OPAQUE = 0.98
-
-_log = logging.getLogger(__name__)
-
-
-def load_image(path: Path) -> tuple[torch.Tensor, torch.Tensor | None]:
-    """Return rgb [H, W, 3] and alpha [H, W, 1] (None if the file has none), upright, in sRGB.
-
-    16-bit grey keeps its precision; 16-bit colour is read to 8 bits. Raises BadInput, from the header alone, for what
-    is not an image, empty, animated, more than 16,384 pixels wide or high or 100 million in all.
-    """
-    with _opened(path) as image:
-        try:
-            image.load()
-        except (OSError, SyntaxError, ValueError, struct.error) as error:
-            raise BadInput(f"{path.name} breaks off or is damaged: {error}.", "Save the image again.") from error
-        upright = ImageOps.exif_transpose(image)
-        return _to_tensors(_to_srgb(upright))
-
-
-def check_image(path: Path) -> tuple[int, int]:
-    """Return width and height of an image that `load_image` accepts, without decoding it. Raises BadInput."""
-    with _opened(path) as image:
-        return image.size
+FAINT = 1 / 255  # below which a mask says nothing of the colour
 
 
 def save_image(path: Path, image: torch.Tensor) -> None:
@@ -59,7 +33,12 @@ def save_image(path: Path, image: torch.Tensor) -> None:
 
 
 def save_preview(path: Path, image: torch.Tensor) -> None:
-    """Write [H, W, 3] in [0, 1] as an 8-bit PNG whose rows are not filtered: read with nothing but zlib, in Blender."""
+    """Write [H, W, 3] in [0, 1] as `plain_png`."""
+    path.write_bytes(plain_png(image))
+
+
+def plain_png(image: torch.Tensor) -> bytes:
+    """Return [H, W, 3] in [0, 1] as an 8-bit PNG of rows without filters: read with nothing but zlib, in Blender."""
     picture = _to_pillow(image).convert("RGB")
     rows, stride = picture.tobytes(), 3 * picture.width
     plain = b"".join(b"\0" + rows[start : start + stride] for start in range(0, len(rows), stride))
@@ -68,7 +47,7 @@ def save_preview(path: Path, image: torch.Tensor) -> None:
     content = b"".join(
         struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data)) for name, data in chunks
     )
-    path.write_bytes(b"\x89PNG\r\n\x1a\n" + content)
+    return b"\x89PNG\r\n\x1a\n" + content
 
 
 def save_turntable(path: Path, frames: Sequence[torch.Tensor], milliseconds: int) -> None:
@@ -121,14 +100,34 @@ def square_crop(
     """Return the subject centred in a square: rgb [size, size, 3] and mask [size, size, 1].
 
     rgb [H, W, 3], mask [H, W, 1]; the square is that of `crop_box`. What lies outside the picture is `background` with
-    mask 0. Raises ValueError if no pixel of the mask is above 0.5.
+    mask 0. Where the mask begins, colours are those inside it alone. Raises ValueError if no pixel of the mask is above
+    0.5.
     """
     left, top, side = crop_box(mask, margin, enclose)
     box = [left, top, left + side, top + side]
     # The last channel becomes the share of a cell that the picture covers.
-    cropped = _resample(torch.cat([rgb, mask, torch.ones_like(mask)], dim=-1), box, size)  # [S, S, 5]
-    covered = cropped[..., 4:]
-    return cropped[..., :3] + (1 - covered) * background, cropped[..., 3:4]
+    layers = torch.cat([rgb * mask, mask, rgb, torch.ones_like(mask)], dim=-1)
+    inside, cropped_mask, everywhere, covered = _resample(layers, box, size).split([3, 1, 3, 1], dim=-1)
+    return unweighted(inside, cropped_mask, everywhere + (1 - covered) * background), cropped_mask
+
+
+def unweighted(weighted: torch.Tensor, mask: torch.Tensor, elsewhere: torch.Tensor) -> torch.Tensor:
+    """Return colours [..., 3] of what was resampled after multiplication by its mask [..., 1], else `elsewhere`.
+
+    Resampled as they are, colours along an edge take on those behind it, which may be anything where alpha is 0.
+    """
+    return torch.where(mask > FAINT, weighted / mask.clamp(min=FAINT), elsewhere).clamp(0, 1)
+
+
+def resize_cut_out(rgb: torch.Tensor, mask: torch.Tensor, size: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return a square picture [H, H, 3] and its mask [H, H, 1] in `size` pixels a side, antialiased.
+
+    Where the mask begins, colours are those inside it alone.
+    """
+    layers = torch.cat([rgb * mask, mask, rgb], dim=-1).permute(2, 0, 1)[None]
+    layers = torch.nn.functional.interpolate(layers, (size, size), mode="bilinear", antialias=True)
+    inside, small_mask, everywhere = layers[0].permute(1, 2, 0).split([3, 1, 3], dim=-1)
+    return unweighted(inside, small_mask, everywhere), small_mask
 
 
 def square(rgb: torch.Tensor, alpha: torch.Tensor | None, size: int) -> torch.Tensor:
@@ -183,7 +182,7 @@ def _background_distance(lab: np.ndarray) -> np.ndarray:
         distance = np.linalg.norm(lab - gradient, axis=-1)
         kept = distance[ring] <= np.quantile(distance[ring], 0.75)
     noise = _noise(distance[ring])
-    if noise > LEAST_NOISE:
+    if noise > MIN_NOISE:
         colours = _background_colours(lab[ring], side[ring])
         to_colours = cdist(lab.reshape(-1, 3), colours).min(axis=1).reshape(height, width)
         if _noise(to_colours[ring]) < noise:
@@ -193,7 +192,7 @@ def _background_distance(lab: np.ndarray) -> np.ndarray:
 
 def _noise(distances: np.ndarray) -> float:
     # The quartile leaves room for a subject that covers one side of the border.
-    return max(1.5 * float(np.quantile(distances, 0.75)), LEAST_NOISE)
+    return max(1.5 * float(np.quantile(distances, 0.75)), MIN_NOISE)
 
 
 def _background_colours(lab: np.ndarray, side: np.ndarray) -> np.ndarray:
@@ -255,67 +254,6 @@ def _cell_weights(begin: float, end: float, cells: int, pixels: int) -> torch.Te
     weights = (1.0 - distance / width).clamp(min=0.0)
     weights = weights / weights.sum(dim=1, keepdim=True)
     return weights[:, padding:-padding].contiguous()
-
-
-@contextlib.contextmanager
-def _opened(path: Path) -> Iterator[Image.Image]:
-    """Open an image of an accepted kind, only its header read."""
-    with path.open("rb") as file:
-        content = file.read(32)
-    if not content:
-        raise BadInput(f"{path.name} is empty: it has 0 bytes.", "Choose an image file.")
-    if content.startswith(b"\x89PNG\r\n\x1a\n") and len(content) >= 24:  # Pillow would only say that it is no image
-        _check_size(path, *struct.unpack(">II", content[16:24]))
-    kept, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None  # our own limit says what the size is
-    try:
-        image = Image.open(path, formats=FORMATS)
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, struct.error) as error:
-        raise BadInput(f"{path.name} is not an image that can be read.", f"Use {', '.join(FORMATS[:5])}.") from error
-    finally:
-        Image.MAX_IMAGE_PIXELS = kept
-    with image:
-        _check_size(path, *image.size)
-        frames = getattr(image, "n_frames", 1)
-        if frames > 1 and image.format != "MPO":  # a phone's JPEG with a second picture or a depth map behind the first
-            raise BadInput(f"{path.name} is animated: it has {frames} frames.", "Save one frame as PNG and use that.")
-        yield image
-
-
-def _check_size(path: Path, width: int, height: int) -> None:
-    if width < 1 or height < 1:
-        raise BadInput(f"{path.name} has no pixels: {width} x {height}.", "Choose another image.")
-    if width > MAX_SIDE or height > MAX_SIDE or width * height > MAX_PIXELS:
-        raise BadInput(
-            f"{path.name} is too large: {width} x {height} pixels; at most {MAX_SIDE} a side and {MAX_PIXELS} in all.",
-            "Scale it down; 1,024 pixels are plenty.",
-        )
-
-
-def _to_srgb(image: Image.Image) -> Image.Image:
-    """Convert the colours with the file's own profile, if it has one that can be used."""
-    profile = image.info.get("icc_profile")
-    if not profile or image.mode not in ("RGB", "RGBA", "CMYK"):
-        return image
-    try:
-        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        target = ImageCms.createProfile("sRGB")
-        mode = "RGBA" if image.mode == "RGBA" else "RGB"
-        converted = ImageCms.profileToProfile(image, source, target, outputMode=mode)
-    except (ImageCms.PyCMSError, OSError, ValueError) as error:
-        _log.warning("The colour profile of the image is not used: %s", error)
-        return image
-    return converted if converted is not None else image
-
-
-def _to_tensors(image: Image.Image) -> tuple[torch.Tensor, torch.Tensor | None]:
-    if image.mode in ("I", "I;16", "I;16L", "I;16B", "I;16N", "F"):  # 16-bit grey; F is float in [0, 1]
-        values = np.asarray(image, dtype=np.float32) / (1.0 if image.mode == "F" else 65535.0)
-        grey = torch.from_numpy(np.nan_to_num(values).clip(0.0, 1.0))[..., None]
-        return grey.expand(-1, -1, 3).contiguous(), None
-    has_alpha = "A" in image.getbands() or "a" in image.getbands() or "transparency" in image.info
-    pixels = np.asarray(image.convert("RGBA" if has_alpha else "RGB"), dtype=np.float32) / 255.0
-    tensor = torch.from_numpy(pixels)
-    return tensor[..., :3].contiguous(), tensor[..., 3:].contiguous() if has_alpha else None
 
 
 def _to_pillow(image: torch.Tensor) -> Image.Image:

@@ -1,4 +1,4 @@
-"""Schedules over a run: the annealed window of timesteps, and learning rates that fall log-linearly."""
+"""Schedules over a run: the annealed window of timesteps, rounds of growth, and rates that fall log-linearly."""
 
 from __future__ import annotations
 
@@ -29,6 +29,14 @@ def draw_timestep(window: tuple[float, float], count: int, generator: torch.Gene
     """Draw one timestep index, at least 1, uniformly from the window of a schedule of `count` steps."""
     low, high = max(1, round(window[0] * count)), min(count - 1, round(window[1] * count))
     return int(torch.randint(low, high + 1, (1,), generator=generator))
+
+
+def growth_steps(steps: int, rounds: int, *, until: float = 0.8) -> frozenset[int]:
+    """Return the steps after which a run of so many grows: `rounds` of them, evenly spaced in its first `until`.
+
+    As shares of the run, so that it has as many rounds in 40 steps as in 400; never after step 0.
+    """
+    return frozenset(max(1, round(until * steps * k / (rounds + 1))) for k in range(1, rounds + 1))
 
 
 def log_linear(step: int, steps: int, begin: float, end: float) -> float:

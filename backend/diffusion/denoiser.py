@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +13,15 @@ import torch
 
 from backend.cameras import Cameras
 from backend.diffusion.camera_tokens import CameraEncoder, camera_features, load_camera_encoder
+from backend.diffusion.joint_attention import is_joint, make_joint
+from backend.diffusion.joint_views import predict_joint
+from backend.diffusion.prompt_completion import completed, load_completion
 from backend.errors import MissingModel
 from backend.weights import EMBEDDED, fingerprint, load_frozen
 
 TOGETHER_PIXELS = 256  # of images: above, the way back of one view through a network is a matter of gigabytes
+LONGEST_VIEW = ", overhead view"  # what is said of a view after the prompt; the prompt leaves room for it
+STRUCTURE_PLACES = 8  # along one side
 _kept: dict[object, Prior] = {}  # one at most
 
 
@@ -33,16 +40,36 @@ class Prior:
     device: torch.device
     dtype: torch.dtype
     fingerprint: str  # SHA-256 over the files that it was loaded from
+    sees_reference: bool = False  # beside the views of an object, a picture of it that is clean
+    completion: dict = field(default_factory=dict)  # neutral clauses for what a prompt does not say
+
+    @property
+    def takes_views(self) -> bool:
+        """Say whether several views of one object can be asked about together."""
+        return is_joint(self.unet)
 
     @property
     def takes_cameras(self) -> bool:
         """Say whether cameras can be given as tokens."""
         return self.camera_encoder is not None
 
+    @property
+    def structure_layers(self) -> tuple[str, ...]:
+        """Return where self-attention carries an object's structure, for perturbed attention: beginnings of names.
+
+        That is where it looks around 8 x 8 places, as PAG's authors chose it: Stable Diffusion's middle block. In a
+        smaller network, whose middle block sees too few to matter, it is the block of that size on the way up.
+        """
+        config = self.unet.config
+        middle = len(config.block_out_channels) - 1  # where a side has sample_size / 2^middle places
+        wanted = max(0, round(math.log2(config.sample_size / STRUCTURE_PLACES)))
+        return ("mid_block",) if wanted >= middle else (f"up_blocks.{middle - wanted}",)
+
     def encode(self, images: torch.Tensor) -> torch.Tensor:
         """Turn sRGB images [B, H, W, 3] in [0, 1] into scaled latents [B, C, h, w] (fp32), differentiably."""
         pixels = (images.permute(0, 3, 1, 2) * 2 - 1).to(self.device, self.dtype)
-        latents = self.autoencoder.encode(pixels).latent_dist.mode()
+        encoded = self.autoencoder.encode(pixels)
+        latents = encoded.latent_dist.mode() if hasattr(encoded, "latent_dist") else encoded.latents
         return latents.float() * self.autoencoder.config.scaling_factor
 
     @torch.no_grad()
@@ -59,6 +86,12 @@ class Prior:
 
         With `camera_known=False` the tokens are the null camera's: as many, but they say nothing.
         """
+        return self.embed_with_graph(prompts, cameras, camera_known=camera_known)
+
+    def embed_with_graph(
+        self, prompts: Sequence[str], cameras: Cameras | None = None, *, camera_known: bool = True
+    ) -> torch.Tensor:
+        """Return what `embed` returns, with the way back to a text encoder that learns."""
         tokens = self.tokenizer(
             list(prompts), padding="max_length", truncation=True, max_length=self.tokenizer.model_max_length,
             return_tensors="pt",
@@ -71,25 +104,46 @@ class Prior:
 
     @torch.no_grad()
     def predict_noise(self, latents: torch.Tensor, t: int, context: torch.Tensor) -> torch.Tensor:
-        """Return the noise (fp32) in latents [B, C, h, w] at timestep index t, whatever the network itself predicts."""
-        steps = torch.full((len(latents),), t, device=latents.device, dtype=torch.long)
-        out = self.unet(latents.to(self.dtype), steps, encoder_hidden_states=context.to(self.dtype)).sample.float()
+        """Return the noise (fp32) in latents [B, C, h, w] at timestep index t, whatever the network itself predicts.
+
+        The context is [B, T, width], or one of views together (`joint_views`), [G, R, T, width].
+        """
+        if context.ndim == 4:
+            out = predict_joint(self.unet, latents, t, context, self.dtype)
+        else:
+            steps = torch.full((len(latents),), t, device=latents.device, dtype=torch.long)
+            out = self.unet(latents.to(self.dtype), steps, encoder_hidden_states=context.to(self.dtype)).sample.float()
         if not self.predicts_velocity:
             return out
         alpha = self.alphas[t]
         return alpha.sqrt() * out + (1 - alpha).sqrt() * latents
 
+    def noised(
+        self, latents: torch.Tensor, times: torch.Tensor, noise: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return latents [B, C, h, w] noised to timestep indices [B], and what the network should say of them."""
+        alpha = self.alphas[times][:, None, None, None]
+        noisy = alpha.sqrt() * latents + (1 - alpha).sqrt() * noise
+        return noisy, alpha.sqrt() * noise - (1 - alpha).sqrt() * latents if self.predicts_velocity else noise
+
     @property
-    def most_tokens(self) -> int:
+    def max_tokens(self) -> int:
         """Return how many tokens of a prompt are read, start and end included."""
         return self.tokenizer.model_max_length
 
     def shorten(self, prompt: str, suffix: str) -> str:
         """Return the prompt without the last words that would push `suffix` out of what is read."""
         words = prompt.split(" ")
-        while len(words) > 1 and len(self.tokenizer(" ".join(words) + suffix).input_ids) > self.most_tokens:
+        while len(words) > 1 and len(self.tokenizer(" ".join(words) + suffix).input_ids) > self.max_tokens:
             words.pop()
         return " ".join(words)
+
+    def complete(self, prompt: str, background: str = "white") -> str:
+        """Return a prompt with the neutral clauses that the prior wants to hear, as many as are read before a view."""
+        told, added = completed(prompt, self.completion, background)
+        while added and len(self.tokenizer(told + LONGEST_VIEW).input_ids) > self.max_tokens:
+            told = told.removesuffix(f", {added.pop()}")
+        return told
 
     def unknown_words(self, prompt: str) -> list[str]:
         """Return the words that the tokenizer has to cut into pieces, in their order; a big vocabulary has few."""
@@ -102,7 +156,7 @@ def load_prior(name: str, device: torch.device | str = "cpu", dtype: torch.dtype
 
     Raises MissingModel where there is none.
     """
-    from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
+    from diffusers import AutoencoderKL, AutoencoderTiny, DDIMScheduler, UNet2DConditionModel
     from transformers import CLIPTextModel, CLIPTokenizer
 
     folder = EMBEDDED if name == "embedded" else Path(name)
@@ -111,7 +165,8 @@ def load_prior(name: str, device: torch.device | str = "cpu", dtype: torch.dtype
             f"There is no diffusion model in {folder}: model_index.json is missing.",
             "Use the prior `embedded`, or a local folder in diffusers' format with safetensors files.",
         )
-    autoencoder = load_frozen(AutoencoderKL, folder / "vae", device, dtype)
+    kind = AutoencoderTiny if _class_name(folder / "vae") == "AutoencoderTiny" else AutoencoderKL
+    autoencoder = load_frozen(kind, folder / "vae", device, dtype)
     unet = load_frozen(UNet2DConditionModel, folder / "unet", device, dtype)
     text_encoder = load_frozen(CLIPTextModel, folder / "text_encoder", device, dtype)
     tokenizer = CLIPTokenizer.from_pretrained(folder, subfolder="tokenizer", local_files_only=True)
@@ -122,6 +177,9 @@ def load_prior(name: str, device: torch.device | str = "cpu", dtype: torch.dtype
     if torch.device(device).type == "cpu":
         unet.to(memory_format=torch.channels_last)
         autoencoder.to(memory_format=torch.channels_last)
+    facts = _facts(folder)
+    if facts.get("joint_views"):
+        make_joint(unet)
     factor = 2 ** (len(autoencoder.config.block_out_channels) - 1)
     image_size = unet.config.sample_size * factor
     if image_size > TOGETHER_PIXELS:
@@ -138,7 +196,21 @@ def load_prior(name: str, device: torch.device | str = "cpu", dtype: torch.dtype
         device=torch.device(device),
         dtype=dtype,
         fingerprint=fingerprint(folder),
+        sees_reference=bool(facts.get("clean_view")),
+        completion=load_completion(folder),
     )
+
+
+def _facts(folder: Path) -> dict:
+    """Return what prior.json says of a prior beyond diffusers' own files; nothing where there is no such file."""
+    path = folder / "prior.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+
+
+def _class_name(folder: Path) -> str:
+    """Return the class that a network's folder names, empty where there is no such file."""
+    path = folder / "config.json"
+    return json.loads(path.read_text(encoding="utf-8")).get("_class_name", "") if path.is_file() else ""
 
 
 def kept_prior(name: str, device: torch.device | str = "cpu") -> Prior:

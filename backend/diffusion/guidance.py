@@ -1,4 +1,4 @@
-"""What pulls renderings towards a prompt: one of the losses of `scores`, with an image prompt where one is given."""
+"""Score-distillation guidance of renderings: a loss of `scores`, with an image prompt where one is given."""
 
 from __future__ import annotations
 
@@ -10,11 +10,18 @@ import torch
 
 from backend.cameras import Cameras, azimuth_elevation, view_words
 from backend.diffusion.denoiser import Prior
-from backend.diffusion.encoding import views_at_once
 from backend.diffusion.image_prompt import ImagePrompt, load_image_prompt, perturb
-from backend.diffusion.particle import Particle
-from backend.diffusion.scores import Correct, PredictPerturbed, csd, csm, ism, sds, vpcsm, vsd
-from backend.diffusion.view_prompts import DIRECTIONS, NEGATIVES, away_from, direction_shares, negative_weights
+from backend.diffusion.joint_views import SeenView, join_beside, join_views
+from backend.diffusion.latents import views_at_once
+from backend.diffusion.scores import Correct, PredictPerturbed, Weight, csd, csm, ism, sds, vpcsm, vsd
+from backend.diffusion.view_prompts import (
+    DIRECTIONS,
+    NEGATIVES,
+    direction_shares,
+    negative_weights,
+    perp_neg_correction,
+)
+from backend.diffusion.vsd_lora import VariationalScore
 from backend.errors import BadInput
 
 Loss = Literal["sds", "csd", "ism", "vsd", "csm", "vpcsm"]
@@ -32,26 +39,42 @@ class Contexts:
 
 
 @dataclass(frozen=True)
+class GuidanceOptions:
+    """Which loss, and its weights. A system's settings have the same names."""
+
+    loss: Loss
+    scale: float  # lambda, of classifier-free guidance
+    delta_t: int  # timesteps between two nodes of an inversion
+    difference: float  # weight of (cond - the inversion's last noise), of csm and vpcsm
+    perturbation: float  # s, of vpcsm
+    perturbed_layers: str = ""  # where, by the beginnings of their names, with commas between; empty: the prior's own
+    weight: Weight = "ism"  # w(t), the same for every loss
+    tau: float = 0.0  # strength of the visual prompt, of vpcsm
+    adapter: str = "embedded"  # the IP-Adapter that sees it
+    particle_rank: int = 4  # of vsd's low-rank changes
+    particle_rate: float = 1e-4  # their learning rate
+    joint_views: bool = False  # all views of a step together, where the prior takes that; not with vsd or perp_neg
+    perp_neg: float = 0.0  # weight of the Perp-Neg correction; 0: one view word, no more
+    views_at_once: int = 0  # whose graph is in memory together; 0: all up to 256 px, one above
+    paper_compat: bool = False  # guidance `text + scale (text - uncond)`, and eq. 18's last term, as the paper prints
+
+
+@dataclass(frozen=True)
 class Guidance:
-    """A prior, a loss and its weights; `prior` is the one to encode with and to take contexts from."""
+    """A prior and what its loss needs beside it; `prior` is the one to encode with and to take contexts from."""
 
     prior: Prior
-    loss: Loss
-    scale: float  # lambda
-    delta_t: int
-    difference: float
-    perturbation: float  # s
+    options: GuidanceOptions
     predict_perturbed: PredictPerturbed
     image_prompt: ImagePrompt | None
-    seen: torch.Tensor | None  # the image prompt's tokens, [1, 4, width]
-    particle: Particle | None  # of vsd; it learns in each step
-    perp_neg: float  # weight of what speaks against other sides than the one in view; 0: one view word, no more
-    paper_compat: bool  # guidance `text + scale (text - uncond)`, and eq. 18's last term, as the paper prints them
-    at_once: int  # views whose graph is in memory together, in the encoder and in the particle; 0: all
+    image_tokens: torch.Tensor | None  # of the visual prompt, [1, 4, width]
+    variational_score: VariationalScore | None  # of vsd; it learns in each step
+    at_once: int  # views whose graph is in memory together, in the encoder and in the variational score; 0: all
 
     def contexts(
-        self, prompt: str, negative_prompt: str, cameras: Cameras, *, tell_cameras: bool, against: str = ""
-    ) -> Contexts:
+        self, prompt: str, negative_prompt: str, cameras: Cameras, *, tell_cameras: bool, against: str = "",
+        background: str = "white", seen: SeenView | None = None,
+    ) -> Contexts:  # fmt: skip
         """Return the contexts of a prompt for each view: its side in words, and the camera if the prior takes it.
 
         The unconditional one takes no cameras: that is how the embedded prior saw most of its empty prompts, and it
@@ -59,44 +82,64 @@ class Guidance:
         from them in the word for the side alone: they see the same image and camera.
         Another prompt to guide `against` takes the unconditional one's place, with side, camera and image, and with the
         negative prompt: only what the two prompts differ in pulls then.
-        Source of that: Hertz et al., Delta Denoising Score, 2023, section 3.
+        With `joint_views` the conditional one joins the views, beside what is `seen` where the prior sees that. What a
+        prompt does not say of the `background` and the like is said for it, if the prior knows how.
+        Source of guiding against: Hertz et al., Delta Denoising Score, 2023, section 3.
         """
-        told = cameras if tell_cameras else None
+        options, given = self.options, cameras if tell_cameras else None
+        joint = options.joint_views and tell_cameras and self.prior.takes_views
+        joint = joint and options.loss != "vsd" and not options.perp_neg
+
+        def embedded(subject: str, seen_by: Cameras, suffix: str) -> torch.Tensor:
+            told = self.prior.complete(subject, background)
+            words = [f"{told}, {view} view{suffix}" for view in view_words(seen_by)]
+            return self._attach(self.prior.embed(words, seen_by if tell_cameras else None), self.image_tokens)
+
+        def of_views(subject: str, suffix: str = "") -> torch.Tensor:
+            rows = embedded(subject, cameras, suffix)
+            if not joint:
+                return rows
+            if seen is None or not self.prior.sees_reference:
+                return join_views(rows)
+            return join_beside(rows, embedded(subject, seen.camera, suffix), seen.latents)
+
         if against:
-            refused = [", ".join(filter(None, [against, f"{v} view", negative_prompt])) for v in view_words(cameras)]
-            unconditional = self._attach(self.prior.embed(refused, told), self.seen)
+            unconditional = of_views(against, f", {negative_prompt}" if negative_prompt else "")
         else:
             unconditional = self._attach(self.prior.embed([negative_prompt] * len(cameras)), None)
-        if not self.perp_neg:
-            words = [f"{prompt}, {view} view" for view in view_words(cameras)]
-            return Contexts(self._attach(self.prior.embed(words, told), self.seen), unconditional)
+        if not options.perp_neg:
+            return Contexts(of_views(prompt), unconditional)
+        told = self.prior.complete(prompt, background)
         sides = {
-            side: self._attach(self.prior.embed([f"{prompt}, {side} view"] * len(cameras), told), self.seen)
+            side: self._attach(self.prior.embed([f"{told}, {side} view"] * len(cameras), given), self.image_tokens)
             for side in DIRECTIONS
         }
         angles = azimuth_elevation(cameras)
         shares = direction_shares(*angles).T[:, :, None, None].to(unconditional)  # [4, B, 1, 1]
         conditional = (shares * torch.stack([sides[side] for side in DIRECTIONS])).sum(0)
         negatives = torch.stack([sides[side] for side in NEGATIVES])
-        weights = self.perp_neg * negative_weights(*angles)
-        return Contexts(conditional, unconditional, away_from(negatives, weights))
+        weights = options.perp_neg * negative_weights(*angles)
+        return Contexts(conditional, unconditional, perp_neg_correction(negatives, weights))
 
     def gradient(self, latents: torch.Tensor, t: int, contexts: Contexts, generator: torch.Generator) -> torch.Tensor:
         """Return d(loss) / d(latents), [B, C, h, w]; sds, csd and vsd draw from the generator (on the CPU).
 
-        vsd's particle also learns from the latents, after it was asked: an evaluation with its way back for each view.
+        vsd's variational score also learns from the latents, after it was asked: an evaluation of each view and its
+        backward pass.
         """
+        options = self.options
         common: dict[str, Any] = {
             "alphas": self.prior.alphas, "conditional": contexts.conditional, "unconditional": contexts.unconditional,
-            "correct": contexts.correct, "scale": self.scale + (self.paper_compat and self.loss in MIXES),
+            "correct": contexts.correct, "weight": options.weight,
+            "scale": options.scale + (options.paper_compat and options.loss in MIXES),
         }  # fmt: skip
-        inverted: dict[str, Any] = common | {"delta_t": self.delta_t}
+        inverted: dict[str, Any] = common | {"delta_t": options.delta_t}
         predict = self.prior.predict_noise
 
         def noise() -> torch.Tensor:
             return torch.randn(latents.shape, generator=generator).to(latents)
 
-        match self.loss:
+        match options.loss:
             case "sds":
                 return sds(predict, latents, t, noise(), **common)
             case "csd":
@@ -104,59 +147,46 @@ class Guidance:
             case "ism":
                 return ism(predict, latents, t, **inverted)
             case "vsd":
-                assert self.particle is not None
-                gradient = vsd(predict, self.particle.predict_noise, latents, t, noise(), **common)
-                self.particle.learn(latents, contexts.conditional, generator, at_once=self.at_once)
+                assert self.variational_score is not None
+                gradient = vsd(predict, self.variational_score.predict_noise, latents, t, noise(), **common)
+                self.variational_score.learn(latents, contexts.conditional, generator, at_once=self.at_once)
                 return gradient
             case "csm":
-                return csm(predict, latents, t, difference=self.difference, **inverted)
+                return csm(predict, latents, t, difference=options.difference, **inverted)
             case "vpcsm":
                 return vpcsm(
-                    predict, self.predict_perturbed, latents, t, perturbation=self.perturbation,
-                    difference=self.difference, printed=self.paper_compat, **inverted,
+                    predict, self.predict_perturbed, latents, t, perturbation=options.perturbation,
+                    difference=options.difference, printed=options.paper_compat, **inverted,
                 )  # fmt: skip
 
-    def _attach(self, context: torch.Tensor, seen: torch.Tensor | None) -> torch.Tensor:
-        return context if self.image_prompt is None else self.image_prompt.attach(context, seen)
+    def _attach(self, context: torch.Tensor, image_tokens: torch.Tensor | None) -> torch.Tensor:
+        return context if self.image_prompt is None else self.image_prompt.attach(context, image_tokens)
 
 
-def guidance_for(
-    prior: Prior,
-    loss: str,
-    *,
-    scale: float,
-    delta_t: int,
-    difference: float,
-    perturbation: float,
-    perturbed_layers: Sequence[str] = ("mid_block",),
-    visual_prompt: torch.Tensor | None = None,
-    strength: float = 0.0,
-    adapter: str = "embedded",
-    particle_rank: int = 4,
-    particle_rate: float = 1e-4,
-    perp_neg: float = 0.0,
-    at_once: int = 0,
-    paper_compat: bool = False,
-) -> Guidance:
-    """Return the guidance of a loss by name; vpcsm alone sees a visual prompt, [H, W, 3], with strength tau.
+def guidance_for(prior: Prior, options: GuidanceOptions, visual_prompt: torch.Tensor | None = None) -> Guidance:
+    """Return the guidance that the options ask for; vpcsm alone sees a visual prompt, [H, W, 3], with strength tau.
 
-    Without one, or with strength 0, no adapter is loaded. vsd alone has a particle, which starts anew here. Raises
-    BadInput for another loss or layers that the UNet has not, MissingModel where there is no such adapter.
+    Without one, or with strength 0, no adapter is loaded. vsd alone has a variational score, which starts anew here.
+    Raises BadInput for another loss or layers that the UNet has not, MissingModel where there is no such adapter.
     """
-    if loss not in LOSSES:
-        raise BadInput(f"There is no loss {loss!r}.", f"The losses are: {', '.join(LOSSES)}.")
-    image_prompt = seen = None
-    if loss == "vpcsm" and visual_prompt is not None and strength > 0:
-        image_prompt = load_image_prompt(prior, adapter, strength)
-        seen = image_prompt.see(visual_prompt[None])
+    if options.loss not in LOSSES:
+        raise BadInput(f"There is no loss {options.loss!r}.", f"The losses are: {', '.join(LOSSES)}.")
+    image_prompt = image_tokens = None
+    if options.loss == "vpcsm" and visual_prompt is not None and options.tau > 0:
+        image_prompt = load_image_prompt(prior, options.adapter, options.tau)
+        image_tokens = image_prompt.see(visual_prompt[None])
         prior = image_prompt.prior
+    layers: Sequence[str] = ()
+    if options.loss == "vpcsm" and options.perturbation:
+        layers = options.perturbed_layers.split(",") if options.perturbed_layers else prior.structure_layers
     try:
-        predict_perturbed = perturb(prior, perturbed_layers if loss == "vpcsm" and perturbation else ())
+        predict_perturbed = perturb(prior, layers)
     except ValueError as error:
         raise BadInput(f"Attention cannot be perturbed there: {error}.", "Name other layers.") from error
+    learns = options.loss == "vsd"
     return Guidance(
-        prior=prior, loss=loss, scale=scale, delta_t=delta_t, difference=difference, perturbation=perturbation,
-        predict_perturbed=predict_perturbed, image_prompt=image_prompt, seen=seen,
-        particle=Particle(prior, rank=particle_rank, rate=particle_rate) if loss == "vsd" else None,
-        perp_neg=perp_neg, at_once=views_at_once(at_once, prior.image_size), paper_compat=paper_compat,
+        prior=prior, options=options, predict_perturbed=predict_perturbed, image_prompt=image_prompt,
+        image_tokens=image_tokens, at_once=views_at_once(options.views_at_once, prior.image_size),
+        variational_score=VariationalScore(prior, rank=options.particle_rank, rate=options.particle_rate)
+        if learns else None,
     )  # fmt: skip

@@ -16,6 +16,7 @@ from safetensors import safe_open
 
 from backend.cameras import Cameras
 from backend.diffusion.denoiser import Prior
+from backend.diffusion.joint_attention import JointSelfAttention, make_joint, make_single
 from backend.diffusion.sampling import denoise, noise_for
 from backend.diffusion.scores import PredictPerturbed
 from backend.errors import BadInput, MissingModel
@@ -119,7 +120,10 @@ def load_image_prompt(prior: Prior, name: str, strength: float = 0.5) -> ImagePr
 
     adaptable: Any = Adaptable()
     adaptable.unet = unet
+    make_single(unet)
     adaptable.load_ip_adapter(file.parent, subfolder="", weight_name=file.name, local_files_only=True)
+    if prior.takes_views:
+        make_joint(unet)
     layer = unet.encoder_hid_proj.image_projection_layers[0].requires_grad_(False).eval()
     network = UNetWithImages(unet, layer.num_image_text_embeds).requires_grad_(False).eval()
     prompt = ImagePrompt(replace(prior, unet=network), encoder, layer, 1.0)
@@ -147,7 +151,7 @@ def sample_with_image(
     )
 
 
-def perturb(prior: Prior, layers: Sequence[str] = ("mid_block",)) -> PredictPerturbed:
+def perturb(prior: Prior, layers: Sequence[str]) -> PredictPerturbed:
     """Return a function (latents, t, context) -> (noise, perturbed noise), both fp32 [B, C, h, w].
 
     In the second, the self-attention of the layers whose names start so looks at each place alone: to_out(to_v(x)).
@@ -169,7 +173,9 @@ def perturb(prior: Prior, layers: Sequence[str] = ("mid_block",)) -> PredictPert
         if not chosen:
             raise ValueError(f"no self-attention lies in {layer!r}; there is {', '.join(attentions)}")
         for module in chosen:  # after an IP-Adapter, which sets the processors of all layers
-            module.set_processor(PAGIdentitySelfAttnProcessor2_0())
+            processor = PAGIdentitySelfAttnProcessor2_0()
+            joint = isinstance(module.processor, JointSelfAttention)
+            module.set_processor(JointSelfAttention(processor) if joint else processor)
     perturbed = replace(prior, unet=network)
 
     def predict(latents: torch.Tensor, t: int, context: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

@@ -30,6 +30,38 @@ def sample(
     )
 
 
+@torch.no_grad()
+def image_to_image(
+    prior: Prior,
+    images: torch.Tensor,
+    prompts: Sequence[str],
+    *,
+    strength: float,
+    steps: int = 50,
+    scale: float = 4.0,
+    generator: torch.Generator,
+    cameras: Cameras | None = None,
+    negative_prompt: str = "",
+) -> torch.Tensor:
+    """Redraw images [B, H, W, 3] in [0, 1]: noised to a share `strength` of the schedule and denoised from there.
+
+    It takes int(steps * strength) of the steps, as diffusers does; with none, what is left is the autoencoder's round
+    trip. Each image has noise of its own. Source: Meng et al., SDEdit, 2021, algorithm 1.
+    """
+    latents = prior.encode(images)
+    count = min(int(steps * strength), steps)
+    if count:
+        first = round(count / steps * (len(prior.alphas) - 1))
+        noise = torch.randn(latents.shape, generator=generator).to(latents)
+        alpha = prior.alphas[first]
+        latents = denoise(
+            prior.predict_noise, alpha.sqrt() * latents + (1 - alpha).sqrt() * noise, prior.alphas,
+            prior.embed(prompts, cameras), prior.embed([negative_prompt] * len(prompts)),
+            steps=count, scale=scale, first=first,
+        )  # fmt: skip
+    return prior.decode(latents)
+
+
 def noise_for(prior: Prior, count: int, generator: torch.Generator) -> torch.Tensor:
     """Draw the latents [count, C, h, w] that sampling starts from."""
     side = prior.unet.config.sample_size
@@ -57,9 +89,9 @@ def denoise(
     first = len(alphas) - 1 if first is None else first
     times = torch.linspace(first, 0, steps + 1).round().int().tolist()
     for source, target in zip(times[:-1], times[1:], strict=True):
-        told, untold = predict_pair(predict_noise, latents, source, conditional, unconditional)
-        noise = classifier_free_guidance(told, untold, scale)
+        cond, uncond = predict_pair(predict_noise, latents, source, conditional, unconditional)
+        noise = classifier_free_guidance(cond, uncond, scale)
         if against is not None:
-            noise = noise + contrast * (told - predict_noise(latents, source, against))
+            noise = noise + contrast * (cond - predict_noise(latents, source, against))
         latents = ddim_step(latents, noise, source, target, alphas)
     return latents

@@ -4,7 +4,8 @@ Every score takes a `predict_noise(latents, t, context)` callable, latents [B, C
 cumulative alphas [T] of the noise schedule, and returns d(loss) / d(latents), [B, C, h, w]. The UNet's Jacobian is
 dropped, as all of them do. Guidance mixes as `uncond + scale * (cond - uncond)`; the papers that write
 `text + scale * (text - uncond)` mean a scale smaller by one. `correct`, where given, changes the conditional prediction
-before it guides (`view_prompts.away_from`), at a price in evaluations that it names.
+before it guides (`view_prompts.perp_neg_correction`), at a price in evaluations that it names. `weight`, w(t), has
+the same default for all of them, whichever their papers take: what differs between two losses is the direction.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ def sds(
     conditional: torch.Tensor,
     unconditional: torch.Tensor,
     scale: float,
-    weight: Weight = "sds",
+    weight: Weight = "ism",
     correct: Correct | None = None,
 ) -> torch.Tensor:
     """Return w(t) (guided noise - noise) at latents noised with `noise`.
@@ -58,7 +59,7 @@ def csd(
     conditional: torch.Tensor,
     unconditional: torch.Tensor,
     scale: float,
-    weight: Weight = "sds",
+    weight: Weight = "ism",
     correct: Correct | None = None,
 ) -> torch.Tensor:
     """Return w(t) scale (cond - uncond) at latents noised with `noise`: SDS without its difference to the noise.
@@ -72,7 +73,7 @@ def csd(
 
 def vsd(
     predict_noise: PredictNoise,
-    predict_particle: PredictNoise,
+    predict_variational: PredictNoise,
     latents: torch.Tensor,
     t: int,
     noise: torch.Tensor,
@@ -81,19 +82,20 @@ def vsd(
     conditional: torch.Tensor,
     unconditional: torch.Tensor,
     scale: float,
-    weight: Weight = "sds",
+    weight: Weight = "ism",
     correct: Correct | None = None,
 ) -> torch.Tensor:
-    """Return w(t) (guided noise - the particle's noise) at latents noised with `noise`.
+    """Return w(t) (guided noise - the variational score's noise) at latents noised with `noise`.
 
-    `predict_particle` is a network that the caller trains, beside the object, on the object's own renderings.
+    `predict_variational` is a network that the caller trains, beside the object, on the object's own renderings: the
+    score of the distribution of rendered views.
     Source: Wang et al., ProlificDreamer, 2023, eq. 9.
     """
     noisy = alphas[t].sqrt() * latents + (1 - alphas[t]).sqrt() * noise
     cond, uncond = predict_pair(predict_noise, noisy, t, conditional, unconditional, correct)
     with torch.no_grad():
-        particle = predict_particle(noisy, t, conditional)
-    return timestep_weight(alphas[t], weight) * (classifier_free_guidance(cond, uncond, scale) - particle)
+        variational = predict_variational(noisy, t, conditional)
+    return timestep_weight(alphas[t], weight) * (classifier_free_guidance(cond, uncond, scale) - variational)
 
 
 def ism(
@@ -262,6 +264,9 @@ def timestep_weight(alpha: torch.Tensor, weight: Weight) -> torch.Tensor:
 
 
 def distillation_loss(latents: torch.Tensor, gradient: torch.Tensor) -> torch.Tensor:
-    """Return a scalar whose gradient with respect to the latents is `gradient` / B."""
+    """Return a scalar whose gradient with respect to the latents is `gradient`: a sum over views and latents.
+
+    Source: LucidDreamer's code, guidance/sd_utils.py, SpecifyGradient.
+    """
     target = (latents - gradient).detach()
-    return 0.5 * (latents - target).square().sum() / len(latents)
+    return 0.5 * (latents - target).square().sum()

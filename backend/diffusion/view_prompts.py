@@ -1,4 +1,4 @@
-"""Words for the side that each view shows, and Perp-Neg: what speaks against the other sides.
+"""Words for the side that each view shows, and the Perp-Neg correction against the other sides.
 
 Priors draw fronts by preference, so that objects get several faces. The positive prompt is mixed of the directions'
 embeddings by azimuth, and of the predictions for the front and the side, as negatives, only what is perpendicular to
@@ -40,11 +40,11 @@ def negative_weights(azimuths: torch.Tensor, elevations: torch.Tensor) -> torch.
     return torch.where((elevations > OVERHEAD_DEGREES)[:, None], 0.0, weights)
 
 
-def away_from(negatives: torch.Tensor, weights: torch.Tensor) -> Correct:
-    """Return what turns a conditional prediction away from negative contexts [K, B, T, width] by weights [B, K].
+def perp_neg_correction(negatives: torch.Tensor, weights: torch.Tensor) -> Correct:
+    """Return the Perp-Neg correction for negative contexts [K, B, T, width] and weights [B, K].
 
-    It adds the weighted part of (negative - unconditional) that is perpendicular to (conditional - unconditional), so
-    every loss can use it. It costs K UNet evaluations of each view, in one batch.
+    To the conditional prediction it adds the weighted part of (negative - unconditional) that is perpendicular to
+    (conditional - unconditional), so every loss can use it. It costs K UNet evaluations of each view, in one batch.
     """
     count = len(negatives)
 
@@ -62,7 +62,7 @@ def away_from(negatives: torch.Tensor, weights: torch.Tensor) -> Correct:
 
 
 def perpendicular(vectors: torch.Tensor, others: torch.Tensor) -> torch.Tensor:
-    """Return what of each vector [B, ...] is at right angles to the other of its sample; all of it where that is 0."""
+    """Return the component of vectors [B, ...] perpendicular to the others of their samples; all where those are 0."""
     along = (vectors * others).flatten(1).sum(1) / others.square().flatten(1).sum(1).clamp_min(1e-6)
     return vectors - along.view(-1, *[1] * (vectors.ndim - 1)) * others
 

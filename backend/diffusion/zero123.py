@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from safetensors.torch import load_file
 
-from backend.cameras import Cameras, azimuth_elevation, framing_distance
+from backend.cameras import Cameras, azimuth_elevation, fields_of_view, framing_distance
 from backend.diffusion.denoiser import Prior, load_prior
 from backend.diffusion.sampling import denoise
 from backend.errors import MissingModel
@@ -53,9 +53,9 @@ class Zero123:
         and behind it the reference's latents; without condition both are zeros.
         """
         embedding = self.image_encoder(reference).expand(len(poses), -1)  # [B, E]
-        told = pose_numbers(poses, self.elevation_sign, self.framing_distance).to(embedding)
+        numbers = pose_numbers(poses, self.elevation_sign, self.framing_distance).to(embedding)
         weight = self.projection.weight
-        token = self.projection(torch.cat([embedding, told], dim=-1).to(weight)).float()  # [B, width]
+        token = self.projection(torch.cat([embedding, numbers], dim=-1).to(weight)).float()  # [B, width]
         latents = (self._latents(reference) * self.reference_scale).flatten(1).expand(len(poses), -1)
         context = torch.cat([token, latents], dim=-1)[:, None]
         return context, torch.zeros_like(context)
@@ -186,7 +186,7 @@ def _merged(unet: Any, folder: Path) -> Any:
     """Return a UNet with the low-rank changes of a folder in peft's layout added to its weights."""
     from peft import LoraConfig, PeftModel, set_peft_model_state_dict
 
-    adapted: Any = PeftModel(unet, LoraConfig.from_pretrained(str(folder)))
+    adapted: Any = PeftModel(unet, LoraConfig.from_pretrained(str(folder), local_files_only=True))
     prefix = "base_model.model."
     changes = load_file(folder / "adapter_model.safetensors")
     changes = {key if key.startswith(prefix) else prefix + key: value.float() for key, value in changes.items()}
@@ -202,8 +202,7 @@ def _merged(unet: Any, folder: Path) -> Any:
 
 
 def _zoom(cameras: Cameras) -> torch.Tensor:
-    fov = torch.rad2deg(2 * torch.atan(0.5 * cameras.width / cameras.intrinsics[:, 0, 0]))
-    return cameras.position.norm(dim=-1) / framing_distance(fov)
+    return cameras.position.norm(dim=-1) / framing_distance(fields_of_view(cameras))
 
 
 def _linear(weight: torch.Tensor, bias: torch.Tensor) -> torch.nn.Linear:

@@ -9,6 +9,8 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
+import numba
+import torch
 from numba import njit
 
 # NaN keeps its meaning, so that a bad Gaussian is culled and never indexes outside of an array.
@@ -33,3 +35,13 @@ def compiled(**options: Any) -> Callable[[Callable], Callable]:
             return njit(function, error_model="numpy", fastmath=FASTMATH, **options)
 
     return decorate
+
+
+def follow_torch_threads() -> int:
+    """Let kernels use as many threads as torch does, and return how many these are."""
+    threads = torch.get_num_threads()
+    most = numba.config.NUMBA_NUM_THREADS  # pyright: ignore
+    numba.set_num_threads(min(threads, most))
+    if torch.get_num_threads() != threads:  # numba's first call sets the OpenMP default, which torch may share
+        torch.set_num_threads(threads)
+    return numba.get_num_threads()

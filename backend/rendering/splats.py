@@ -3,59 +3,63 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from backend.cameras import Cameras
+from backend.rendering.renderer import Rendering
 from backend.representations.gaussians import Gaussians
 
 
 @dataclass
-class Rendering:
-    """What the cameras see, differentiable with respect to the Gaussians and the background."""
+class SplatRendering(Rendering):
+    """A rendering of N Gaussians, with what density control wants to know of each."""
 
-    rgb: Tensor  # [B, H, W, 3], over the background; above 1 where the Gaussians' colours are
-    alpha: Tensor  # [B, H, W, 1]
     screen_points: Tensor  # [B, N, 2]: after backward(), .grad holds d(loss) / d(projected means) in pixels
     radii: Tensor  # [B, N, 2], pixels to either side; 0 where the camera does not see the Gaussian
-    sums: Tensor | None  # [B, H, W, 4], camera z and normal times their blending weights, where geometry was asked for
-
-    @property
-    def depth(self) -> Tensor:
-        """Return the expected camera z, [B, H, W, 1], 0 where alpha is 0."""
-        alpha = torch.where(self.alpha > 0, self.alpha, torch.ones_like(self.alpha))
-        return self._geometry[..., :1] / alpha
-
-    @property
-    def normal(self) -> Tensor:
-        """Return unit normals in world space that face the camera, [B, H, W, 3], 0 where alpha is 0."""
-        total = self._geometry[..., 1:]
-        length = total.square().sum(-1, keepdim=True)  # the root only of what is not 0: its slope there is infinite
-        return total / torch.where(length > 0, length, torch.ones_like(length)).sqrt()
 
     @property
     def visible(self) -> Tensor:
         """Return which camera sees which Gaussian, [B, N] bool."""
         return (self.radii > 0).all(-1)
 
-    @property
-    def _geometry(self) -> Tensor:
-        if self.sums is None:
-            raise ValueError("This rendering has no depth and no normals: call the renderer with geometry=True.")
-        return self.sums
 
+class SplatEngine(Protocol):
+    """Draw Gaussians, all on one device; otherwise as `Renderer`.
 
-class Renderer(Protocol):
-    """Draw Gaussians, all on one device; background is [3] or [B, 3]; depth and normals only with geometry=True."""
+    Each splat is widened by a low-pass of 0.3 square pixels. That adds to what it covers, the more the smaller it is;
+    `antialiased`, its opacity is lowered so that it does not.
+    """
 
     def __call__(
-        self, gaussians: Gaussians, cameras: Cameras, background: Tensor, *, geometry: bool = False
-    ) -> Rendering: ...
+        self,
+        gaussians: Gaussians,
+        cameras: Cameras,
+        background: Tensor,
+        *,
+        geometry: bool = False,
+        antialiased: bool = False,
+    ) -> SplatRendering: ...
 
 
-def renderer_for(device: torch.device | str) -> Renderer:
+class SplatRenderer(Protocol):
+    """A `Renderer` of the Gaussians that it was made for, as they are when it is called."""
+
+    def __call__(self, cameras: Cameras, background: Tensor, *, geometry: bool = False) -> SplatRendering: ...
+
+
+def splat_renderer(gaussians: Gaussians) -> SplatRenderer:
+    """Return what draws these Gaussians, antialiased, by the engine of their device.
+
+    Fitted so, they are as large in themselves as they look, and can be drawn at any size: docs/decisions/0018.
+    """
+    return partial(renderer_for(gaussians.means.device), gaussians, antialiased=True)
+
+
+def renderer_for(device: torch.device | str) -> SplatEngine:
     """Return the engine for a device: gsplat on CUDA, numba on the CPU."""
     kind = torch.device(device).type
     if kind == "cuda":
@@ -66,14 +70,14 @@ def renderer_for(device: torch.device | str) -> Renderer:
 
 
 def render_with_numba(
-    gaussians: Gaussians, cameras: Cameras, background: Tensor, *, geometry: bool = False
-) -> Rendering:
-    """Draw on the CPU; see `Renderer`."""
+    gaussians: Gaussians, cameras: Cameras, background: Tensor, *, geometry: bool = False, antialiased: bool = False
+) -> SplatRendering:
+    """Draw on the CPU; see `SplatEngine`."""
     from backend.rendering.splats_cpu import RasteriseSplats  # here, because numba takes half a second to import
 
     means = gaussians.means
     screen_points = _screen_points(gaussians, cameras)
-    rgb, alpha, sums, reach = RasteriseSplats.apply(  # pyright: ignore[reportGeneralTypeIssues]
+    rgb, alpha, sums, radii = RasteriseSplats.apply(  # pyright: ignore[reportGeneralTypeIssues]
         means,
         gaussians.quaternions,
         gaussians.scales,
@@ -86,14 +90,15 @@ def render_with_numba(
         cameras.width,
         cameras.height,
         geometry,
+        antialiased,
     )
-    return Rendering(rgb, alpha, screen_points, reach.ceil(), sums if geometry else None)
+    return SplatRendering(rgb, alpha, sums if geometry else None, screen_points, radii.ceil())
 
 
 def render_with_gsplat(
-    gaussians: Gaussians, cameras: Cameras, background: Tensor, *, geometry: bool = False
-) -> Rendering:
-    """Draw on a CUDA device; see `Renderer`."""
+    gaussians: Gaussians, cameras: Cameras, background: Tensor, *, geometry: bool = False, antialiased: bool = False
+) -> SplatRendering:
+    """Draw on a CUDA device; see `SplatEngine`."""
     from gsplat import rasterization
 
     means, views, count = gaussians.means, len(cameras), len(gaussians)
@@ -116,12 +121,13 @@ def render_with_gsplat(
         packed=False,  # so that radii and screen gradients are [B, N, ...]
         backgrounds=background,
         render_mode="RGB+D" if geometry else "RGB",
+        rasterize_mode="antialiased" if antialiased else "classic",
     )
     screen_points = meta["means2d"]  # [B, N, 2]
     if screen_points.requires_grad:
         screen_points.retain_grad()
     sums = torch.cat([image[..., 6:], image[..., 3:6]], dim=-1) if geometry else None
-    return Rendering(image[..., :3], alpha, screen_points, meta["radii"], sums)
+    return SplatRendering(image[..., :3], alpha, sums, screen_points, meta["radii"])
 
 
 def facing_normals(gaussians: Gaussians, camera_positions: Tensor) -> Tensor:
@@ -132,7 +138,7 @@ def facing_normals(gaussians: Gaussians, camera_positions: Tensor) -> Tensor:
     return torch.where(away, -axes, axes)
 
 
-def screen_gradients(rendering: Rendering, cameras: Cameras) -> Tensor:
+def screen_gradients(rendering: SplatRendering, cameras: Cameras) -> Tensor:
     """Return the gradients of the projected means in normalised device units, [B, N, 2], after a backward().
 
     Scaled as if each view were a batch of its own, as gsplat's DefaultStrategy does, so that its thresholds carry over.

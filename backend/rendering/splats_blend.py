@@ -21,7 +21,7 @@ TRANSMITTANCE_STOP = np.float32(1e-4)
 
 _PIXELS = np.uint64(TILE * TILE)
 # Offsets into a tile's buffer. Unsigned, so that numba does not test every index for being negative.
-_COLUMN, _ROW, _LIGHT, _KEPT = np.uint64(0), _PIXELS, np.uint64(2) * _PIXELS, np.uint64(3) * _PIXELS
+_COLUMN, _ROW, _TRANSMITTANCE, _KEPT = np.uint64(0), _PIXELS, np.uint64(2) * _PIXELS, np.uint64(3) * _PIXELS
 _C0, _C1, _C2, _C3 = (np.uint64(k) * _PIXELS for k in range(4, 8))
 _C4, _C5, _C6 = (np.uint64(k) * _PIXELS for k in range(8, 11))
 _BUFFER = 11 * TILE * TILE
@@ -47,19 +47,19 @@ def _exp_minus(sigma):
 
 @compiled()
 def _open_tile(buffer, tile, tiles_x, width, height):
-    """Write pixel centres and full light into the buffer (none outside the image); return the tile's first pixel."""
+    """Write pixel centres and transmittance 1 (0 outside the image) into the buffer; return the tile's first pixel."""
     top, left = tile // tiles_x * TILE, tile % tiles_x * TILE
     for pixel in range(TILE * TILE):
         row, column = top + pixel // TILE, left + pixel % TILE
         buffer[_COLUMN + np.uint64(pixel)] = column + 0.5
         buffer[_ROW + np.uint64(pixel)] = row + 0.5
-        buffer[_LIGHT + np.uint64(pixel)] = 1.0 if row < height and column < width else 0.0
+        buffer[_TRANSMITTANCE + np.uint64(pixel)] = 1.0 if row < height and column < width else 0.0
     return top, left
 
 
 @compiled()
 def _blend_splat(buffer, splat, rows, geometry):
-    """Add one splat to the pixels of a tile: light is what still gets through, 0 once a pixel is finished."""
+    """Add one splat to the pixels of a tile: transmittance is what still gets through, 0 once a pixel is finished."""
     x, y, opacity = splat[0], splat[1], splat[5]
     half_a, b, half_c = splat[2] * _HALF, splat[3], splat[4] * _HALF
     c0, c1, c2 = splat[CHANNELS], splat[CHANNELS + 1], splat[CHANNELS + 2]
@@ -71,12 +71,12 @@ def _blend_splat(buffer, splat, rows, geometry):
         sigma = min(max(sigma, _ZERO), _FARTHEST)
         alpha = min(opacity * _exp_minus(sigma), MAX_ALPHA)
         alpha = alpha if alpha >= ALPHA_THRESHOLD else _ZERO
-        light = buffer[_LIGHT + p]
-        weight = light * alpha
-        after = light - weight
+        transmittance = buffer[_TRANSMITTANCE + p]
+        weight = transmittance * alpha
+        after = transmittance - weight
         goes_on = after > TRANSMITTANCE_STOP
         weight = weight if goes_on else _ZERO
-        buffer[_LIGHT + p] = after if goes_on else _ZERO
+        buffer[_TRANSMITTANCE + p] = after if goes_on else _ZERO
         buffer[_KEPT + p] = after if goes_on else buffer[_KEPT + p]
         buffer[_C0 + p] += weight * c0
         buffer[_C1 + p] += weight * c1
@@ -89,18 +89,18 @@ def _blend_splat(buffer, splat, rows, geometry):
 
 
 @compiled(parallel=ONLY_PRANGE)
-def blend(splats, starts, entry_splat, entry_rows, background, rgb, light, geometry, used, strands):
-    """Fill rgb [B, H, W, 3], the light that gets through [B, H, W] and, unless it is None, geometry [B, H, W, 4].
+def blend(splats, starts, entry_splat, entry_rows, background, rgb, transmittance, geometry, used, tasks):
+    """Fill rgb [B, H, W, 3], the transmittance [B, H, W] and, unless it is None, geometry [B, H, W, 4].
 
-    Background is [B, 3]. used [B * tiles] receives how many entries each tile needed. Every strand takes each
-    strands-th tile, so that neighbouring, equally busy tiles go to different threads.
+    Background is [B, 3]. used [B * tiles] receives how many entries each tile needed. Every task takes each
+    tasks-th tile, so that neighbouring, equally busy tiles go to different threads.
     """
     views, height, width, _ = rgb.shape
     tiles_x = (width + TILE - 1) // TILE
     tiles = tiles_x * ((height + TILE - 1) // TILE)
-    for strand in prange(strands):
+    for task in prange(tasks):
         buffer = np.empty(_BUFFER, splats.dtype)
-        for job in range(strand, views * tiles, strands):
+        for job in range(task, views * tiles, tasks):
             view = job // tiles
             top, left = _open_tile(buffer, job % tiles, tiles_x, width, height)
             buffer[_KEPT:] = _ONE
@@ -112,7 +112,7 @@ def blend(splats, starts, entry_splat, entry_rows, background, rgb, light, geome
                     _blend_splat(buffer, splats[entry_splat[e]], entry_rows[e], geometry)
                 entry = stop
                 brightest = _ZERO
-                for p in range(_LIGHT, _LIGHT + _PIXELS):
+                for p in range(_TRANSMITTANCE, _TRANSMITTANCE + _PIXELS):
                     brightest = max(brightest, buffer[p])
                 if not brightest > 0:
                     break
@@ -121,7 +121,7 @@ def blend(splats, starts, entry_splat, entry_rows, background, rgb, light, geome
                 for column in range(left, min(left + TILE, width)):
                     p = np.uint64((row - top) * TILE + column - left)
                     kept = buffer[_KEPT + p]
-                    light[view, row, column] = kept
+                    transmittance[view, row, column] = kept
                     rgb[view, row, column, 0] = buffer[_C0 + p] + kept * background[view, 0]
                     rgb[view, row, column, 1] = buffer[_C1 + p] + kept * background[view, 1]
                     rgb[view, row, column, 2] = buffer[_C2 + p] + kept * background[view, 2]
@@ -155,12 +155,12 @@ def _blend_splat_backward(buffer, splat, rows, geometry, partial):
         uncapped = opacity * _exp_minus(sigma)
         alpha = min(uncapped, MAX_ALPHA)
         alpha = alpha if alpha >= ALPHA_THRESHOLD else _ZERO
-        light = buffer[_LIGHT + p]
-        weight = light * alpha
-        after = light - weight
+        transmittance = buffer[_TRANSMITTANCE + p]
+        weight = transmittance * alpha
+        after = transmittance - weight
         goes_on = after > TRANSMITTANCE_STOP
         weight = weight if goes_on else _ZERO
-        buffer[_LIGHT + p] = after if goes_on else _ZERO
+        buffer[_TRANSMITTANCE + p] = after if goes_on else _ZERO
         g0, g1, g2 = buffer[_C0 + p], buffer[_C1 + p], buffer[_C2 + p]
         product = c0 * g0 + c1 * g1 + c2 * g2
         d0 += weight * g0
@@ -175,7 +175,7 @@ def _blend_splat_backward(buffer, splat, rows, geometry, partial):
             d6 += weight * g6
         behind = buffer[_KEPT + p] - weight * product
         buffer[_KEPT + p] = behind
-        d_alpha = light * product - behind / (_ONE - alpha)
+        d_alpha = transmittance * product - behind / (_ONE - alpha)
         d_sigma = -uncapped * d_alpha
         d_sigma = d_sigma if (goes_on and alpha > _ZERO and uncapped <= MAX_ALPHA) else _ZERO
         s += d_sigma
@@ -195,22 +195,22 @@ def _blend_splat_backward(buffer, splat, rows, geometry, partial):
 
 @compiled(parallel=ONLY_PRANGE)
 def blend_backward(
-    splats, starts, entry_slot, entry_splat, entry_rows, used, rgb, light, geometry,
-    grad_rgb, grad_alpha, grad_geometry, partial, strands,
+    splats, starts, entry_slot, entry_splat, entry_rows, used, rgb, transmittance, geometry,
+    grad_rgb, grad_alpha, grad_geometry, partial, tasks,
 ):  # fmt: skip
     """Fill partial [S, columns of splats], the gradient of every slot, from those of rgb, alpha and geometry."""
     views, height, width, _ = rgb.shape
     tiles_x = (width + TILE - 1) // TILE
     tiles = tiles_x * ((height + TILE - 1) // TILE)
-    for strand in prange(strands):
+    for task in prange(tasks):
         buffer = np.zeros(_BUFFER, splats.dtype)
-        for job in range(strand, views * tiles, strands):
+        for job in range(task, views * tiles, tasks):
             view = job // tiles
             top, left = _open_tile(buffer, job % tiles, tiles_x, width, height)
             for row in range(top, min(top + TILE, height)):
                 for column in range(left, min(left + TILE, width)):
                     p = np.uint64((row - top) * TILE + column - left)
-                    kept = -light[view, row, column] * grad_alpha[view, row, column]
+                    kept = -transmittance[view, row, column] * grad_alpha[view, row, column]
                     for channel in range(3):
                         gradient = grad_rgb[view, row, column, channel]
                         buffer[_C0 + np.uint64(channel) * _PIXELS + p] = gradient

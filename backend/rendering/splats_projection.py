@@ -21,7 +21,7 @@ NEAR_PLANE = np.float32(0.01)
 FAR_PLANE = np.float32(1e10)
 CLIP_MARGIN = 0.3  # of the field of view: farther out, the affine approximation uses the clamped direction
 
-_ONE, _TWO, _HALF = np.float32(1.0), np.float32(2.0), np.float32(0.5)
+_ONE, _TWO, _HALF, _TINY = np.float32(1.0), np.float32(2.0), np.float32(0.5), np.float32(1e-6)
 # Columns of a splat: mean x, y; conic a, b, c; opacity; then the channels r, g, b [, z, normal x, y, z].
 CHANNELS = 6
 
@@ -125,11 +125,13 @@ def _shortest_axis(rotation, scales, means, camera, g):
 
 
 @compiled(parallel=ONLY_PRANGE)
-def project(means, quaternions, scales, opacities, colours, cameras, splats, depths, reach):
+def project(means, quaternions, scales, opacities, colours, cameras, antialiased, splats, depths, reach):
     """Fill splats [B * N, 9 or 13], depths [B * N] float32 and reach [B * N, 2] for all cameras.
 
     Reach is how many pixels the splat extends to either side before alpha falls below 1/255; 0 means culled.
-    Colours are [B or 1, N, 3]. With 13 columns, camera z and the world-space normal are filled too.
+    Colours are [B or 1, N, 3]. With 13 columns, camera z and the world-space normal are filled too. Antialiased, the
+    low-pass spreads the light of a splat instead of adding to it: with M its covariance, opacity takes the factor
+    sqrt(det M / det (M + e I)). Source of that: Yu et al., Mip-Splatting, 2024, eq. 10; gsplat's add_blur.
     """
     count = len(means)
     for g in prange(count):
@@ -138,14 +140,16 @@ def project(means, quaternions, scales, opacities, colours, cameras, splats, dep
             i = view * count + g
             reach[i, 0] = reach[i, 1] = 0
             depths[i] = 0
-            if _project_one(means, rotation, scales, opacities[g], cameras, view, g, splats, depths, reach, i):
+            if _project_one(
+                means, rotation, scales, opacities[g], cameras, antialiased, view, g, splats, depths, reach, i
+            ):
                 shared = min(view, len(colours) - 1)
                 for channel in range(3):
                     splats[i, CHANNELS + channel] = colours[shared, g, channel]
 
 
 @compiled()
-def _project_one(means, rotation, scales, opacity, cameras, view, g, splats, depths, reach, i):
+def _project_one(means, rotation, scales, opacity, cameras, antialiased, view, g, splats, depths, reach, i):
     """Fill row i but for its colours; return whether the camera sees it."""
     camera = cameras[view]
     point = _to_camera(camera, means, g)
@@ -161,8 +165,13 @@ def _project_one(means, rotation, scales, opacity, cameras, view, g, splats, dep
         first[0] * second[1] - first[1] * second[0],
     )
     # Lagrange's identity: the determinant of the blurred covariance without cancellation, so never negative.
-    determinant = _dot(cross, cross) + EPS2D * (xx + yy + EPS2D)
+    sharp = _dot(cross, cross)
+    determinant = sharp + EPS2D * (xx + yy + EPS2D)
     xx, yy = xx + EPS2D, yy + EPS2D
+    if antialiased:
+        opacity *= math.sqrt(sharp / determinant)
+        if not opacity >= ALPHA_THRESHOLD:
+            return False
     x = camera[12] * point[0] / point[2] + camera[14]
     y = camera[13] * point[1] / point[2] + camera[15]
     cut = math.sqrt(_TWO * math.log(opacity / ALPHA_THRESHOLD))
@@ -186,7 +195,7 @@ def _project_one(means, rotation, scales, opacity, cameras, view, g, splats, dep
 
 @compiled(parallel=ONLY_PRANGE)
 def project_backward(
-    means, quaternions, scales, cameras, offsets, partial,
+    means, quaternions, scales, opacities, cameras, antialiased, offsets, partial,
     grad_means, grad_quaternions, grad_scales, grad_opacities, grad_colours, grad_screen,
 ):  # fmt: skip
     """Sum the gradients of each Gaussian's slots in order, and carry them to its parameters.
@@ -209,12 +218,35 @@ def project_backward(
                     for column in range(len(total)):
                         total[column] += partial[slot, column]
                 grad_screen[view, g, 0], grad_screen[view, g, 1] = total[0], total[1]
+                if antialiased:
+                    total[5] *= _compensation_backward(means, rotation, scales, opacities[g], cameras[view], g, total)
                 grad_opacities[g] += total[5]
                 shared = min(view, len(grad_colours) - 1)
                 for channel in range(3):
                     grad_colours[shared, g, channel] += total[CHANNELS + channel]
                 _view_backward(means, rotation, scales, cameras, view, g, total, grad_means, matrix, turned)
         _shape_backward(quaternions, scales, g, matrix, turned, grad_quaternions, grad_scales)
+
+
+@compiled()
+def _compensation_backward(means, rotation, scales, opacity, camera, g, total):
+    """Return one view's compensation c, and add d(loss) / d(c) through the covariance to total[2:5].
+
+    With M the covariance and B = M + e I: d(c^2) / dM = (1 - c^2) B^-1 - e det(B^-1) I. Source: gsplat's add_blur_vjp.
+    """
+    first, second, _, _ = _affine(camera, _to_camera(camera, means, g))
+    u = _times_columns(first, rotation, scales, g)
+    v = _times_columns(second, rotation, scales, g)
+    cross = (u[1] * v[2] - u[2] * v[1], u[2] * v[0] - u[0] * v[2], u[0] * v[1] - u[1] * v[0])
+    sharp, xx, yy = _dot(cross, cross), _dot(u, u), _dot(v, v)
+    inverse = _ONE / (sharp + EPS2D * (xx + yy + EPS2D))
+    squared = sharp * inverse
+    compensation = math.sqrt(squared)
+    slope = total[5] * opacity * _HALF / (compensation + _TINY) * inverse
+    total[2] += slope * ((_ONE - squared) * (yy + EPS2D) - EPS2D)
+    total[3] -= slope * (_ONE - squared) * _dot(u, v)
+    total[4] += slope * ((_ONE - squared) * (xx + EPS2D) - EPS2D)
+    return compensation
 
 
 @compiled()

@@ -82,14 +82,33 @@ class GaussianAdam:
                 moments[name][fresh] = 0
 
 
-def learning_rates(step: int, steps: int, *, means: float, colours: float) -> dict[str, float]:
-    """Return the rate of each parameter at a step; those of positions and colours, given as at first, calm down."""
+@dataclass(frozen=True)
+class Rates:
+    """Adam's learning rates at first, and the shares of them that are left in the end; settings have the same names."""
+
+    mean_rate: float  # world units
+    colour_rate: float
+    mean_rate_end: float = 0.05
+    colour_rate_end: float = 0.25
+    size_rate: float = 1e-2
+    size_rate_end: float = 1.0
+    turn_rate: float = 1e-2
+    turn_rate_end: float = 1.0
+    opacity_rate: float = 4e-2
+
+
+def learning_rates(step: int, steps: int, rates: Rates) -> dict[str, float]:
+    """Return the rate of each parameter at a step; all but that of opacities fall log-linearly."""
+
+    def falling(first: float, left: float) -> float:
+        return log_linear(step, steps, first, first * left)
+
     return {
-        "means": log_linear(step, steps, means, means / 20),
-        "log_scales": 1e-2,
-        "quaternions": 1e-2,
-        "opacity_logits": 4e-2,
-        "sh": log_linear(step, steps, colours, colours / 4),
+        "means": falling(rates.mean_rate, rates.mean_rate_end),
+        "log_scales": falling(rates.size_rate, rates.size_rate_end),
+        "quaternions": falling(rates.turn_rate, rates.turn_rate_end),
+        "opacity_logits": rates.opacity_rate,
+        "sh": falling(rates.colour_rate, rates.colour_rate_end),
     }
 
 
@@ -102,6 +121,7 @@ class DensitySettings:
     clone_below: float = 0.01  # largest scale: smaller ones are cloned, larger ones split
     prune_opacity: float = 0.005
     prune_scale: float = 0.1
+    prune_size: float = 0.0  # largest radius, as a share of the view's side; 0: any
     max_count: int = 20_000
 
 
@@ -122,10 +142,16 @@ class DensityControl:
         self.extent = extent
         self.gradient_sum = torch.zeros_like(gaussians.opacity_logits.detach())  # [N]
         self.views = torch.zeros_like(self.gradient_sum)  # [N], how many views saw it
+        self.radius = torch.zeros_like(self.gradient_sum)  # [N], the largest, as a share of a view's side
 
     @torch.no_grad()
-    def observe(self, screen_gradients: Tensor, visible: Tensor) -> None:
-        """Add the screen gradients [B, N, 2] of one batch, wherever a view saw the Gaussian, visible [B, N]."""
+    def observe(self, screen_gradients: Tensor, visible: Tensor, radii: Tensor | None = None) -> None:
+        """Add the screen gradients [B, N, 2] of one batch, wherever a view saw the Gaussian, visible [B, N].
+
+        radii [B, N] are shares of the views' sides, for `prune_size`.
+        """
+        if radii is not None:
+            self.radius = torch.maximum(self.radius, radii.amax(0).to(self.radius))
         size = screen_gradients.norm(dim=-1)
         self.gradient_sum += torch.where(visible, size, torch.zeros_like(size)).sum(0)
         self.views += visible.sum(0)
@@ -141,6 +167,8 @@ class DensityControl:
         opacities = gaussians.opacities
         finite = torch.stack([v.reshape(count, -1).isfinite().all(1) for v in gaussians.parameters().values()]).all(0)
         kept = finite & (opacities >= settings.prune_opacity) & (largest <= settings.prune_scale * self.extent)
+        if settings.prune_size:
+            kept &= self.radius <= settings.prune_size
         if int(kept.sum()) > settings.max_count:
             kept &= _highest(torch.where(kept, opacities, -1), settings.max_count)
         if not kept.any():
@@ -156,7 +184,7 @@ class DensityControl:
         splits &= ~clones
         self._grow(gaussians, optimiser, kept, clones, splits, generator)
         self.gradient_sum = torch.zeros_like(gaussians.opacity_logits.detach())
-        self.views = torch.zeros_like(self.gradient_sum)
+        self.views, self.radius = torch.zeros_like(self.gradient_sum), torch.zeros_like(self.gradient_sum)
         return DensityChange(int(clones.sum()), int(splits.sum()), count - int(kept.sum()))
 
     def _grow(
@@ -185,12 +213,13 @@ class DensityControl:
 
     def state_dict(self) -> dict[str, Tensor]:
         """Return copies of the statistics."""
-        return {"gradient_sum": self.gradient_sum.clone(), "views": self.views.clone()}
+        return {name: getattr(self, name).clone() for name in ("gradient_sum", "views", "radius")}
 
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
         """Take over a state_dict."""
         self.gradient_sum = state["gradient_sum"].to(self.gradient_sum, copy=True)
         self.views = state["views"].to(self.views, copy=True)
+        self.radius = state["radius"].to(self.radius, copy=True)
 
 
 @torch.no_grad()

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 FAINTEST = 0.005  # opacity below which a Gaussian is no part of the shape. Source: DreamGaussian, extract_fields
 CUT = 3.0  # standard deviations after which a Gaussian ends
 EXTENT = 2.0  # space beyond +-EXTENT is empty: the object lies inside the unit sphere
-MOST_ENTRIES = 16_000_000  # of the cell lists, 64 MB
+MAX_ENTRIES = 16_000_000  # of the cell lists, 64 MB
 
 
 class GaussianSums:
@@ -90,7 +90,7 @@ class GaussianSums:
             last = np.floor((means + reach - low) / self.cell).astype(np.int64)
             first, last = np.clip(first, 0, self.counts - 1), np.clip(last, 0, self.counts - 1)
             entries = int((last - first + 1).prod(axis=1).sum())
-            if entries <= MOST_ENTRIES or cells <= 4:
+            if entries <= MAX_ENTRIES or cells <= 4:
                 break
             cells //= 2
         self.origin = low.astype(np.float32)

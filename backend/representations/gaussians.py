@@ -14,7 +14,9 @@ from torch import Tensor
 
 from backend.errors import BadInput
 
-LEAST_COUNT, FARTHEST, LARGEST, WILDEST = 8, 10.0, 1.0, 1e4  # of Gaussians that are started from
+BODY_POINTS = 6_000  # of a body that are looked at for its surface
+FLATNESS = 0.7  # thickness of Gaussians that begin on a surface, in their width
+MIN_COUNT, MAX_DISTANCE, MAX_SCALE, MAX_NUMBER = 8, 10.0, 1.0, 1e4  # of Gaussians that are started from
 
 # Real spherical harmonics, degrees 0 to 3, with the signs of 3DGS (Condon-Shortley phase included).
 _SH0 = 0.5 * math.sqrt(1 / math.pi)
@@ -109,12 +111,19 @@ class Gaussians:
 
 
 def gaussians_from_points(
-    points: Tensor, colours: Tensor, *, opacity: float = 0.1, scale: float = 1.0, sh_degree: int = 0
+    points: Tensor,
+    colours: Tensor,
+    normals: Tensor | None = None,
+    *,
+    opacity: float = 0.1,
+    scale: float = 1.0,
+    sh_degree: int = 0,
 ) -> Gaussians:
-    """Start round Gaussians at points [N, 3] with rgb colours [N, 3] in [0, 1].
+    """Start Gaussians at points [N, 3] with rgb colours [N, 3] in [0, 1], round, or flatter along unit normals [N, 3].
 
-    Their size is the mean distance to the three nearest points, times `scale`.
-    Source: Kerbl et al. 2023, section 5.1.
+    Their size is the mean distance to the three nearest points, times `scale`. Without normals it is chance where their
+    shortest axes point, which are the normals that are rendered.
+    Source: Kerbl et al. 2023, section 5.1; flattening along normals is ours.
     """
     if len(points) < 4:
         raise ValueError(f"{len(points)} points are too few to start from: at least 4 are needed.")
@@ -124,9 +133,13 @@ def gaussians_from_points(
     quaternions = torch.zeros(len(points), 4, dtype=points.dtype, device=points.device)
     quaternions[:, 0] = 1.0
     logit = math.log(opacity / (1.0 - opacity))
+    log_scales = size.log()[:, None].repeat(1, 3)
+    if normals is not None:
+        log_scales[:, 2] += math.log(FLATNESS)
+        quaternions = quaternions_towards(normals)
     return Gaussians(
         means=points.clone(),
-        log_scales=size.log()[:, None].repeat(1, 3),
+        log_scales=log_scales,
         quaternions=quaternions,
         opacity_logits=torch.full_like(size, logit),
         sh=sh,
@@ -134,31 +147,32 @@ def gaussians_from_points(
 
 
 def ball_of_gaussians(count: int, radius: float, generator: torch.Generator, colour: Tensor | float = 0.5) -> Gaussians:
-    """Draw round Gaussians of a colour [3], or grey, each a little different, from a ball about the origin."""
+    """Draw Gaussians of a colour [3], or grey, each a little different, from a ball, facing away from its centre."""
     points = ball_of_points(count, radius, generator)
-    return gaussians_from_points(points, colour + 0.1 * torch.randn(points.shape, generator=generator).clamp(-2, 2))
+    colours = colour + 0.1 * torch.randn(points.shape, generator=generator).clamp(-2, 2)
+    return gaussians_from_points(points, colours, torch.nn.functional.normalize(points, dim=-1))
 
 
 def check_start(gaussians: Gaussians, most: int) -> Gaussians:
     """Return Gaussians that an optimisation can begin with, their colours the same from all sides: [N, 1, 3].
 
-    They come from a file that anybody may have made. Raises BadInput where there are fewer than LEAST_COUNT or more
+    They come from a file that anybody may have made. Raises BadInput where there are fewer than MIN_COUNT or more
     than `most`, or where a number is not finite, or of a size that no object in the unit sphere has.
     """
     count = len(gaussians)
-    if not LEAST_COUNT <= count <= most:
+    if not MIN_COUNT <= count <= most:
         raise BadInput(
-            f"The start has {count} Gaussians; it needs {LEAST_COUNT} at least and {most} at most.",
+            f"The start has {count} Gaussians; it needs {MIN_COUNT} at least and {most} at most.",
             "Raise the setting `max_count`." if count > most else "Start from the points of another result.",
         )
     values = torch.cat([value.reshape(count, -1) for value in gaussians.parameters().values()], dim=1)  # [N, 11 + 3 K]
-    far = gaussians.means.norm(dim=-1) > FARTHEST
-    large = gaussians.log_scales.amax(-1) > math.log(LARGEST)
+    far = gaussians.means.norm(dim=-1) > MAX_DISTANCE
+    large = gaussians.log_scales.amax(-1) > math.log(MAX_SCALE)
     for broken, what in (
         (~torch.isfinite(values).all(1), "hold numbers that are not finite"),
-        ((values.abs() > WILDEST).any(1), f"hold numbers beyond {WILDEST:g}"),
-        (far, f"lie farther than {FARTHEST:g} from the origin"),
-        (large, f"are larger than {LARGEST:g}"),
+        ((values.abs() > MAX_NUMBER).any(1), f"hold numbers beyond {MAX_NUMBER:g}"),
+        (far, f"lie farther than {MAX_DISTANCE:g} from the origin"),
+        (large, f"are larger than {MAX_SCALE:g}"),
     ):
         if broken.any():
             raise BadInput(
@@ -174,14 +188,14 @@ def scaled(gaussians: Gaussians, factor: float) -> Gaussians:
     return Gaussians(**state | {"means": factor * state["means"], "log_scales": state["log_scales"] + math.log(factor)})
 
 
-def together(one: Gaussians, other: Gaussians) -> Gaussians:
-    """Return the Gaussians of both, of the same degree of harmonics, as copies."""
+def concatenate(one: Gaussians, other: Gaussians) -> Gaussians:
+    """Concatenate copies of Gaussians of the same degree of harmonics."""
     state = other.state_dict()
     return Gaussians(**{name: torch.cat([value, state[name]]) for name, value in one.state_dict().items()})
 
 
-def reach(gaussians: Gaussians, share: float = 0.99) -> float:
-    """Return how far from the origin a share of what can be seen reaches: solid and large Gaussians count more."""
+def extent(gaussians: Gaussians, share: float = 0.99) -> float:
+    """Return the radius about the origin that holds a share of the object, Gaussians weighted by opacity and size."""
     size = gaussians.scales.detach().amax(-1)
     distance, order = (gaussians.means.detach().norm(dim=-1) + size).sort()
     weight = (gaussians.opacities.detach() * size.square())[order].cumsum(0)
@@ -212,6 +226,31 @@ def rotations_from_quaternions(quaternions: Tensor) -> Tensor:
         2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y),
     ]  # fmt: skip
     return torch.stack(entries, dim=-1).unflatten(-1, (3, 3))
+
+
+def quaternions_towards(normals: Tensor) -> Tensor:
+    """Return quaternions [N, 4] (w, x, y, z, not of unit length) that turn the z axis onto unit normals [N, 3].
+
+    Or onto what is opposite to them, whichever is nearer: an axis has no sign. Source: half-way between two vectors,
+    q = (1 + a . b, a x b).
+    """
+    x, y, z = torch.where(normals[:, 2:] < 0, -normals, normals).unbind(-1)
+    return torch.stack([1 + z, -y, x, torch.zeros_like(z)], dim=-1)
+
+
+def outward_directions(points: Tensor, inside: Tensor) -> Tensor:
+    """Return unit vectors [N, 3] that lead out of a body, at points [N, 3] of it; `inside` [M, 3] fills it evenly.
+
+    What surrounds a point near the surface lies to its inner side: the direction is that from the mean of its
+    neighbours. Deep inside, where it meets no surface, it is chance.
+    """
+    from scipy.spatial import KDTree  # here, because the import takes a quarter of a second
+
+    body = inside[:BODY_POINTS].detach().cpu().double().numpy()
+    flat = points.detach().cpu().double().numpy()
+    _, nearest = KDTree(body).query(flat, k=min(len(body), max(16, len(body) // 40)))
+    away = torch.as_tensor(flat - body[nearest].mean(1)).to(points)
+    return torch.nn.functional.normalize(away, dim=-1)
 
 
 def spherical_harmonics(directions: Tensor, coefficients: Tensor) -> Tensor:

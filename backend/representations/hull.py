@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from backend.cameras import Cameras
-from backend.representations.gaussians import ball_of_points
+from backend.representations.gaussians import ball_of_points, outward_directions
 
 CANDIDATES = 60  # for each point wanted; a chair fills a fortieth of the ball
 SHELL = 3  # of so many points inside, the one nearest to a silhouette is kept
@@ -15,10 +17,18 @@ ZBUFFER = 48  # cells along a side
 BEHIND = 0.06  # how far behind the nearest point of its cell a point is still seen
 
 
+class HullPoints(NamedTuple):
+    """Points of a visual hull [N, 3], the colours that the pictures show there [N, 3], and what is outwards [N, 3]."""
+
+    points: Tensor
+    colours: Tensor
+    normals: Tensor
+
+
 def hull_points(
     pictures: Tensor, masks: Tensor, cameras: Cameras, count: int, generator: torch.Generator
-) -> tuple[Tensor, Tensor] | None:
-    """Draw points [N, 3] of the visual hull inside the unit ball, most of them near its surface, and colours [N, 3].
+) -> HullPoints | None:
+    """Draw points of the visual hull inside the unit ball, most of them near its surface.
 
     pictures [V, H, W, 3] and masks [V, H, W, 1] in [0, 1] as the V cameras see them. None where the silhouettes have
     less than `count` points in common. Source: Laurentini, The Visual Hull Concept for Silhouette-Based Image
@@ -30,10 +40,11 @@ def hull_points(
     if int(inside.sum()) < count:
         return None
     places, depths, candidates = places[:, inside], depths[:, inside], candidates[inside]
-    colours = seen_colours(pictures, places, depths)
+    colours = seen_colours(pictures, places, depths, masks)
     chosen = slice(0, SHELL * count)  # the candidates are in random order
     nearest = look_up(distances(masks), places[:, chosen]).amin(dim=0)[:, 0].argsort()[:count]
-    return candidates[chosen][nearest], colours[chosen][nearest]
+    points = candidates[chosen][nearest]
+    return HullPoints(points, colours[chosen][nearest], outward_directions(points, candidates))
 
 
 def project(points: Tensor, cameras: Cameras) -> tuple[Tensor, Tensor]:
@@ -59,16 +70,20 @@ def distances(masks: Tensor) -> Tensor:
     return torch.stack(fields)[..., None].to(masks)
 
 
-def seen_colours(pictures: Tensor, places: Tensor, depths: Tensor) -> Tensor:
+def seen_colours(pictures: Tensor, places: Tensor, depths: Tensor, masks: Tensor | None = None) -> Tensor:
     """Return the mean colour [N, 3] of points in those pictures where nothing lies before them, else in all.
 
-    pictures [V, H, W, 3], places [V, N, 2] in [-1, 1], depths [V, N].
+    pictures [V, H, W, 3], places [V, N, 2] in [-1, 1], depths [V, N]; what lies outside masks [V, H, W, 1] colours
+    nothing, not even a point at its edge.
     """
     cells = ((places + 1) / 2 * ZBUFFER).long().clamp(0, ZBUFFER - 1)
     cells = cells[..., 1] * ZBUFFER + cells[..., 0]  # [V, N]
     buffer = depths.new_full((len(depths), ZBUFFER**2), float("inf"))
     front = buffer.scatter_reduce(1, cells, depths, "amin").gather(1, cells)
     visible = (depths < front + BEHIND).to(depths)[..., None]  # [V, N, 1]
-    colours = look_up(pictures, places)
-    counts = visible.sum(dim=0)
-    return torch.where(counts > 0, (colours * visible).sum(dim=0) / counts.clamp_min(1), colours.mean(dim=0))
+    solid = torch.ones_like(pictures[..., :1]) if masks is None else masks
+    colours, shares = look_up(pictures * solid, places), look_up(solid, places)
+    seen, everywhere = (visible * shares).sum(dim=0), shares.sum(dim=0).clamp_min(1e-6)
+    return torch.where(
+        seen > 1e-6, (colours * visible).sum(dim=0) / seen.clamp_min(1e-6), colours.sum(dim=0) / everywhere
+    )

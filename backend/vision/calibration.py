@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import torch
 
-from backend.cameras import Cameras, orbit
+from backend.cameras import Cameras, azimuth_elevation, orbit
 from backend.losses import feature_distance, normal_alignment, pearson_depth, reward_shortfall, two_by_two
 from backend.vision.features import Features, load_features
 from backend.vision.matting import Matting
@@ -22,9 +22,9 @@ ELEVATION = 15.0
 SOLID = 0.5  # the alpha from which a pixel's depth and normal count
 
 
-def calibration_cameras(size: int) -> Cameras:
-    """Return the four cameras that calibration looks through; they take pictures of `size` pixels."""
-    return orbit(AZIMUTHS, ELEVATION, size=size)
+def calibration_cameras(size: int, turn_degrees: float = 0.0) -> Cameras:
+    """Return the four cameras that calibration looks through, all turned so far; pictures have `size` pixels."""
+    return orbit([azimuth + turn_degrees for azimuth in AZIMUTHS], ELEVATION, size=size)
 
 
 @dataclass(frozen=True)
@@ -37,16 +37,16 @@ class Sides:
 
 
 @torch.no_grad()
-def cut_sides(pictures: torch.Tensor, matting: Matting) -> Sides:
-    """Cut the object out of four pictures [4, S, S, 3]: front, right, back, left."""
+def cut_sides(pictures: torch.Tensor, matting: Matting, turn_degrees: float = 0.0) -> Sides:
+    """Cut the object out of four pictures [4, S, S, 3]: front, right, back, left, as turned cameras see them."""
     mask = (matting(pictures) > SOLID).to(pictures)
-    cameras = calibration_cameras(pictures.shape[1]).to(pictures.device)
+    cameras = calibration_cameras(pictures.shape[1], turn_degrees).to(pictures.device)
     return Sides(cameras, pictures * mask + 1 - mask, mask)
 
 
 @dataclass(frozen=True)
-class Likeness:
-    """What four pictures show, to compare renderings of the same four sides with."""
+class ViewTargets:
+    """Depth, normals and features of four pictures, as targets for renderings of the same four sides."""
 
     mask: torch.Tensor  # [4, H, W, 1], 0 or 1
     nearness: torch.Tensor  # [4, H, W, 1]
@@ -80,29 +80,31 @@ class Likeness:
 
 
 @torch.no_grad()
-def likeness_of(
+def view_targets(
     sides: Sides,
     geometry: Geometry,
     features: Features | None = None,
     *,
     look_at_renderings: bool = True,
     printed: bool = False,
-) -> Likeness:
+) -> ViewTargets:
     """Return what four sides show; without `look_at_renderings` the geometry network is asked about them alone."""
     nearness, normal = geometry(sides.pictures)
     vectors = features(sides.pictures)[0] if features is not None else None
-    return Likeness(sides.mask, nearness, normal, vectors, geometry if look_at_renderings else None, features, printed)
+    return ViewTargets(
+        sides.mask, nearness, normal, vectors, geometry if look_at_renderings else None, features, printed
+    )
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """The weighted sum of all terms; those with weight 0 need neither likeness nor reward."""
+    """The weighted sum of all terms; those with weight 0 need neither targets nor reward."""
 
     cameras: Cameras  # the four that the renderings are to be made with
     geometry_weight: float  # lambda_1
     semantic_weight: float  # lambda_2
     reward_weight: float  # lambda_i
-    likeness: Likeness | None = None
+    targets: ViewTargets | None = None
     reward: Reward | None = None
     words: torch.Tensor | None = None  # [1, C], what `reward.read` returned of the prompt
 
@@ -120,11 +122,11 @@ class Calibration:
         given, else of rgb. Source: TV-3DG, eq. 10 and 13.
         """
         total = rgb.new_zeros(())
-        if self.likeness is not None and self.geometry_weight:
-            geometry = self.likeness.geometry_loss(rgb, alpha, depth, normal, self.cameras)
+        if self.targets is not None and self.geometry_weight:
+            geometry = self.targets.geometry_loss(rgb, alpha, depth, normal, self.cameras)
             total = total + self.geometry_weight * geometry
-        if self.likeness is not None and self.semantic_weight:
-            total = total + self.semantic_weight * self.likeness.semantic_loss(rgb)
+        if self.targets is not None and self.semantic_weight:
+            total = total + self.semantic_weight * self.targets.semantic_loss(rgb)
         if self.reward is not None and self.words is not None and self.reward_weight:
             shown = two_by_two(rgb if judged is None else judged)
             shortfall = reward_shortfall(self.reward(shown, self.words))
@@ -151,10 +153,10 @@ def load_calibration(
     networks; renderings will have `size` pixels. A network whose weight is 0 is not loaded, and normals that
     let no gradient through are compared with the renderings' own. Raises MissingModel.
     """
-    likeness = judge = words = None
+    targets = judge = words = None
     if sides is not None and (geometry or semantics):
         look = load_geometry(network_name(companions, "depth"), network_name(companions, "normals"), device)
-        likeness = likeness_of(
+        targets = view_targets(
             sides,
             look,
             load_features(network_name(companions, "features"), device) if semantics else None,
@@ -164,7 +166,8 @@ def load_calibration(
     if reward:
         judge = load_reward(network_name(companions, "reward"), device)
         words = judge.read([prompt])
-    return Calibration(calibration_cameras(size).to(device), geometry, semantics, reward, likeness, judge, words)
+    turn = float(azimuth_elevation(sides.cameras)[0][0]) if sides is not None else 0.0
+    return Calibration(calibration_cameras(size, turn).to(device), geometry, semantics, reward, targets, judge, words)
 
 
 def in_camera_axes(normal: torch.Tensor, cameras: Cameras) -> torch.Tensor:

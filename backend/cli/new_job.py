@@ -1,0 +1,109 @@
+"""New job folders for the command line: what its arguments ask for, and the folder with copies of all files."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from addon import protocol
+from backend.cli.console import typed
+from backend.cli.subjects import named_subject
+from backend.errors import BadInput
+from backend.runtime.machine import available_threads
+
+
+def asked(arguments: argparse.Namespace) -> tuple[protocol.Request, list[Path]]:
+    """Return the request that the arguments describe, and its files."""
+    from backend.images import check_image  # here, because it takes torch a while
+
+    for path in (*arguments.image, *arguments.visual_prompt):
+        if path.is_dir():
+            raise BadInput(f"{path} is a folder, not an image.", "Give one file; a batch in Blender takes folders.")
+        if not path.is_file():
+            raise BadInput(f"There is no image {path}.", "Check the path.")
+        check_image(path)
+    return _checked(
+        *protocol.describe(
+            arguments.image,
+            arguments.visual_prompt,
+            system=arguments.system,
+            elevation_degrees=arguments.elevation,
+            azimuth_degrees=arguments.azimuth,
+            fov_degrees=arguments.fov,
+            prompt=arguments.prompt,
+            negative_prompt=arguments.negative_prompt,
+            seed=arguments.seed,
+            preset=arguments.preset,
+            prior=arguments.prior,
+            stop_after=arguments.stop_after,
+            threads=arguments.threads or available_threads(),
+            settings=dict(arguments.set),
+            subject=named_subject(arguments),
+        )
+    )
+
+
+def _checked(request: protocol.Request, sources: list[Path]) -> tuple[protocol.Request, list[Path]]:
+    """Return both if the settings fit the system, whose backend would refuse them when the job has begun."""
+    system = protocol.built_systems().get(request.system)
+    if system is not None:
+        protocol.check_settings(system, request.settings)
+    return request, sources
+
+
+def edited(arguments: argparse.Namespace) -> tuple[protocol.Request, list[Path]]:
+    """Return the request that changes the result of a job by words, and its files: visual prompts, and the points."""
+    if not arguments.job.is_dir():
+        raise BadInput(f"There is no folder {arguments.job}.", "Give the folder of a finished job.")
+    changes = {name: getattr(arguments, name) for name in ("preset", "seed") if getattr(arguments, name) is not None}
+    changes |= {"settings": dict(arguments.set), "threads": arguments.threads or available_threads()}
+    try:
+        return _checked(*protocol.describe_edit(arguments.job, arguments.prompt, **changes))
+    except protocol.ProtocolError:
+        raise
+    except ValueError as error:
+        raise BadInput(str(error), "Edit a finished job that made points.") from error
+
+
+def make_or_resume(folder: Path, request: protocol.Request, sources: Sequence[Path]) -> Path:
+    """Write a job folder with copies of the files; an existing one must hold the same request, and is resumed."""
+    copies = list(zip(sources, request.files, strict=True))
+    place = folder.resolve()
+    if folder.exists() and not folder.is_dir():
+        raise BadInput(f"{folder} is a file.", "Give --out an empty or a new folder.")
+    if folder.exists() and any(folder.iterdir()):
+        if not (folder / protocol.REQUEST_FILE).exists():
+            raise BadInput(f"{folder} holds other things than a job.", "Give --out an empty or a new folder.")
+        found = protocol.read_request(folder)
+        same = replace(found, threads=request.threads) == request  # how many make it is nothing of the job's
+        same = same and all(_is_copy(folder, name, source) for source, name in copies)
+        if not same:
+            raise BadInput(
+                f"{folder} holds another job.",
+                f"Choose another --out, or go on with that one: {typed('run', folder)}",
+            )
+        if found.threads != request.threads:
+            protocol.write_request(folder, request)
+        return folder
+    if place == Path.cwd():
+        raise BadInput("The current folder cannot become a job folder.", "Choose another --out.")
+    try:
+        protocol.make_folder(place, request, sources)
+    except (FileNotFoundError, NotADirectoryError, PermissionError) as error:
+        raise BadInput(f"{folder} cannot be made: {error.strerror}.", "Choose another --out.") from error
+    return folder
+
+
+def is_untouched(folder: Path) -> bool:
+    """Say whether a job that could not go on has made nothing to go on from: no stage is done, no step of any."""
+    names = (name.rpartition("/")[2] for name in protocol.files_inside(folder, protocol.STAGES_FOLDER, pass_over=True))
+    return not any(name == protocol.RECORD_FILE or name.startswith("checkpoint-") for name in names)
+
+
+def _is_copy(folder: Path, name: str, source: Path) -> bool:
+    if not protocol.is_inside(folder, name):
+        return False
+    with protocol.open_file(folder, name, "rb") as file, source.open("rb") as original:
+        return file.read() == original.read()

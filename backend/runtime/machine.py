@@ -1,0 +1,96 @@
+"""What this machine and this installation have, and how torch should use them. Importing this imports nothing heavy."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent.parent  # of the repository, or of the installed extension
+
+# Between two parallel loops OpenMP's threads turn in circles for 10 ms (GNU) or 200 ms (LLVM, Intel) before they sleep.
+# Beside Blender, which wants the cores too, a job then takes six times as long; sleeping at once costs an idle machine
+# half as much again. These are some 0.3 ms and 1 ms.
+BRIEF_SPINNING = {"GOMP_SPINCOUNT": "10000", "KMP_BLOCKTIME": "1"}
+
+# glibc hands large blocks back at once and asks for them anew: a sixth of a step's time on two threads went into page
+# faults. Blocks up to 32 MiB, glibc's own largest threshold, stay with the process instead.
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of malloc.h
+KEPT_BLOCK_BYTES = 32 << 20
+
+
+def maquette_version() -> str:
+    """Return the version in blender_manifest.toml, the only place where it is written."""
+    with (ROOT / "blender_manifest.toml").open("rb") as file:
+        return tomllib.load(file)["version"]
+
+
+def prepare_torch(threads: int) -> None:
+    """Give torch (and numba, should it be loaded) this many threads, 0 for every core, and deterministic kernels."""
+    for name, value in BRIEF_SPINNING.items():
+        os.environ.setdefault(name, value)
+    keep_freed_memory()
+    import torch  # reads the environment when it is loaded
+
+    threads = threads or available_threads()
+    torch.set_num_threads(threads)
+    numba: Any = sys.modules.get("numba")
+    if numba is None:
+        os.environ["NUMBA_NUM_THREADS"] = str(threads)
+    else:
+        numba.set_num_threads(min(threads, numba.config.NUMBA_NUM_THREADS))
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    # Deterministic kernels, a warning where there is none. use_deterministic_algorithms would import a whole compiler.
+    torch.set_deterministic_debug_mode("warn")
+    # Filling is a debugging aid that costs a pass over each tensor.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def keep_freed_memory() -> bool:
+    """Let the C library keep what is freed for the next step; return whether it took that, as only glibc does."""
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (OSError, AttributeError, TypeError):  # macOS, musl, Windows
+        return False
+    return bool(mallopt(M_MMAP_THRESHOLD, KEPT_BLOCK_BYTES) and mallopt(M_TRIM_THRESHOLD, 2**31 - 1))
+
+
+def compute_device() -> str:
+    """Return where networks and renderers run: "cuda" where torch finds such a device, else "cpu"."""
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def available_threads() -> int:
+    """Return the number of cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def is_busy() -> bool:
+    """Say whether other programs want half as many cores again as there are; no where the system does not tell."""
+    return hasattr(os, "getloadavg") and os.getloadavg()[0] > 1.5 * available_threads()
+
+
+def memory_bytes() -> int:
+    """Return the memory of this machine, 0 where nobody knows."""
+    if hasattr(os, "sysconf") and {"SC_PAGE_SIZE", "SC_PHYS_PAGES"} <= os.sysconf_names.keys():
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return 0
+
+
+def peak_memory_bytes() -> int:
+    """Return the most memory that this process held: on the GPU if it uses one, else in RAM; 0 where nobody knows."""
+    import torch
+
+    if torch.cuda.is_available() and torch.cuda.is_initialized():
+        return torch.cuda.max_memory_allocated()
+    if sys.platform == "win32":
+        return 0
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024

@@ -1,0 +1,112 @@
+"""DreamBooth3D: a few photos of one subject and a prompt become that subject as a radiance field, then a mesh.
+
+Stages: cutouts (the photos' subject) -> classes (the prior's own pictures of the class) -> teaching (partly and fully)
+-> coarse (a field under the partly taught prior) -> redrawn (its views, by the fully taught one) -> reteaching ->
+refined (the final field) -> mesh. A job that begins from a kept subject has not the first three.
+Source: Raj et al., DreamBooth3D (arXiv 2303.13508), section 3.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from functools import partial as bound
+
+from addon.protocol.systems.dreambooth3d import DREAMBOOTH3D, DreamBooth3DSettings
+from addon.protocol.systems.subject_prompts import class_word
+from backend.diffusion.denoiser import Prior, kept_prior
+from backend.diffusion.finetune import with_token
+from backend.diffusion.guidance import Guidance, GuidanceOptions, guidance_for
+from backend.representations.radiance_grid import RadianceGrid
+from backend.runtime.job import Job
+from backend.runtime.machine import compute_device
+from backend.systems.dreambooth3d.field import first_field, optimise_field
+from backend.systems.dreambooth3d.kept import asked_subject, load_subject
+from backend.systems.dreambooth3d.mesh import sampled_points, textured_field
+from backend.systems.dreambooth3d.photos import cut_out_photos
+from backend.systems.dreambooth3d.pseudo_views import held_to, redraw_views
+from backend.systems.dreambooth3d.subject import (
+    class_pictures,
+    draw_class,
+    photo_examples,
+    teach,
+    teach_views,
+    view_examples,
+)
+from backend.systems.inputs import read_prompt
+from backend.systems.overrides import chosen_settings
+from backend.systems.results import mesh_stage, write_results
+
+
+def run(job: Job) -> None:
+    """Run the whole system in a job folder; the results lie in its `result`."""
+    request = job.request
+    settings = chosen_settings(DREAMBOOTH3D, request.preset, job.settings)
+    record = asked_subject(job)  # before anything is loaded
+    if record is not None:
+        settings = replace(settings, token=record.token, subject_class=record.subject)
+    prior = kept_prior(request.prior, compute_device())
+    made_with = {"prior": prior.fingerprint, "settings": asdict(settings)}
+    subject, prompt = wanted_subject(job, prior, settings)
+    said = f"a {settings.token} {subject}"
+
+    if record is None:
+        photos = cut_out_photos(job, prior.image_size)
+        known = draw_class(job, prior, subject, settings, made_with)
+        real = photo_examples(prior, photos, said, settings.tuning_batch)
+        partial, full = teach(job, prior, [real, *known], settings, subject, made_with)
+    else:
+        kept = load_subject(job, record, prior)
+        known = class_pictures(kept.classes, subject, settings)
+        real = photo_examples(prior, kept.photos, said, settings.tuning_batch)
+        partial, full = kept.partial, kept.full
+
+    def ball(steps: int) -> RadianceGrid:
+        return first_field(settings, steps).to(prior.device)
+
+    first = bound(
+        optimise_field, job, guidance_of(partial, settings), prompt, settings, ball(settings.coarse_steps),
+        settings.coarse_steps,
+    )  # fmt: skip
+    coarse = RadianceGrid(**job.stage("coarse", first, depends_on=made_with)).to(prior.device)
+
+    cameras, pictures = redraw_views(job, full, coarse, prompt, settings, made_with)
+    told = settings.camera_tokens
+    imagined = view_examples(prior, pictures, cameras, prompt, settings.tuning_batch, tell_cameras=told)
+    multi_view = teach_views(job, partial, [real, imagined, *known], settings, said, made_with)
+
+    start = coarse if settings.warm_start else ball(settings.final_steps)
+    final = bound(
+        optimise_field, job, guidance_of(multi_view, settings), prompt, settings, start, settings.final_steps,
+        held_to(settings, pictures),
+    )  # fmt: skip
+    field = RadianceGrid(**job.stage("refined", final, depends_on=made_with)).to("cpu")
+    made = mesh_stage(job, bound(textured_field, field, settings, prior.image_size))
+    points = sampled_points(made[0], settings.points, request.seed, field)
+    write_results(job, mesh=made, points=points, made_with=made_with | {"subject": said})
+
+
+def wanted_subject(job: Job, prior: Prior, settings: DreamBooth3DSettings) -> tuple[str, str]:
+    """Return the class of the subject, and the prompt with the token beside it, as far as the prior reads it.
+
+    Warns where the prompt does not name the class: the object is then of the class, and the rest beside it.
+    """
+    asked = job.request.prompt
+    subject = class_word(asked, settings.token, settings.subject_class)
+    if subject not in asked.lower():
+        job.warn(
+            f"The prompt does not say {subject!r}, so that is put before it.",
+            "Say in the prompt what the subject is, for example 'a bear wearing a hat'.",
+        )
+    prompt = asked if f"{settings.token} {subject}" in asked else with_token(asked, settings.token, subject)
+    return subject, read_prompt(job, prior, prompt, taught=settings.token)
+
+
+def guidance_of(prior: Prior, settings: DreamBooth3DSettings) -> Guidance:
+    """Return the guidance of a taught prior."""
+    return guidance_for(
+        prior,
+        GuidanceOptions(
+            loss=settings.loss, scale=settings.scale, delta_t=settings.delta_t, difference=1.0, perturbation=0.0,  # pyright: ignore
+            weight=settings.weight, perp_neg=settings.perp_neg, views_at_once=settings.views_at_once,  # pyright: ignore
+        ),
+    )  # fmt: skip

@@ -1,0 +1,181 @@
+"""The loop that shapes a radiance field: guidance of rendered views, redrawn views where there are some, regularisers.
+
+Source: Raj et al., DreamBooth3D (arXiv 2303.13508), section 3.3, eq. 6; the field is DreamFusion's in role and a dense
+grid in kind, coarse to fine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch.nn import functional
+
+from addon.protocol.systems.dreambooth3d import DreamBooth3DSettings
+from backend.cameras import Cameras, concatenate, draw_around
+from backend.diffusion.guidance import Guidance
+from backend.diffusion.latents import backpropagate_to_images, encode
+from backend.losses import opacity_entropy, photometric
+from backend.regularisers import grid_variation, normal_image_smoothness, over_rays, sparsity
+from backend.rendering.renderer import background_word, draw_background, turntable_view
+from backend.rendering.volume import volume_renderer
+from backend.rendering.volume_shading import ALBEDO, Shading, draw_light
+from backend.representations.radiance_grid import RadianceGrid, blob_grid
+from backend.runtime.checkpoint import Stateful
+from backend.runtime.job import Job
+from backend.schedules import draw_timestep, log_linear, timestep_window
+from backend.systems.optimisation import OptimisationState, skip_bad_step
+
+LEVELS = ((1 / 3, 0.25), (2 / 3, 0.6), (1.0, 1.0))  # share of the nodes, until which share of the run
+PRUNE_EVERY, PRUNE_FROM = 20, 0.3  # steps; share of the run before which fog may still become something
+BAD_STEPS = "Try another seed, or lower the setting `field_rate`."
+
+
+@dataclass(frozen=True)
+class PseudoViews:
+    """Redrawn views of the first object, and the cameras that they were rendered from."""
+
+    cameras: Cameras
+    pictures: torch.Tensor  # [N, S, S, 3] on white, in the pixels of the cameras
+
+
+class GrowingField:
+    """A grid and its Adam, which begins anew on each finer grid."""
+
+    def __init__(self, field: RadianceGrid, memory: float) -> None:
+        self._memory = memory
+        self._take(field)
+
+    def _take(self, field: RadianceGrid) -> None:
+        self.field = field.requires_grad_()
+        self.optimiser = torch.optim.Adam(self.field.parameters().values(), betas=(0.9, self._memory), eps=1e-15)
+
+    def grow(self, nodes: int) -> None:
+        """Go on with the same field on more nodes; with as many, nothing happens."""
+        if nodes != len(self.field):
+            self._take(self.field.resampled(nodes))
+
+    def step(self, rate: float) -> None:
+        """Take one step of Adam and forget the gradients."""
+        self.optimiser.param_groups[0]["lr"] = rate
+        self.optimiser.step()
+        self.optimiser.zero_grad()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return copies of the field and the optimiser's state."""
+        return {"field": self.field.state_dict(), "optimiser": self.optimiser.state_dict()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take over a state_dict, of whatever number of nodes."""
+        self.field.load_state_dict(state["field"])
+        self._take(self.field)
+        self.optimiser.load_state_dict(dict(state["optimiser"]))
+
+
+def nodes_at(step: int, total: int, nodes: int) -> int:
+    """Return the nodes along a side at a step: a third of them, two thirds, all, by shares of the run."""
+    return next(max(2, round(share * nodes)) for share, until in LEVELS if step < until * total or until == 1.0)
+
+
+def first_field(settings: DreamBooth3DSettings, total: int) -> RadianceGrid:
+    """Return the soft ball that an object begins as."""
+    return blob_grid(nodes_at(0, total, settings.nodes), radius=settings.radius)
+
+
+def draw_shading(
+    step: int, total: int, cameras: Cameras, settings: DreamBooth3DSettings, generator: torch.Generator
+) -> Shading:
+    """Draw how a step's views are lit: not at all in the first share of the run, later now and then.
+
+    Always as many draws, so that what follows does not depend on the schedule. Source: threestudio's DreamFusion.
+    """
+    light, (is_lit, is_white) = draw_light(cameras, generator), torch.rand(2, generator=generator).tolist()
+    if step < settings.unlit * total or is_lit >= settings.lit:
+        return ALBEDO
+    return Shading("textureless" if is_white < settings.textureless else "lambertian", light)
+
+
+def optimise_field(
+    job: Job,
+    guidance: Guidance,
+    prompt: str,
+    settings: DreamBooth3DSettings,
+    start: RadianceGrid,
+    total: int,
+    views: PseudoViews | None = None,
+) -> dict[str, torch.Tensor]:
+    """Shape a field until it looks like the prompt from everywhere, and weakly like the redrawn views; return it."""
+    prior, generator = guidance.prior, job.generator
+    growing = GrowingField(start, settings.field_memory)
+    parts: dict[str, Stateful] = {"field": growing}
+    if guidance.variational_score is not None:
+        parts["particle"] = guidance.variational_score
+    state = OptimisationState(parts)
+    white = torch.ones(3, device=prior.device)
+    heights = (settings.low_elevation, settings.high_elevation)
+    for step in job.steps(total, state):
+        growing.grow(max(len(growing.field), nodes_at(step, total, settings.nodes)))
+        field = growing.field
+        samples = 3 * len(field) // 2
+        cameras = draw_around(settings.views, heights, size=settings.view_size, generator=generator)
+        background = backdrop(field, settings, generator).to(prior.device)
+        shading = draw_shading(step, total, cameras, settings, generator)
+        t = draw_timestep(timestep_window(step, total, warmup=settings.warmup), len(prior.alphas), generator)
+        contexts = guidance.contexts(
+            prompt, job.request.negative_prompt, cameras, tell_cameras=settings.camera_tokens,
+            background=background_word(background),
+        )  # fmt: skip
+
+        render = volume_renderer(field, samples=samples, generator=generator, shading=shading)
+        rendering = render(cameras, background, geometry=True)
+        images = resized(rendering.rgb, prior.image_size)
+        latents = encode(prior, images, guidance.at_once)
+        gradient = guidance.gradient(latents.detach(), t, contexts, generator)
+        if not torch.isfinite(gradient).all():
+            skip_bad_step(job, state, step, "the guidance is not a number", BAD_STEPS)
+            continue
+        # As a mean over latents, as the terms are means over pixels.
+        backpropagate_to_images(prior, images, latents, gradient, settings.lambda_sds / gradient.numel())
+
+        loss = (
+            settings.sparsity * sparsity(rendering.alpha)
+            + settings.entropy * opacity_entropy(rendering.alpha)
+            + settings.orientation * over_rays(rendering.orientation, rendering.alpha)
+            + settings.distortion * rendering.distortion.mean()
+            + settings.smoothness * normal_image_smoothness(rendering.normal)
+            + settings.variation * grid_variation(field.values)
+        )
+        if views is not None and settings.reconstruction:
+            chosen = torch.randperm(len(views.cameras), generator=generator)[: settings.reconstruction_views].tolist()
+            known = volume_renderer(field, samples=samples, generator=generator)
+            seen = known(concatenate([views.cameras[i] for i in chosen]), white).rgb
+            wanted = views.pictures[chosen].to(seen)
+            loss = loss + settings.reconstruction * photometric(seen, wanted, torch.ones_like(seen[..., :1]))
+        loss.backward()
+        if not all(torch.isfinite(p.grad).all() for p in field.parameters().values() if p.grad is not None):
+            growing.optimiser.zero_grad()
+            skip_bad_step(job, state, step, "a gradient is not a number", BAD_STEPS)
+            continue
+        state.bad_steps = 0
+        growing.step(log_linear(step, total, settings.field_rate, settings.field_rate * settings.field_rate_end))
+        if step >= PRUNE_FROM * total and step % PRUNE_EVERY == 0:
+            growing.field.prune()
+        if job.preview_due:
+            job.preview(turntable_view(volume_renderer(growing.field), prior.image_size, step))
+    return growing.field.state_dict()
+
+
+def backdrop(field: RadianceGrid, settings: DreamBooth3DSettings, generator: torch.Generator) -> torch.Tensor:
+    """Return what is behind the object in a step, [3]; draws as often whichever it is."""
+    drawn = draw_background(generator)
+    return {"greys": drawn, "white": torch.ones(3), "learned": field.background}[settings.backdrop]
+
+
+def resized(pictures: torch.Tensor, size: int) -> torch.Tensor:
+    """Return pictures [B, H, H, 3] as [B, size, size, 3], with the way back."""
+    if pictures.shape[1] == size:
+        return pictures
+    layers = pictures.permute(0, 3, 1, 2)
+    return functional.interpolate(layers, (size, size), mode="bilinear", antialias=True).permute(0, 2, 3, 1)

@@ -1,0 +1,106 @@
+"""The reference image: cuts the subject out, frames it as the world frames objects, and says which camera saw it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from addon.protocol import InputImage
+from backend.cameras import Cameras, orbit
+from backend.diffusion.denoiser import Prior
+from backend.diffusion.joint_views import SeenView
+from backend.errors import BadInput, EmptyMask
+from backend.images import crop_box, load_image, resize_cut_out, save_image, square_crop, subject_mask
+from backend.runtime.job import Job
+from backend.systems.inputs import named
+
+MAX_PIXELS = 512  # pixels along a side of the crop: what a texture can show of it
+MARGIN = 0.04  # the circle around the subject has 0.92 of the frame: objects fit a sphere of radius 0.92
+
+
+@dataclass(frozen=True)
+class Target:
+    """The reference view: what one known camera sees."""
+
+    camera: Cameras
+    rgb: torch.Tensor  # [1, S, S, 3]
+    mask: torch.Tensor  # [1, S, S, 1]
+
+
+@dataclass(frozen=True)
+class Reference:
+    """The reference view in the prior's pixels, to compare renderings with, and in all of its own, for a texture."""
+
+    target: Target
+    photo: Target
+
+
+def perceive(job: Job, image: InputImage, size: int) -> Reference:
+    """Run the stage `perceive`: cut the subject out of the reference image and return the view, `size` pixels a side.
+
+    It leaves rgb.png and mask.png, which the artist may replace. Raises EmptyMask, BadInput.
+    """
+
+    def make() -> dict[str, float]:
+        path = job.input_path(image)
+        with named(image):
+            values = cut_out(path, job.stage_folder, size, image.fov_degrees)
+        job.preview(load_image(job.stage_folder / "rgb.png")[0])
+        return values
+
+    fov_degrees = job.stage("perceive", make)["fov_degrees"]
+    folder, place = job.stage_path("perceive"), (image.azimuth_degrees, image.elevation_degrees, fov_degrees)
+    return Reference(read_target(folder, *place, size=size), read_target(folder, *place))
+
+
+def cut_out(path: Path, folder: Path, size: int, fov_degrees: float) -> dict[str, float]:
+    """Write the subject's rgb.png and mask.png, and return the crop's field of view and coverage.
+
+    They are squares of as many pixels as the crop has, `size` at least and MAX_PIXELS at most. `fov_degrees` is that of
+    the image's longer side; a crop of half the side sees half the tangent. Raises EmptyMask.
+    """
+    rgb, alpha = load_image(path)
+    mask = subject_mask(rgb, alpha)
+    side = crop_box(mask, MARGIN, enclose="circle")[2]
+    tangent = math.tan(math.radians(fov_degrees) / 2) * side / max(rgb.shape[:2])
+    rgb, mask = square_crop(rgb, mask, max(size, min(MAX_PIXELS, round(side))), MARGIN, enclose="circle")
+    save_image(folder / "rgb.png", rgb)
+    save_image(folder / "mask.png", mask.expand(-1, -1, 3))
+    return {"fov_degrees": math.degrees(2 * math.atan(tangent)), "foreground": float((mask > 0.5).float().mean())}
+
+
+def read_target(
+    folder: Path, azimuth_degrees: float, elevation_degrees: float, fov_degrees: float, size: int | None = None
+) -> Target:
+    """Read rgb.png and mask.png back, which the artist may have replaced, with the camera that saw them.
+
+    They come in as many pixels as they have, or as [size, size].
+    Raises BadInput where their sizes do not fit, EmptyMask where the mask is black.
+    """
+    rgb, mask = load_image(folder / "rgb.png")[0], load_image(folder / "mask.png")[0][..., :1]
+    if rgb.shape[:2] != mask.shape[:2] or rgb.shape[0] != rgb.shape[1]:
+        raise BadInput(
+            f"In {folder.name}, rgb.png has {rgb.shape[1]} x {rgb.shape[0]} pixels "
+            f"and mask.png {mask.shape[1]} x {mask.shape[0]}.",
+            "Replace them by square pictures of one size.",
+        )
+    if not bool((mask > 0.5).any()):
+        raise EmptyMask(
+            f"The mask is empty: 0 of {mask.numel()} pixels of mask.png are white.", "Paint the subject white."
+        )
+    if size is not None and size != rgb.shape[0]:
+        rgb, mask = resize_cut_out(rgb, mask, size)
+    camera = orbit([azimuth_degrees], elevation_degrees, fov_degrees=fov_degrees, size=rgb.shape[0])
+    return Target(camera, rgb[None], mask[None])
+
+
+def seen_view(prior: Prior, target: Target, background: torch.Tensor) -> SeenView:
+    """Return the reference view before a background [3], as a prior sees it beside other views of the object."""
+    rgb, mask = target.rgb.to(prior.device), target.mask.to(prior.device)
+    if rgb.shape[1] != prior.image_size:
+        raise ValueError(f"a reference of {rgb.shape[1]} pixels for a prior of {prior.image_size}")
+    with torch.no_grad():
+        return SeenView(prior.encode(rgb * mask + background.to(rgb) * (1 - mask)), target.camera)

@@ -1,0 +1,99 @@
+"""The last stage and the files that every system leaves: mesh, points, pictures, result.json."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from addon import protocol
+from backend.cameras import Cameras, framing_distance, orbit
+from backend.export import PointKind, write_glb, write_result_json
+from backend.images import save_preview, save_turntable
+from backend.meshes.mesh import Mesh
+from backend.meshes.rasteriser import render_mesh
+from backend.rendering.renderer import Renderer
+from backend.runtime.job import Job
+
+
+@dataclass(frozen=True)
+class Points:
+    """The points of a result, for those who want them beside the mesh, or instead of it."""
+
+    kind: PointKind
+    count: int
+    write: Callable[[Path], None]
+    render: Renderer  # for pictures where there is no mesh
+    extent: float  # how far they reach from the origin
+
+
+def mesh_stage(job: Job, make: Callable[[], tuple[Mesh, dict[str, float]]]) -> tuple[Mesh, dict[str, float]]:
+    """Run the stage `mesh`; return the textured mesh and what there is to say of it, as they are read back."""
+
+    def values() -> dict[str, Any]:
+        mesh, facts = make()
+        return {"vertices": mesh.vertices, "faces": mesh.faces, "uv": mesh.uv, "texture": mesh.texture} | facts
+
+    made = job.stage("mesh", values)
+    mesh = Mesh(**{name: made.pop(name) for name in ("vertices", "faces", "uv", "texture")})
+    return mesh, made
+
+
+def write_results(
+    job: Job,
+    *,
+    mesh: Callable[[], tuple[Mesh, dict[str, float]]] | tuple[Mesh, dict[str, float]],
+    points: Points,
+    made_with: Mapping[str, Any],
+) -> None:
+    """Leave result/: points.ply first, then model.glb, and preview.png, turntable.webp and result.json of either.
+
+    Which of them, the request says. `mesh` makes the textured mesh and says of it what goes into result.json, as does
+    `made_with`: the prior's fingerprint and all settings. Where points come from it, it is what `mesh_stage` gave.
+    """
+    request, result = job.request, job.folder / protocol.RESULT_FOLDER
+    protocol.make_folder_in(job.folder, protocol.RESULT_FOLDER)
+    for name in protocol.RESULT_FILES:  # of a run that was asked for something else, or by a stranger
+        protocol.remove_inside(job.folder, name)
+    has_points = "points" in request.outputs and points.kind != "none"
+    if has_points:  # first: there may be no surface
+        points.write(job.folder / protocol.POINTS_FILE)
+    shape, facts = None, {}
+    if "mesh" in request.outputs:
+        shape, facts = mesh_stage(job, mesh) if callable(mesh) else mesh
+    if shape is not None:
+        details = {"prompt": request.prompt, "system": request.system, "seed": request.seed}
+        write_glb(job.folder / protocol.MESH_FILE, shape, name=request.prompt[:60], extras=details)
+    draw = mesh_views(shape) if shape is not None else point_views(points.render)
+    extent = points.extent if shape is None else float(shape.vertices.norm(dim=1).max())
+    away = float(framing_distance(40.0)) * max(1.0, 1.05 * extent)  # what grew in an edit is in the pictures, too
+    save_preview(job.folder / protocol.PICTURE_FILE, draw(orbit([30], 15, distance=away, size=512))[0])
+    frames = draw(orbit(range(0, 360, 10), 15, distance=away, size=256))
+    save_turntable(job.folder / protocol.TURNTABLE_FILE, list(frames), 80)
+    record = job.record()
+    write_result_json(
+        result,
+        points=points.kind if has_points else "none",
+        seed=request.seed,
+        seconds={stage["name"]: stage["seconds"] for stage in record["stages"]},
+        details={
+            "system": request.system, "prompt": request.prompt, "negative_prompt": request.negative_prompt,
+            "preset": request.preset, "prior": request.prior, "made_with": dict(made_with),
+            "threads": record["threads"], "inputs": record["inputs"], "warnings": record["warnings"],
+            "gaussians": points.count if points.kind == "gaussians" else 0,
+            "faces": 0 if shape is None else len(shape.faces), "mesh": facts,
+        },
+    )  # fmt: skip
+
+
+def mesh_views(mesh: Mesh) -> Callable[[Cameras], torch.Tensor]:
+    """Return what draws a mesh without any light: its texture already has the light in it."""
+    return lambda cameras: render_mesh(mesh, cameras).rgb
+
+
+def point_views(render: Renderer) -> Callable[[Cameras], torch.Tensor]:
+    """Return what draws an object before white."""
+    return lambda cameras: render(cameras, torch.ones(3)).rgb.clamp(0, 1)
