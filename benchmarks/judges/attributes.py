@@ -15,8 +15,8 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
-from backend.embedded.solids import PATTERNS
-from backend.embedded.training import Averaged, Budget
+from backend.embedded.objects.solids import PATTERNS
+from backend.embedded.training.loop import Averaged, Budget
 from benchmarks.judges.renders import (
     FIRST_SEED,
     TEST_SEED,

@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file, save_file
 
-from backend.embedded.shapes import COLOURS, TRAINED_CATEGORIES, WITH_FRONT
+from backend.embedded.objects.shapes import COLOURS, TRAINED_CATEGORIES, WITH_FRONT
 from benchmarks.judges.renders import CACHE, FIRST_SEED, TEST_SEED, cached_renders, shrink
 
 WEIGHTS = Path(__file__).parent / "reader.safetensors"

@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from backend.embedded.captions import caption
-from backend.embedded.data import render_object
-from backend.embedded.shapes import COLOURS, TRAINED_CATEGORIES, Subject
+from backend.embedded.objects.captions import caption
+from backend.embedded.objects.data import render_object
+from backend.embedded.objects.shapes import COLOURS, TRAINED_CATEGORIES, Subject
 
 FIRST_SEED = 500_000  # objects of the judges; training of the prior stays far below
 TEST_SEED = 700_000

@@ -9,9 +9,9 @@ from pathlib import Path
 import torch
 from torch.nn.functional import cross_entropy
 
-from backend.embedded.captions import vocabulary
-from backend.embedded.shapes import COLOURS, TRAINED_CATEGORIES
-from backend.embedded.training import Averaged, Budget
+from backend.embedded.objects.captions import vocabulary
+from backend.embedded.objects.shapes import COLOURS, TRAINED_CATEGORIES
+from backend.embedded.training.loop import Averaged, Budget
 from benchmarks.judges.renders import (
     FIRST_SEED,
     TEST_SEED,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 FRONT = 45.0  # a view that is read within so many degrees of azimuth 0 shows a front
 APART = 90.0
-LEAST_VIEWS = 2  # of a cluster; one view alone is taken for an error of the reader
+MIN_VIEWS = 2  # of a cluster; one view alone is taken for an error of the reader
 
 
 def front_clusters(read_degrees: Sequence[float]) -> list[float]:
@@ -26,7 +26,7 @@ def front_clusters(read_degrees: Sequence[float]) -> list[float]:
         if is_front[i % count]:
             run.append(i)
         else:
-            if len(run) >= LEAST_VIEWS:
+            if len(run) >= MIN_VIEWS:
                 middles.append(step * (run[0] + run[-1]) / 2 % 360)
             run = []
     return middles

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch.nn.functional import conv2d
 
-from backend.rendering.meshes import silhouette_iou
+from backend.meshes.rasteriser import silhouette_iou
 
 __all__ = ["normal_error", "psnr", "saturation", "silhouette_iou", "ssim"]
 

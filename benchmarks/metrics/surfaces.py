@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from scipy.spatial import KDTree
 
-from backend.representations.mesh import Mesh
-from benchmarks.geometry import align, chamfer
+from backend.meshes.mesh import Mesh
+from benchmarks.metrics.geometry import align, chamfer
 
 THRESHOLD = 0.05  # of the F-score, in units of the true object's largest side
 VOXELS = 64

@@ -138,9 +138,9 @@ def make(name: str, folder: Path = FOLDER) -> None:
     vertices, faces, colours = _surface(bpy)
     tensors = {"vertices": vertices.astype(np.float16), "faces": faces, "colours": colours.astype(np.float16)}
     save_file({key: torch.from_numpy(value) for key, value in tensors.items()}, folder / f"{name}.safetensors")
-    _light(bpy)
+    light(bpy)
     with tempfile.TemporaryDirectory() as scratch:
-        given = _render(bpy, orbit([0.0], ELEVATION, fov_degrees=FOV, size=256), Path(scratch) / "view.png")
+        given = render(bpy, orbit([0.0], ELEVATION, fov_degrees=FOV, size=256), Path(scratch) / "view.png")
     save_image(folder / f"{name}.png", given[..., :3] * given[..., 3:] + WALL * (1 - given[..., 3:]))
 
 
@@ -207,25 +207,27 @@ def _surface(bpy: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return np.concatenate(vertices), np.concatenate(faces), np.concatenate(colours)
 
 
-def _light(bpy: Any) -> None:
+def light(bpy: Any, sun: float = 2.2, sky: float = 1.0) -> None:
+    """Light the scene by a sun from the upper left of the front, and by a sky as bright from everywhere."""
     scene = bpy.context.scene
-    sun = bpy.data.objects.new("Sun", bpy.data.lights.new("Sun", "SUN"))
-    sun.data.energy, sun.data.angle = 2.2, 0.2
-    sun.rotation_euler = (math.radians(48), 0, math.radians(-35))
-    scene.collection.objects.link(sun)
+    lamp = bpy.data.objects.new("Sun", bpy.data.lights.new("Sun", "SUN"))
+    lamp.data.energy, lamp.data.angle = sun, 0.2
+    lamp.rotation_euler = (math.radians(48), 0, math.radians(-35))
+    scene.collection.objects.link(lamp)
     scene.world = bpy.data.worlds.new("World")
     scene.world.use_nodes = True
     scene.world.node_tree.nodes["Background"].inputs[0].default_value = (0.75, 0.78, 0.8, 1)
+    scene.world.node_tree.nodes["Background"].inputs[1].default_value = sky
 
 
-def _render(bpy: Any, camera: Cameras, path: Path) -> torch.Tensor:
+def render(bpy: Any, camera: Cameras, path: Path, *, samples: int = SAMPLES, denoise: bool = False) -> torch.Tensor:
     """Return what Cycles sees from one camera, [H, W, 4] in sRGB."""
     from mathutils import Matrix
 
     scene = bpy.context.scene
     scene.render.engine = "CYCLES"
-    scene.cycles.samples, scene.cycles.device, scene.cycles.seed = SAMPLES, "CPU", 1
-    scene.cycles.use_denoising = False
+    scene.cycles.samples, scene.cycles.device, scene.cycles.seed = samples, "CPU", 1
+    scene.cycles.use_denoising = denoise
     scene.render.threads_mode, scene.render.threads = "FIXED", 2
     scene.render.film_transparent = True
     scene.view_settings.view_transform = "Standard"
