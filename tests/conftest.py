@@ -1,4 +1,4 @@
-"""What all tests share: skipping by marker with a printed reason, and the program named by BLENDER."""
+"""What all tests share: skipping by marker with a printed reason, a time limit, and the program named by BLENDER."""
 
 from __future__ import annotations
 
@@ -12,6 +12,10 @@ import pytest
 # Before any test imports torch: its tensors are tiny here, and threads that spin for each other make them ten times
 # slower as soon as another program wants a core. Tests that are about threads ask for them.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# A limit is no measure of speed: it ends what hangs, also where another program has both cores.
+QUICK_SECONDS, LONG_SECONDS = 300.0, 900.0
+LONG_MARKS = ("slow", "blender", "gpu")
 
 
 def has_cuda() -> bool:
@@ -29,7 +33,7 @@ def real_blender() -> str | None:
 
 def in_window(name: str) -> bool:
     """Say whether a test, by its path, opens Blender's window."""
-    return "blender/test_window" in name
+    return "blender/program/test_window" in name
 
 
 @pytest.hookimpl(optionalhook=True)  # in one process there is nothing to deal out
@@ -44,8 +48,16 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     return OneWindow(config, log)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip what this machine cannot run, with the reason and what would make it run; a window comes last, alone."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Skip what this machine cannot run, with the reason and what would make it run; a window comes last, alone.
+
+    Each test has a time limit, where pytest-timeout is there and its option does not name another.
+    """
+    if config.pluginmanager.hasplugin("timeout") and config.getoption("timeout") is None:
+        for item in items:
+            if not item.get_closest_marker("timeout"):
+                is_long = any(map(item.get_closest_marker, LONG_MARKS))
+                item.add_marker(pytest.mark.timeout(LONG_SECONDS if is_long else QUICK_SECONDS))
     items.sort(key=lambda item: in_window(item.nodeid))
     reasons = {}
     if any(item.get_closest_marker("gpu") for item in items) and not has_cuda():

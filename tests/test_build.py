@@ -11,13 +11,14 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
 import pytest
 
 import build
-from addon import environment
+from addon.install import environment
 from tests.fake_python import write_fake_python
 
 REPOSITORY = Path(build.__file__).parent
@@ -29,7 +30,8 @@ def root(tmp_path, monkeypatch):
     root = tmp_path / "a repository"
     (root / "backend").mkdir(parents=True)
     (root / "backend/requirements.lock").write_text("one==1.0\n")
-    (root / "requirements-dev.lock").write_text("-r backend/requirements.lock\ntwo==2.0\n")
+    (root / "backend/torch.lock").write_text("torch==3.0\n")
+    (root / "requirements-dev.lock").write_text("two==2.0\n")
     fake = write_fake_python(tmp_path / "python")
     monkeypatch.setattr(sys, "_base_executable", str(fake))
     monkeypatch.setattr(environment, "NEEDED_GIB", 0.0)
@@ -117,8 +119,11 @@ def test_stopping_during_the_installation_ends_pip_and_leaves_nothing(root, monk
     monkeypatch.setattr(subprocess, "Popen", lambda *a, **k: started.append(popen(*a, **k)) or started[-1])
 
     def stop(seconds):
-        raise KeyboardInterrupt
+        if threading.current_thread() is threading.main_thread():  # threads of other tests may be asleep, too
+            raise KeyboardInterrupt
+        sleep(seconds)
 
+    sleep = time.sleep
     monkeypatch.setattr(time, "sleep", stop)
     with pytest.raises(KeyboardInterrupt):
         build.provide_environment(root)
@@ -170,12 +175,12 @@ def test_a_renewal_that_was_killed_leaves_the_old_environment_to_the_next_failur
     (root / ".venv").mkdir()
     (root / ".venv" / "half").touch()
     before = calls(root)
-    (root / "requirements-dev.lock").write_text("-r backend/requirements.lock\ntwo==2.1\n")
+    (root / "requirements-dev.lock").write_text("two==2.1\n")
     monkeypatch.setenv("PIP", "full")
     with pytest.raises(SystemExit):
         build.provide_environment(root)
     assert visible(root) == CLEAN | {".venv"} and (root / ".venv" / environment.STAMP).exists()
-    (root / "requirements-dev.lock").write_text("-r backend/requirements.lock\ntwo==2.0\n")
+    (root / "requirements-dev.lock").write_text("two==2.0\n")
     assert build.provide_environment(root).exists() and len(calls(root)) == len(before) + 2
 
 
@@ -257,16 +262,27 @@ def make_demo_files(root: Path, *missing: str) -> None:
         (root / "out/demo" / name).touch()
 
 
-def test_demo_makes_the_object_then_the_scene_and_says_where_they_lie(root, commands, capsys):
+def test_demo_makes_the_object_then_the_scene_and_says_where_they_lie(root, commands, monkeypatch, capsys):
+    monkeypatch.setattr(build, "chosen_threads", lambda: "0")
     make_demo_files(root)
     assert build.main(["demo"]) == 0
     out = root / "out/demo"
     assert commands() == [
-        f"-m benchmarks.demo --out {out} --threads 0",
-        f"-m benchmarks.scene {out} --save {out / 'scene.blend'}",
+        f"-m benchmarks.commands.demo --out {out} --threads 0",
+        f"-m benchmarks.commands.scene {out} --save {out / 'scene.blend'}",
     ]
     printed = capsys.readouterr().out
     assert all(f"    {out / name}\n" in printed for name in build.DEMO_FILES)
+
+
+@pytest.mark.parametrize(("load", "given", "threads"), [(3.5, [], "1"), (3.0, [], "0"), (3.5, ["--threads", "0"], "0")])
+def test_demo_takes_one_thread_on_a_busy_machine_and_says_so(load, given, threads, root, commands, monkeypatch, capsys):
+    monkeypatch.setattr(build.os, "sched_getaffinity", lambda process: {0, 1, 2}, raising=False)
+    monkeypatch.setattr(build.os, "getloadavg", lambda: (load, 9.0, 9.0), raising=False)
+    make_demo_files(root)
+    assert build.main(["demo", *given]) == 0
+    assert commands()[0].endswith(f" --threads {threads}")
+    assert ("keep the 3 cores busy (load 3.5), so one thread is used" in capsys.readouterr().out) == (threads == "1")
 
 
 def test_demo_without_system_libraries_makes_all_but_the_scene_and_says_so(root, commands, monkeypatch, capsys):
@@ -279,7 +295,7 @@ def test_demo_without_system_libraries_makes_all_but_the_scene_and_says_so(root,
     assert f"    {root / 'out/demo/model.glb'}\n" in printed and "    scene.blend was not made\n" in printed
 
 
-@pytest.mark.parametrize(("failing", "status"), [("benchmarks.demo", 3), ("benchmarks.scene", 3)])
+@pytest.mark.parametrize(("failing", "status"), [("benchmarks.commands.demo", 3), ("benchmarks.commands.scene", 3)])
 def test_demo_fails_with_its_steps(failing, status, root, commands, monkeypatch):
     make_demo_files(root)
     monkeypatch.setenv("FAILING", failing)
@@ -311,16 +327,15 @@ def test_check_runs_every_checker_even_after_a_failure(root, commands, monkeypat
 
 
 def test_bench_runs_what_measures_within_minutes_and_names_the_failed(root, commands, monkeypatch, capsys):
-    folder = root / "benchmarks"
-    folder.mkdir()
-    runnable = 'if __name__ == "__main__":\n    main()\n'
-    for name in ("splats", "steps", "demo", "scene", "tables", "quality_tv3dg", "train_evaluators"):
-        (folder / f"{name}.py").write_text(runnable)
-    (folder / "shapes.py").write_text("TABLE = 1\n")
-    monkeypatch.setenv("FAILING", "benchmarks.splats")
+    folder = root / "benchmarks" / "commands"
+    folder.mkdir(parents=True)
+    for name in ("__init__", "splats", "steps", "demo", "scene", "quality_tv3dg"):
+        (folder / f"{name}.py").touch()
+    monkeypatch.setenv("FAILING", "benchmarks.commands.splats")
     assert build.main(["bench", "--gpu"]) == 1
-    results = folder / "results"
-    assert commands() == [f"-m benchmarks.{name} --out {results / name}.json --gpu" for name in ("splats", "steps")]
+    results = root / "benchmarks" / "results"
+    wanted = [f"-m benchmarks.commands.{name} --out {results / name}.json --gpu" for name in ("splats", "steps")]
+    assert commands() == wanted
     assert "Failed: splats" in capsys.readouterr().out
 
 

@@ -1,9 +1,10 @@
-"""What build.py knows of the repository and of pip: which benchmarks it runs, and how much disk torch takes."""
+"""What build.py knows of the repository and of pip, and how long .ci/run may take at most."""
 
 from __future__ import annotations
 
 import ast
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -12,9 +13,10 @@ from pathlib import Path
 import pytest
 
 import build
-from addon import environment
+from addon.install import environment
 
 REPOSITORY = Path(build.__file__).parent
+CHECKS_SECONDS = 85 * 60  # at most, whatever hangs
 PASSED_ON = {"--out", "--gpu"}  # what bench gives to each benchmark
 
 
@@ -28,14 +30,14 @@ def options(path: Path) -> set[str]:
 def test_every_benchmark_takes_what_bench_passes_on() -> None:
     names = build.benchmarks(REPOSITORY)
     assert {"rasteriser", "distillation", "prior"} <= set(names)
-    assert {name: PASSED_ON - options(REPOSITORY / "benchmarks" / f"{name}.py") for name in names} == {
+    assert {name: PASSED_ON - options(REPOSITORY / "benchmarks" / "commands" / f"{name}.py") for name in names} == {
         name: set() for name in names
     }
 
 
 @pytest.mark.parametrize("name", sorted(build.NOT_BENCHMARKS))
 def test_what_bench_leaves_out_does_not_take_it(name: str) -> None:
-    assert not options(REPOSITORY / "benchmarks" / f"{name}.py") >= PASSED_ON
+    assert not options(REPOSITORY / "benchmarks" / "commands" / f"{name}.py") >= PASSED_ON
 
 
 def pip_says(settings: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -89,4 +91,25 @@ def test_the_free_disk_asked_for_depends_on_torch(
 
 
 def test_job_folders_in_the_repository_are_not_tracked() -> None:
-    assert "jobs/" in (REPOSITORY / ".gitignore").read_text(encoding="utf-8").splitlines()
+    assert "/jobs/" in (REPOSITORY / ".gitignore").read_text(encoding="utf-8").splitlines()
+
+
+def limits(script: str) -> tuple[int, list[str]]:
+    """Return the seconds that a script's time limits add up to, and its lines that run Python without one."""
+    lines = [line.partition(" #")[0] for line in script.splitlines() if re.search(r'"\$python" (?!-c)', line)]
+    found = [re.search(r'timeout(?: --kill-after=(\d+))? (\d+) "\$python"', line) for line in lines]
+    seconds = sum(int(match[1] or 0) + int(match[2]) for match in found if match)
+    return seconds, [line.strip() for line, match in zip(lines, found, strict=True) if not match]
+
+
+def test_the_time_limits_of_the_checks_add_up_to_less_than_an_hour_and_a_half() -> None:
+    seconds, without = limits((REPOSITORY / ".ci/run").read_text(encoding="utf-8"))
+    assert without == []
+    assert 60 * 60 <= seconds <= CHECKS_SECONDS
+
+
+def test_a_command_without_a_time_limit_is_named_and_waiting_for_the_end_counts() -> None:
+    script = (
+        'timeout --kill-after=60 4500 "$python" -m a </dev/null\n"$python" build.py setup\nx=$(timeout 900 "$python" b)'
+    )
+    assert limits(script) == (5460, ['"$python" build.py setup'])

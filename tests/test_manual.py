@@ -37,6 +37,20 @@ def test_each_yes_beside_the_peers_has_a_test() -> None:
     assert page.count("| y [") > 20 and unbacked(page, all_tests()) == []
 
 
+def unshown(page: str, tests: set[str]) -> list[str]:
+    """Name the promises of the page on strangers without a test, and tests that are not there."""
+    promises = page.partition("## What it can do")[0]
+    lines = [line for line in promises.splitlines() if line.startswith("- ")]
+    named = re.findall(r"`(test_\w+)`", page)
+    return [line for line in lines if "`test_" not in line] + [name for name in named if name not in tests]
+
+
+def test_each_promise_about_strangers_has_a_test() -> None:
+    page = (ROOT / "docs/strangers.md").read_text(encoding="utf-8")
+    assert page.count("`test_") > 30 and unshown(page, all_tests()) == []
+    assert unshown("- It cannot.\n- Nor (`test_a`).\n", set()) == ["- It cannot.", "test_a"]
+
+
 def strange_cells(page: str) -> list[str]:
     """Name the cells of the table that say something else than the legend explains, and rows with too few of them."""
     rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in page.splitlines() if line.startswith("| ")]

@@ -67,6 +67,8 @@ def behave(job: Path) -> None:
             say(protocol.Failed(kind="BadInput", message="The mask is empty.", hint="Use another.", exit_code=2))
         case "crashes":
             os.kill(os.getpid(), signal.SIGSEGV)
+        case "is signalled":
+            os.kill(os.getpid(), 35)  # a signal for programs' own use, without a name
         case "raises":
             raise ZeroDivisionError("division by zero in the backend")
         case "hangs":

@@ -15,6 +15,7 @@ from typing import Any
 
 from addon import protocol
 from backend import __main__ as command_line
+from backend.cli import job_runner
 
 
 def act(run: Any, _: Callable[..., Any]) -> protocol.Last:
@@ -43,5 +44,5 @@ def act(run: Any, _: Callable[..., Any]) -> protocol.Last:
 
 
 if __name__ == "__main__":
-    command_line._Run._execute = act  # pyright: ignore[reportAttributeAccessIssue]
+    job_runner._JobRun._execute = act  # pyright: ignore[reportAttributeAccessIssue]
     sys.exit(command_line.main())

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path, PureWindowsPath
 from typing import Any
 
@@ -22,11 +24,15 @@ WINDOWS, MACOS, LINUX = "win32", "darwin", "linux"
 
 
 def test_children_run_without_the_callers_python_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in processes.NEEDLESS:
+    others = ("PYTHONWARNINGS", "PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX", "PYTHONBREAKPOINT")
+    for name in (*processes.NEEDLESS, *others):
         monkeypatch.setenv(name, "/elsewhere")
     monkeypatch.setenv("MOON", "full")
     variables = processes.child_environment({"TIDE": "high"})
-    assert not set(processes.NEEDLESS) & variables.keys()
+    assert {"LD_PRELOAD", "DYLD_INSERT_LIBRARIES"} <= set(processes.NEEDLESS)
+    assert not {*processes.NEEDLESS, *others} & variables.keys()
+    ours = {name for name in variables if name.startswith("PYTHON")}
+    assert ours == {"PYTHONUTF8", "PYTHONUNBUFFERED", "PYTHONNOUSERSITE"}
     assert (variables["MOON"], variables["TIDE"], os.environ.get("TIDE")) == ("full", "high", None)
 
 
@@ -58,9 +64,19 @@ def test_no_console_window_and_a_group_of_its_own(
 # ---- ending ----------------------------------------------------------------------------------------------------------
 
 
-def start(code: str) -> processes.Child:
-    command = [sys.executable, "-c", code]
-    return processes.start(command, cwd=Path.cwd(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+@pytest.fixture
+def start() -> Iterator[Callable[[str], processes.Child]]:
+    """Start Python on a code; all that was started ends with the test."""
+    with contextlib.ExitStack() as started:
+
+        def start(code: str) -> processes.Child:
+            command = [sys.executable, "-c", code]
+            child = processes.start(command, cwd=Path.cwd(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+            started.enter_context(child)  # closes its pipes and waits
+            started.callback(processes.end_tree, child)
+            return child
+
+        yield start
 
 
 def read_number(child: processes.Child) -> int:
@@ -88,7 +104,7 @@ def wait_until_gone(number: int) -> None:
         time.sleep(0.01)
 
 
-def test_the_whole_tree_ends() -> None:
+def test_the_whole_tree_ends(start: Callable[[str], processes.Child]) -> None:
     child = start(GRANDPARENT)
     grandchild = read_number(child)
     assert is_alive(grandchild)
@@ -98,18 +114,9 @@ def test_the_whole_tree_ends() -> None:
     processes.end_tree(child)  # again, and nothing happens
 
 
-def test_a_soft_stop_closes_stdin_and_is_heard_by_the_group() -> None:
-    child = start(
-        "import signal, sys, time; signal.signal(signal.SIGTERM, lambda *_: sys.exit(7)); print(1, flush=True); "
-        "sys.stdin.read(); [time.sleep(0.1) for _ in range(600)]"  # a signal just before a long sleep would wait for it
-    )
-    read_number(child)
-    processes.ask_to_leave(child)
-    assert child.wait() == 7 and child.stdin is not None and child.stdin.closed
-    processes.ask_to_leave(child)  # it is gone already
-
-
-def test_a_child_notices_that_its_parent_is_gone_and_takes_its_own_children_along() -> None:
+def test_a_child_notices_that_its_parent_is_gone_and_takes_its_own_children_along(
+    start: Callable[[str], processes.Child],
+) -> None:
     code = f"from addon import processes; processes.when_parent_is_gone(processes.end_own_tree); {GRANDPARENT}"
     child = start(code)
     grandchild = read_number(child)
@@ -200,48 +207,7 @@ def test_on_windows_the_job_ends_the_tree(windows: Kernel32, monkeypatch: pytest
     assert command == ["taskkill", "/T", "/F", "/PID", "1234"] and options["creationflags"] == 0x08000000
 
 
-def test_on_windows_a_soft_stop_is_ctrl_break(windows: Kernel32, monkeypatch: pytest.MonkeyPatch) -> None:
-    sent: list[tuple[int, int]] = []
-    monkeypatch.setattr(os, "kill", lambda number, code: sent.append((number, code)))
-    processes.ask_to_leave(Gone())  # type: ignore[arg-type]
-    assert sent == [(1234, 1)]
-
-
 # ---- files -----------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(("system", "attempts"), [(WINDOWS, 3), (LINUX, 1)])
-def test_on_windows_a_file_that_is_read_is_replaced_a_moment_later(
-    system: str, attempts: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "new").write_text("new")
-    replace, tried = os.replace, []
-
-    def held_open(source: Path, target: Path) -> None:
-        tried.append(source)
-        if len(tried) < 3:
-            raise PermissionError(13, "used by another process")
-        replace(source, target)
-
-    monkeypatch.setattr(os, "replace", held_open)
-    monkeypatch.setattr(sys, "platform", system)
-    if system == WINDOWS:
-        processes.replace_file(tmp_path / "new", tmp_path / "old")
-        assert (tmp_path / "old").read_text() == "new"
-    else:
-        with pytest.raises(PermissionError):
-            processes.replace_file(tmp_path / "new", tmp_path / "old")
-    assert len(tried) == attempts
-
-
-def test_on_windows_replacing_gives_up_in_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def held_open(source: Path, target: Path) -> None:
-        raise PermissionError(13, "used by another process")
-
-    monkeypatch.setattr(os, "replace", held_open)
-    monkeypatch.setattr(sys, "platform", WINDOWS)
-    with pytest.raises(PermissionError):
-        processes.replace_file(tmp_path / "new", tmp_path / "old", seconds=0.0)
 
 
 LONG = "\\jobs" * 60
@@ -272,7 +238,9 @@ def test_on_windows_what_lies_below_counts(monkeypatch: pytest.MonkeyPatch) -> N
     assert str(processes.long_path(folder, 100)).startswith("\\\\?\\C:\\xxx")
 
 
-def test_a_lock_is_held_by_one_process_and_left_behind_by_none(tmp_path: Path) -> None:
+def test_a_lock_is_held_by_one_process_and_left_behind_by_none(
+    start: Callable[[str], processes.Child], tmp_path: Path
+) -> None:
     path = tmp_path / "lock"
     code = "import sys; from pathlib import Path; from addon import processes\n"
     code += f"with processes.hold(Path({str(path)!r})): print(1, flush=True); sys.stdin.read()"

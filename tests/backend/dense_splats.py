@@ -14,7 +14,7 @@ from backend.representations.gaussians import Gaussians
 
 
 def render_densely(
-    gaussians: Gaussians, cameras: Cameras, background: Tensor, *, geometry: bool = False
+    gaussians: Gaussians, cameras: Cameras, background: Tensor, *, geometry: bool = False, antialiased: bool = False
 ) -> tuple[Tensor, Tensor, Tensor | None]:
     """Return rgb [B, H, W, 3], alpha [B, H, W, 1] and, if wanted, weighted sums of z and normal [B, H, W, 4]."""
     background = background.expand(len(cameras), 3)
@@ -29,10 +29,11 @@ def render_densely(
         pose, intrinsics = world_to_camera[view], cameras.intrinsics[view].to(gaussians.means)
         points = gaussians.means @ pose[:3, :3].T + pose[:3, 3]  # [N, 3]
         depth = points[:, 2]
-        centre, conic = _project(points, pose[:3, :3] @ covariance @ pose[:3, :3].T, intrinsics, cameras)
+        centre, conic, kept = _project(points, pose[:3, :3] @ covariance @ pose[:3, :3].T, intrinsics, cameras)
+        opacities = gaussians.opacities * kept if antialiased else gaussians.opacities
         order = torch.argsort(depth.detach(), stable=True)
         order = order[depth[order] >= 0.01]
-        alpha = _alpha(centre[order], conic[order], gaussians.opacities[order], cameras)  # [N, H, W]
+        alpha = _alpha(centre[order], conic[order], opacities[order], cameras)  # [N, H, W]
         through = torch.cumprod(1 - alpha, dim=0)  # after each Gaussian
         going = (through.detach() > 1e-4).to(alpha)  # exclusive: the Gaussian that would stop the light is not drawn
         before = torch.cat([torch.ones_like(through[:1]), through[:-1]])
@@ -48,7 +49,8 @@ def render_densely(
     return torch.stack(rgb), torch.stack(alpha), torch.stack(sums) if geometry else None
 
 
-def _project(points: Tensor, covariance: Tensor, intrinsics: Tensor, cameras: Cameras) -> tuple[Tensor, Tensor]:
+def _project(points: Tensor, covariance: Tensor, intrinsics: Tensor, cameras: Cameras) -> tuple[Tensor, ...]:
+    """Return centres [N, 2], inverse covariances [N, 2, 2] and what the low-pass keeps of a splat's height, [N]."""
     x, y, z = points.unbind(-1)
     fx, fy, cx, cy = intrinsics[0, 0], intrinsics[1, 1], intrinsics[0, 2], intrinsics[1, 2]
     margin_x, margin_y = 0.15 * cameras.width / fx, 0.15 * cameras.height / fy
@@ -57,8 +59,10 @@ def _project(points: Tensor, covariance: Tensor, intrinsics: Tensor, cameras: Ca
     zero = torch.zeros_like(z)
     jacobian = torch.stack([fx / z, zero, -fx / z * slope_x, zero, fy / z, -fy / z * slope_y], dim=-1)
     jacobian = jacobian.unflatten(-1, (2, 3))
-    flat = jacobian @ covariance @ jacobian.transpose(1, 2) + 0.3 * torch.eye(2, dtype=z.dtype)
-    return torch.stack([fx * x / z + cx, fy * y / z + cy], dim=-1), torch.linalg.inv(flat)
+    sharp = jacobian @ covariance @ jacobian.transpose(1, 2)
+    flat = sharp + 0.3 * torch.eye(2, dtype=z.dtype)
+    kept = (torch.linalg.det(sharp) / torch.linalg.det(flat)).clamp_min(0).sqrt()
+    return torch.stack([fx * x / z + cx, fy * y / z + cy], dim=-1), torch.linalg.inv(flat), kept
 
 
 def _alpha(centre: Tensor, conic: Tensor, opacity: Tensor, cameras: Cameras) -> Tensor:
@@ -81,7 +85,7 @@ def touched_pixels(gaussians: Gaussians, cameras: Cameras, sample: int = 200) ->
     touched = 0
     for pose, intrinsics in zip(cameras.world_to_camera, cameras.intrinsics, strict=True):
         points = gaussians.means[chosen] @ pose[:3, :3].T + pose[:3, 3]
-        centre, conic = _project(points, pose[:3, :3] @ covariance @ pose[:3, :3].T, intrinsics, cameras)
+        centre, conic, _ = _project(points, pose[:3, :3] @ covariance @ pose[:3, :3].T, intrinsics, cameras)
         alpha = _alpha(centre, conic, gaussians.opacities[chosen], cameras)
         touched += int(((alpha > 0) & (points[:, 2, None, None] >= 0.01)).sum())
     return round(touched * len(gaussians) / len(chosen))

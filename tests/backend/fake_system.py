@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import sys
 import time
@@ -11,8 +12,8 @@ from typing import Any
 import torch
 
 from backend import __main__ as command_line
-from backend.errors import UnfitEnvironment
-from backend.job import Job
+from backend.errors import EmptyMask, UnfitEnvironment
+from backend.runtime.job import Job
 
 
 class Fit:
@@ -84,6 +85,12 @@ def fit(job: Job) -> None:
     (result / "points.bin").write_bytes(torch.cat([part.detach() for part in parts]).numpy().tobytes())
 
 
+def cut_out(job: Job) -> dict[str, Any]:
+    """Leave a file and find no subject."""
+    (job.stage_folder / "rgb.png").write_bytes(b"half of it")
+    raise EmptyMask("The mask is empty: 0 of 4 pixels are opaque.", "Check the image's alpha channel.")
+
+
 def run_fake(job: Job) -> None:
     """Do what the prompt says."""
     match job.request.prompt.split():
@@ -103,6 +110,15 @@ def run_fake(job: Job) -> None:
 
             for image in job.request.images:
                 subject_mask(*load_image(job.input_path(image)))
+        case ["mesh"]:
+            job.stage("mesh", lambda: time.sleep(60) or {})
+        case ["native"]:  # which no signal reaches
+            job.stage("mesh", lambda: {"hash": hashlib.pbkdf2_hmac("sha256", b"a", b"b", 200_000_000).hex()})
+        case ["late"]:  # a signal that comes when only the last message is missing
+            fit(job)
+            job._control.interrupt("the process received SIGINT")
+        case ["empty"]:
+            job.stage("perceive", lambda: cut_out(job))
         case ["deaf"]:
             time.sleep(600)
         case _:

@@ -14,3 +14,8 @@ def chunks_to_png(width: int, height: int, *, bits: int, colour: int, rows: byte
         struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in chunks
     )
     return b"\x89PNG\r\n\x1a\n" + body
+
+
+def promised_png(width: int, height: int) -> bytes:
+    """Return a PNG whose header promises a size, with hardly any data behind it."""
+    return chunks_to_png(width, height, bits=8, colour=2, rows=b"")

@@ -9,6 +9,7 @@ from backend.cameras import (
     azimuth_elevation,
     blender_to_gltf,
     draw_around,
+    fields_of_view,
     framing_distance,
     gltf_to_blender,
     opencv_to_opengl,
@@ -99,3 +100,12 @@ def test_drawn_views_stand_evenly_between_their_heights_and_carry_their_words():
     torch.testing.assert_close(gaps, torch.full((4,), 90.0), atol=1e-2, rtol=0)
     assert bool(((elevations > -1e-3) & (elevations < 10.001)).all()) and float(elevations.std()) > 0.5
     assert view_words(orbit([0, 90, 180, 0], [0, 0, 0, 75.0])) == ["front", "side", "back", "overhead"]
+
+
+def test_drawn_views_have_one_field_of_view_which_may_be_given():
+    drawn = [draw_around(3, (0.0, 9.0), size=32, generator=torch.manual_seed(2), fov_degrees=fov) for fov in (None, 25)]
+    fields = [fields_of_view(cameras) for cameras in drawn]
+    assert 30 <= float(fields[0][0]) <= 50 and bool((fields[0] == fields[0][0]).all())
+    torch.testing.assert_close(fields[1], torch.full((3,), 25.0))
+    for one, other in zip(*(azimuth_elevation(cameras) for cameras in drawn), strict=True):
+        torch.testing.assert_close(one, other, atol=1e-3, rtol=0)  # nothing else is drawn otherwise

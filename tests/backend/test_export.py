@@ -16,14 +16,14 @@ import torch
 import trimesh
 from PIL import Image
 
-from backend.baking import bake_texture, unwrap
 from backend.errors import BadInput
 from backend.export import read_points_ply, write_glb, write_points_ply, write_result_json
-from backend.meshing import mesh_from_field, mesh_from_gaussians
-from backend.rendering.meshes import sample_texture
+from backend.meshes.baking import bake_texture, unwrap
+from backend.meshes.extraction import mesh_from_field, mesh_from_gaussians
+from backend.meshes.mesh import Mesh, vertex_normals
+from backend.meshes.rasteriser import sample_texture
 from backend.representations.fields import colour_field
 from backend.representations.gaussians import Gaussians
-from backend.representations.mesh import Mesh, vertex_normals
 from tests.backend.gaussian_shapes import coloured, two_coloured_shell
 
 

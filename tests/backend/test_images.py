@@ -12,7 +12,16 @@ import torch
 from PIL import Image
 
 from backend.errors import BadInput, EmptyMask
-from backend.images import check_image, load_image, save_image, save_turntable, square, square_crop, subject_mask
+from backend.images import (
+    check_image,
+    load_image,
+    resize_cut_out,
+    save_image,
+    save_turntable,
+    square,
+    square_crop,
+    subject_mask,
+)
 from tests.backend.png import chunks_to_png
 
 RED, BLUE = (255, 0, 0), (0, 0, 255)
@@ -165,13 +174,6 @@ def test_a_file_that_is_not_accepted_is_refused_from_its_header(tmp_path: Path) 
         check_image(tmp_path / "a.bmp")
 
 
-def test_several_pages_of_a_tiff_are_refused(tmp_path: Path) -> None:
-    pages = [Image.new("RGB", (2, 2)), Image.new("RGB", (2, 2))]
-    pages[0].save(tmp_path / "a.tiff", save_all=True, append_images=pages[1:])
-    with pytest.raises(BadInput, match="2 frames"):
-        load_image(tmp_path / "a.tiff")
-
-
 def test_a_phones_jpeg_with_a_second_picture_is_taken(tmp_path: Path) -> None:
     pages = [Image.new("RGB", (16, 16), RED), Image.new("RGB", (16, 16), BLUE)]
     pages[0].save(tmp_path / "a.jpg", format="MPO", save_all=True, append_images=pages[1:])
@@ -316,6 +318,27 @@ def test_a_smaller_crop_keeps_the_mean() -> None:
     interior = rgb[8:-8, 8:-8].mean(dim=(0, 1))
     torch.testing.assert_close(crop[1:-1, 1:-1].mean(dim=(0, 1)), interior, rtol=0, atol=0.01)
     assert crop.std() < 0.35 * rgb.std()  # averaged, not picked
+
+
+@pytest.mark.parametrize("size", [9, 16, 40])
+def test_a_resampled_cut_out_has_its_own_colours_up_to_its_edge(size: int) -> None:
+    mask = torch.zeros(32, 32, 1)
+    mask[8:23, 7:24] = 1.0
+    rgb = 0.8 * mask.expand(-1, -1, 3)  # black where nothing is, as most programs save it
+    crop, cropped_mask = square_crop(rgb, mask, size, margin=0.1)
+    for colours, alpha in ((crop, cropped_mask), resize_cut_out(rgb, mask, size)):
+        inside = alpha[..., 0] > 0.02
+        assert ((alpha > 0.02) & (alpha < 0.98)).any()  # there is an edge to look at
+        torch.testing.assert_close(colours[inside], torch.full_like(colours[inside], 0.8))
+        assert colours.shape == (size, size, 3) and alpha.shape == (size, size, 1)
+
+
+def test_what_lies_outside_a_mask_stays_in_the_picture() -> None:
+    rgb, mask = torch.full((16, 16, 3), 0.3), torch.zeros(16, 16, 1)
+    mask[:, :8], rgb[:, :8] = 1.0, 0.9  # the artist may want more of it than the mask says
+    small, small_mask = resize_cut_out(rgb, mask, 4)
+    torch.testing.assert_close(small[:, 3], torch.full((4, 3), 0.3))
+    assert small_mask[:, 3].eq(0).all() and small_mask[:, 0].gt(0.999).all()
 
 
 def test_a_crop_without_a_subject_is_refused() -> None:

@@ -146,3 +146,13 @@ def write_files(job: Path, *, seed: int, outputs: Collection[str] = ("mesh", "po
     said = {"points": "gaussians", "seed": seed, "seconds": {"distil": 1.5}, "files": files}
     said |= {"inputs": {"inputs/00.png": "00ff"}, "made_with": {"prior": "abc", "settings": {"steps": 300}}}
     (result / "result.json").write_text(json.dumps(said), encoding="utf-8")
+
+
+def has_red_left_and_blue_right(item: Any) -> bool:
+    """Whether the preview of a data-block is the picture of the made result."""
+    size = tuple(item.preview.image_size)
+    pixels = np.empty(size[0] * size[1] * 4, dtype=np.float32)
+    item.preview.image_pixels_float.foreach_get(pixels)
+    rgb = pixels.reshape(size[1], size[0], 4)[..., :3]
+    left, right = rgb[:, : size[0] // 4].mean(axis=(0, 1)), rgb[:, -size[0] // 4 :].mean(axis=(0, 1))
+    return size == (256, 256) and bool(left[0] > 0.8 > 0.3 > left[2] and right[2] > 0.8 > 0.3 > right[0])

@@ -1,4 +1,4 @@
-"""A queue without processes: a test says what happens to its jobs. It has the face of addon.queue.Queue."""
+"""A queue without processes: a test says what happens to its jobs. It has the face of addon.jobs.queue.Queue."""
 
 from __future__ import annotations
 

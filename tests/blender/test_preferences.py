@@ -5,67 +5,15 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from addon import background, diagnosis, environment
-from addon.diagnosis import FIXES, KINDS, Diagnosis
-from tests.fake_python import write_fake_python
-
-FINE = {"findings": [{"name": "gpu", "is_ok": None, "text": "none"}], "gpus": ["RTX A", "RTX B"]}
-
-
-@pytest.fixture
-def own(enabled: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """The add-on's preferences; its files lie in a folder of the test, and nothing was installed yet."""
-    from addon import preferences
-
-    monkeypatch.delenv("MAQUETTE_PYTHON", raising=False)
-    monkeypatch.setattr(preferences, "user_folder", lambda: tmp_path / "user")
-    entry = enabled.context.preferences.addons.new()
-    entry.module = preferences.NAME
-    yield entry.preferences
-    background.close()
-    enabled.context.preferences.addons.remove(entry)
-
-
-@pytest.fixture
-def installs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A Python from which an environment is made at once, and whose backend answers that all is well."""
-    monkeypatch.setenv("CALLS", str(tmp_path / "calls"))
-    monkeypatch.setenv("FAILING", "nothing fails")
-    monkeypatch.setenv("DOCTOR", json.dumps(FINE))
-    # Of the process that makes it, which asks for room for the real packages.
-    code = "import addon.environment as e; e.NEEDED_GIB = e.NEEDED_WITH_CUDA_GIB = 0.0; import addon.__main__ as m; "
-    code += "import sys; sys.exit(m.main(sys.argv[3:]))"
-    helper = tmp_path / "helper"
-    helper.write_text(f'#!/bin/sh\nexec "{sys.executable}" -c "{code}" "$@"\n')
-    helper.chmod(0o755)
-    monkeypatch.setattr(background, "helper", lambda: helper)
-    return write_fake_python(tmp_path / "python3.11")
-
-
-def draw(bpy: Any) -> Any:
-    """Draw the preferences and return the noted layout."""
-    from addon import preferences
-    from tests.blender.layout import Layout
-
-    layout = Layout()
-    cls: Any = preferences.MAQUETTE_AP_preferences
-    own: Any = preferences.of(bpy.context)
-    values = {name: getattr(own, name) for name in cls.__annotations__}
-    drawn = SimpleNamespace(layout=layout, bl_rna=own.bl_rna, **values)
-    cls.draw(drawn, bpy.context)
-    return layout
-
-
-def shows(layout: Any, text: str) -> bool:
-    return text in " ".join(layout.texts)
-
+from addon.install import background, diagnosis, environment
+from addon.install.diagnosis import FIXES, KINDS, Diagnosis
+from tests.blender.shown_preferences import FINE, draw, shows
 
 # ---- what they choose ------------------------------------------------------------------------------------------------
 
@@ -126,12 +74,12 @@ def test_the_gpu_is_chosen_for_the_backend_only(own: Any, bpy: Any, monkeypatch:
 
 
 def test_the_queue_goes_by_the_preferences(own: Any, bpy: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from addon import running
+    from addon.ui import session
     from tests.blender.scripted_queue import ScriptedQueue
 
-    monkeypatch.setattr(running, "Queue", ScriptedQueue)
+    monkeypatch.setattr(session, "Queue", ScriptedQueue)
     own.existing_python, own.device = sys.executable, "CPU"
-    queue: Any = running.queue(bpy.context)
+    queue: Any = session.queue(bpy.context)
     assert queue.variables["CUDA_VISIBLE_DEVICES"] == "-1" and not queue.is_detached
     own.keep_running = True
     assert queue.is_detached
@@ -139,7 +87,7 @@ def test_the_queue_goes_by_the_preferences(own: Any, bpy: Any, monkeypatch: pyte
     assert not queue.is_detached
     own.keep_running = True
     own.device = "AUTOMATIC"
-    other: Any = running.queue(bpy.context)
+    other: Any = session.queue(bpy.context)
     assert other is not queue and other.variables == {} and other.is_detached
     assert ("close", None) in queue.done
 
@@ -196,151 +144,24 @@ def test_progress_is_drawn_with_a_way_to_stop(own: Any, bpy: Any, monkeypatch: p
     assert not bpy.ops.maquette.stop_setup.poll()
 
 
-# ---- what the buttons do ---------------------------------------------------------------------------------------------
-
-
-def test_the_backend_is_installed_verified_repaired_and_removed(
-    own: Any, bpy: Any, installs: Path, tmp_path: Path
-) -> None:
-    from addon import preferences
-
-    own.base_python, own.wheels = str(installs), str(tmp_path)  # of wheels: nothing goes online
-    assert bpy.ops.maquette.install_backend() == {"FINISHED"}
-    python = preferences.interpreter(bpy.context)
-    assert python == tmp_path / "user/environment/bin/python"
-    assert preferences.status(bpy.context).sentence == "Ready: jobs run on the CPU."
-    layout = draw(bpy)
-    assert shows(layout, "It takes ") and "maquette.verify_backend" in layout.buttons
-    assert layout.buttons["maquette.install_backend"].given == {"anew": True}
-
-    with pytest.raises(RuntimeError, match="accelerate is missing"):
-        bpy.ops.maquette.verify_backend()  # the packages of the real lock, which the fake pip does not install
-    assert preferences.status(bpy.context).kind == "broken"
-
-    (python.parent.parent / "mark").touch()
-    assert bpy.ops.maquette.fix(fix="repair") == {"FINISHED"}
-    assert not (python.parent.parent / "mark").exists()
-
-    assert bpy.ops.maquette.remove_backend() == {"FINISHED"}
-    assert not python.exists() and preferences.status(bpy.context).kind == "missing"
-
-
-def test_what_fails_is_raised_and_shown(
-    own: Any, bpy: Any, installs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from addon import preferences
-
-    monkeypatch.setenv("PIP", "network")
-    own.base_python, own.wheels = str(installs), str(tmp_path)
-    with pytest.raises(RuntimeError, match="the package index could not be reached"):
-        bpy.ops.maquette.install_backend()
-    found = preferences.status(bpy.context)
-    assert (found.kind, found.fix) == ("offline", "online")
-    assert not preferences.environment_folder(bpy.context).exists()
-
-
-def test_nothing_is_fetched_while_blender_may_not_go_online(own: Any, bpy: Any, tmp_path: Path) -> None:
-    assert not bpy.app.online_access  # as Blender comes
-    assert not bpy.ops.maquette.install_backend.poll()
-    with pytest.raises(RuntimeError, match="Blender may not go online"):
-        bpy.ops.maquette.install_backend()
-    own.wheels = str(tmp_path)
-    assert bpy.ops.maquette.install_backend.poll()
-
-
-def test_packages_are_not_changed_under_a_running_job(own: Any, bpy: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from addon import preferences, running
-    from tests.blender.scripted_queue import ScriptedQueue
-
-    started: list[Any] = []
-    monkeypatch.setattr(background, "start", lambda *arguments, **_: started.append(arguments))
-    monkeypatch.setattr(running, "Queue", ScriptedQueue)
-    monkeypatch.setenv("MAQUETTE_PYTHON", sys.executable)
-    queue: Any = running.queue(bpy.context)
-    monkeypatch.delenv("MAQUETTE_PYTHON")
-    queue.running = Path("job")
-    with pytest.raises(RuntimeError, match="Jobs are running"):
-        bpy.ops.maquette.remove_backend()
-    assert started == []
-    queue.running = None
-    assert bpy.ops.maquette.remove_backend() == {"FINISHED"}
-    assert ("close", None) in queue.done  # the process that stays warm uses the packages too
-    assert started == [("remove", preferences.environment_folder(bpy.context))]
-
-
-def test_a_python_of_the_artists_is_left_alone(own: Any, bpy: Any) -> None:
-    own.existing_python = sys.executable
-    for name in ("install_backend", "verify_backend", "remove_backend"):
-        assert not getattr(bpy.ops.maquette, name).poll()
-    assert "maquette.remove_backend" not in draw(bpy).buttons and bpy.ops.maquette.check_backend.poll()
-
-
-def test_check_asks_the_backend(own: Any, bpy: Any) -> None:
-    from addon import preferences
-
-    pytest.importorskip("torch", reason="this environment is not the backend's; install requirements.lock")
-    own.existing_python = sys.executable
-    assert bpy.ops.maquette.check_backend() == {"FINISHED"}  # the real one
-    found = preferences.status(bpy.context)
-    assert found.sentence.startswith("Ready: jobs run on") and dict(found.facts)["maquette"]
-
-
-# ---- fixes -----------------------------------------------------------------------------------------------------------
-
-
-def test_every_fix_does_something(own: Any, bpy: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from addon import setup
-
-    called: list[tuple[str, dict[str, Any]]] = []
-
-    class Operators:
-        def __init__(self, path: str = "") -> None:
-            self.path = path
-
-        def __getattr__(self, name: str) -> Operators:
-            return Operators(f"{self.path}.{name}")
-
-        def __call__(self, **given: Any) -> set[str]:
-            called.append((self.path, given))
-            return {"FINISHED"}
-
-    fake = SimpleNamespace(ops=Operators("ops"), path=bpy.path)
-    monkeypatch.setattr(setup, "bpy", fake)
-    job = str(tmp_path / "job")
-    for fix in FIXES:
-        if fix:
-            assert setup.put_right(bpy.context, fix, job) == {"FINISHED"}, fix
-    paths = [path for path, _ in called]
-    assert paths.count("ops.maquette.install_backend") == 2
-    assert ("ops.maquette.resume", {"job": job}) in called and ("ops.maquette.import_result", {"job": job}) in called
-    assert ("ops.wm.path_open", {"filepath": str(tmp_path / "job/log.txt")}) in called
-    assert len(called) == len(FIXES) - 2  # all but nothing, and the preset, which is set
-    assert bpy.context.scene.maquette.preset == "bench" and bpy.context.scene.maquette.new_seed
-
-
-def test_a_fix_that_fails_says_so(own: Any, bpy: Any, tmp_path: Path) -> None:
-    with pytest.raises(RuntimeError, match="Blender may not go online"):
-        bpy.ops.maquette.fix(fix="install")
-
-
 # ---- the manual ------------------------------------------------------------------------------------------------------
 
 
 def test_online_manual_of_each_operator_is_a_page_that_is_there(enabled: Any) -> None:
     from bl_operators.wm import WM_OT_doc_view_manual  # type: ignore[import-not-found]
 
-    from addon import setup
+    from addon.ui import install
 
     names = [name for name in dir(enabled.ops.maquette) if not name.startswith("_")]
     assert {"generate", "batch", "install_backend"} <= set(names)
     pages = {}
     for name in names:
         address = WM_OT_doc_view_manual._lookup_rna_url(f"bpy.ops.maquette.{name}", verbose=False)
-        assert address.startswith(setup.MANUAL.as_uri()), (name, address)
+        assert address.startswith(install.MANUAL.as_uri()), (name, address)
         pages[name] = address.rpartition("/")[2]
-        assert (setup.MANUAL / pages[name]).is_file()
+        assert (install.MANUAL / pages[name]).is_file()
     assert (pages["install_backend"], pages["batch"]) == ("installing.md", "queue-and-history.md")
-    assert {name for about in setup.PAGES.values() for name in about} <= set(names)
+    assert {name for about in install.PAGES.values() for name in about} <= set(names)
 
 
 # ---- once after an update ----
@@ -349,24 +170,25 @@ def test_online_manual_of_each_operator_is_a_page_that_is_there(enabled: Any) ->
 def test_the_backend_is_checked_once_when_the_preferences_are_first_drawn(
     own: Any, bpy: Any, installs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from addon import paths, setup
+    from addon import paths
+    from addon.ui import install
 
     (tmp_path / "user").mkdir()
 
     def open_preferences() -> bool:
         """Draw the preferences of a new session, and let its timers run; return whether the backend was asked."""
-        monkeypatch.setattr(setup, "_is_noted", False)
+        monkeypatch.setattr(install, "_is_noted", False)
         background.forget()
         draw(bpy)
         assert background.task() is None  # drawing starts nothing
-        assert bpy.app.timers.is_registered(setup.check_after_update)
-        bpy.app.timers.unregister(setup.check_after_update)
+        assert bpy.app.timers.is_registered(install.check_after_update)
+        bpy.app.timers.unregister(install.check_after_update)
         draw(bpy)
-        assert not bpy.app.timers.is_registered(setup.check_after_update)  # once in a session
-        setup.check_after_update()
+        assert not bpy.app.timers.is_registered(install.check_after_update)  # once in a session
+        install.check_after_update()
         is_asked = background.task() is not None
         while background.task() is not None:
-            setup._tick()
+            install._tick()
         return is_asked
 
     own.existing_python = str(tmp_path / "gone")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.scene import find_job
+from benchmarks.commands.scene import find_job
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -47,7 +47,7 @@ def finished_job(tmp_path):
 
 def test_the_scene_holds_the_mesh_a_camera_and_a_light(bpy_works, finished_job, tmp_path):
     blend = tmp_path / "deep" / "scene.blend"
-    answer = run("-m", "benchmarks.scene", str(finished_job.parent), "--save", str(blend))
+    answer = run("-m", "benchmarks.commands.scene", str(finished_job.parent), "--save", str(blend))
     assert answer.returncode == 0, answer.stderr
     listed = run("-c", LIST_SCENE, str(blend)).stdout
     objects, camera = json.loads(listed.split("SCENE ", 1)[1].splitlines()[0])
@@ -57,7 +57,7 @@ def test_the_scene_holds_the_mesh_a_camera_and_a_light(bpy_works, finished_job, 
 
 def test_a_job_without_result_gets_a_sentence_and_no_file(bpy_works, finished_job, tmp_path):
     (finished_job / "result" / "model.glb").unlink()
-    answer = run("-m", "benchmarks.scene", str(finished_job), "--save", str(tmp_path / "scene.blend"))
+    answer = run("-m", "benchmarks.commands.scene", str(finished_job), "--save", str(tmp_path / "scene.blend"))
     assert answer.returncode == 1 and not (tmp_path / "scene.blend").exists()
     assert "scene.blend was not written: " in answer.stderr and "Traceback" not in answer.stderr
 

@@ -1,0 +1,69 @@
+"""Requests from words and images: what an image is called, what it is, and from where it shows the object."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from addon import protocol
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> list[Path]:
+    for name in ("Front.PNG", "style.jpg"):
+        (tmp_path / name).write_bytes(b"pixels")
+    return [tmp_path / "Front.PNG", tmp_path / "style.jpg"]
+
+
+def test_images_are_numbered_and_only_what_is_reconstructed_is_seen_from_somewhere(files: list[Path]) -> None:
+    front, style = files
+    angles: dict[str, Any] = {"elevation_degrees": 20.0, "azimuth_degrees": -45.0, "fov_degrees": 50.0}
+    request, sources = protocol.describe([str(front)], [style], prompt="a red mug", seed=4, **angles)
+    assert sources == files and (request.system, request.prompt, request.seed) == ("tv3dg", "a red mug", 4)
+    assert request.images == (
+        protocol.InputImage(path="inputs/00.png", **angles),
+        protocol.InputImage(path="inputs/01.jpg", role="visual_prompt"),
+    )
+    photos, _ = protocol.describe(files, system="dreambooth3d", prompt="a dog", **angles)
+    assert photos.images == (
+        protocol.InputImage(path="inputs/00.png", role="subject"),
+        protocol.InputImage(path="inputs/01.jpg", role="subject"),
+    )
+    assert protocol.describe(prompt="a red mug") == (protocol.Request(system="tv3dg", prompt="a red mug"), [])
+
+
+def test_an_image_keeps_its_own_name_for_sentences_and_is_the_same_image_with_another(
+    files: list[Path], tmp_path: Path
+) -> None:
+    request, _ = protocol.describe(files, prompt="a red mug")
+    assert [image.called for image in request.images] == ["Front.PNG", "style.jpg"]
+    assert protocol.decode_request(protocol.encode_request(request)).images[0].name == "Front.PNG"
+    unnamed = replace(request, images=tuple(replace(image, name="") for image in request.images))
+    assert unnamed == request and '"name"' not in protocol.encode_request(unnamed)  # as before there were any
+    assert [image.called for image in unnamed.images] == ["inputs/00.png", "inputs/01.jpg"]
+    odd = protocol.input_images([(tmp_path / "00.png", {}), (tmp_path / "half \udce4.png", {})])
+    assert [image.name for image in odd] == ["", "half ?.png"]
+
+
+def test_the_files_are_those_that_the_request_names_so_that_a_job_can_be_made_of_them(
+    files: list[Path], tmp_path: Path
+) -> None:
+    job = protocol.make_job(tmp_path / "jobs", *protocol.describe(files[:1], files[1:], prompt="a red mug"))
+    assert sorted(path.name for path in (job / protocol.INPUT_FOLDER).iterdir()) == ["00.png", "01.jpg"]
+
+
+def test_what_cannot_be_asked_for_is_a_sentence(files: list[Path]) -> None:
+    cases: list[tuple[list[Any], dict[str, Any], str]] = [
+        (files, {"prompt": ""}, "The prompt is empty"),
+        ([*files, "nowhere.png"], {"prompt": "x"}, "There is no image nowhere.png"),
+        ([files[0].parent], {"prompt": "x"}, "There is no image"),
+        ([], {"prompt": "x", "sead": 3}, "A request has no sead"),
+        (files, {"prompt": "x", "elevation_degrees": 91.0}, "The elevation is 91"),
+        (files * 26, {"prompt": "x"}, "52 images; at most 50"),
+    ]
+    for images, fields, sentence in cases:
+        with pytest.raises(protocol.ProtocolError, match=sentence):
+            protocol.describe(images, **fields)

@@ -1,0 +1,33 @@
+"""The command line's arguments: what is offered, and what is not known."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from addon import protocol
+from backend import __main__ as command_line
+from tests.backend.fake_system import write_job
+from tests.backend.processes import events, run
+
+
+def test_a_wrong_setting_and_an_unknown_stage_are_said_so(tmp_path: Path) -> None:
+    wrong = write_job(tmp_path / "wrong", settings={"checkpoint_seconds": "abc"})
+    unmet = write_job(tmp_path / "unmet", stop_after="typo")
+    done = run(tmp_path, "run", wrong, unmet)
+    assert done.returncode == 2
+    messages = events(done.stdout)
+    failed = next(message for message in messages if isinstance(message, protocol.Failed))
+    assert (failed.kind, failed.exit_code) == ("BadInput", 2) and "checkpoint_seconds is 'abc'" in failed.message
+    warning, end = messages[-2:]
+    assert isinstance(warning, protocol.Warning) and warning.hint == "Its stages are prepare, fit-weights, export."
+    assert "no stage 'typo'" in warning.message
+    assert isinstance(end, protocol.Finished) and end.stopped_after == ""
+
+
+def test_the_help_offers_the_priors_that_there_are(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        command_line.main(["generate", "--help"])
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "embedded, or a local folder in diffusers' format" in printed and "sd15" not in printed

@@ -1,0 +1,60 @@
+"""The pictures of a result show all of it, and no light that is not in its texture."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from addon.protocol import Request
+from backend.cameras import orbit
+from backend.export import write_points_ply
+from backend.meshes.mesh import Mesh
+from backend.meshes.rasteriser import render_mesh
+from backend.rendering.splats import splat_renderer
+from backend.representations.gaussians import extent, gaussians_from_points
+from backend.runtime.control import Control
+from backend.runtime.job import Job
+from backend.systems.results import Points, mesh_views, write_results
+from backend.systems.textured_mesh import textured_gaussians
+
+
+@pytest.mark.parametrize("output", ["mesh", "points"])
+@pytest.mark.parametrize("top", [0.55, 1.0])
+def test_what_leaves_the_unit_sphere_is_in_the_pictures(top: float, output: str, tmp_path: Path) -> None:
+    """A red ball with a blue one on it that does, and one that does not, lie inside the unit sphere."""
+    generator = torch.manual_seed(1)
+    balls = [
+        centre + radius * torch.nn.functional.normalize(torch.randn(800, 3, generator=generator), dim=-1)
+        for centre, radius in ((torch.tensor([0.0, 0.0, top - 0.6]), 0.4), (torch.tensor([0.0, 0.0, top]), 0.25))
+    ]
+    colours = torch.tensor([[0.8, 0.1, 0.1], [0.1, 0.1, 0.8]]).repeat_interleave(800, dim=0)
+    gaussians = gaussians_from_points(torch.cat(balls), colours, opacity=0.95)
+    job = Job(tmp_path, Request(system="tv3dg", prompt="two balls", outputs=(output,)), lambda event: None, Control())
+    write = partial(write_points_ply, gaussians=gaussians)
+    points = Points("gaussians", len(gaussians), write, splat_renderer(gaussians), extent(gaussians, 0.999))
+    mesh = partial(textured_gaussians, gaussians, resolution=48, max_faces=4_000, texture_size=256)
+    write_results(job, mesh=mesh, points=points, made_with={})
+    picture = np.asarray(Image.open(tmp_path / "result/preview.png").convert("RGB"), dtype=float)
+    blue = (picture[..., 2] > 1.5 * picture[..., 0]) & (picture[..., 2] > 60)
+    rows = np.flatnonzero(blue.any(axis=1))
+    assert rows.min() > 0 and blue.sum() > 2_000  # whole
+    columns = np.flatnonzero(blue.any(axis=0))
+    assert abs(np.ptp(rows) - np.ptp(columns)) < 0.2 * np.ptp(columns)  # and round
+
+
+def test_pictures_of_a_mesh_show_its_texture_as_it_is() -> None:
+    """An octahedron, which turns most of its faces away from the camera, in one colour."""
+    corners = torch.cat([torch.eye(3), -torch.eye(3)]) * 0.8
+    faces = torch.tensor([[0, 1, 2], [1, 3, 2], [3, 4, 2], [4, 0, 2], [1, 0, 5], [3, 1, 5], [4, 3, 5], [0, 4, 5]])
+    colour = torch.tensor([0.3, 0.6, 0.9])
+    mesh = Mesh(corners, faces, uv=torch.full((6, 2), 0.5), texture=colour.expand(4, 4, 3).clone())
+    cameras = orbit([20.0, 200.0], [15.0, -40.0], size=48)
+    pictures, alpha = mesh_views(mesh)(cameras), render_mesh(mesh, cameras).alpha
+    inside = alpha[..., 0] > 0.999
+    assert int(inside.sum()) > 300
+    torch.testing.assert_close(pictures[inside], colour.expand(int(inside.sum()), 3), atol=1e-4, rtol=0)

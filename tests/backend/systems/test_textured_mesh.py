@@ -1,0 +1,110 @@
+"""From Gaussians to a textured mesh: it covers what they cover, in their colours, and a photo goes on top of it."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from backend.cameras import Cameras, orbit
+from backend.meshes.mesh import Mesh, is_watertight
+from backend.meshes.rasteriser import render_mesh
+from backend.rendering.renderer import Rendering
+from backend.representations.gaussians import gaussians_from_points
+from backend.systems.reference import Target
+from backend.systems.textured_mesh import textured_gaussians, textured_mesh, with_photo
+
+RED, BLUE = torch.tensor([0.8, 0.1, 0.1]), torch.tensor([0.1, 0.1, 0.8])
+
+
+@pytest.fixture(scope="module")
+def made():
+    """A shell that is red in front (-Y) and blue behind, as a mesh."""
+    directions = torch.nn.functional.normalize(
+        torch.randn(1_200, 3, generator=torch.Generator().manual_seed(0)), dim=-1
+    )
+    colours = torch.where(directions[:, 1:2] < 0, RED, BLUE)
+    gaussians = gaussians_from_points(0.5 * directions, colours, opacity=0.95)
+    return textured_gaussians(gaussians, resolution=32, max_faces=1_500, texture_size=128)
+
+
+def centre(mesh, azimuth: float) -> torch.Tensor:
+    """The colour in the middle of the mesh, seen from a side."""
+    return render_mesh(mesh, orbit([azimuth], 0.0, size=64)).rgb[0, 28:36, 28:36].mean((0, 1))
+
+
+def test_the_mesh_covers_the_gaussians_and_shows_their_colours(made) -> None:
+    mesh, facts = made
+    assert is_watertight(mesh) and facts["silhouette_iou"] > 0.93 and 0 < facts["threshold"] < 1
+    torch.testing.assert_close(centre(mesh, 0.0), RED, atol=0.08, rtol=0)
+    torch.testing.assert_close(centre(mesh, 180.0), BLUE, atol=0.08, rtol=0)
+
+
+def test_a_photo_goes_onto_what_it_sees_and_one_that_sees_nothing_changes_nothing(made) -> None:
+    mesh, _ = made
+    camera = orbit([0.0], 0.0, size=64)
+    green = torch.tensor([0.1, 0.7, 0.1])
+    mask = (render_mesh(mesh, camera).alpha > 0.5).float()
+    photographed = with_photo(mesh, Target(rgb=green * mask + (1 - mask), mask=mask, camera=camera), 128)
+    torch.testing.assert_close(centre(photographed, 0.0), green, atol=0.05, rtol=0)
+    torch.testing.assert_close(centre(photographed, 180.0), BLUE, atol=0.08, rtol=0)
+    assert with_photo(mesh, Target(rgb=mask.expand(1, 64, 64, 3), mask=0 * mask, camera=camera), 128) is mesh
+
+
+def test_the_light_of_a_photo_is_taken_out_where_that_is_asked_for(made) -> None:
+    mesh, _ = made
+    camera = orbit([0.0], 0.0, size=64)
+    seen = render_mesh(mesh, camera)
+    mask = (seen.alpha > 0.5).float()
+    shade = 0.65 + 0.3 * seen.normal[..., :1]  # light from the right
+    photo = Target(rgb=torch.tensor([0.7, 0.5, 0.3]) * shade * mask + (1 - mask), mask=mask, camera=camera)
+
+    def render(cameras, background, *, geometry=False):
+        drawn = render_mesh(mesh, cameras, background=(0.0, 0.0, 0.0))
+        return Rendering(drawn.rgb, drawn.alpha, None)
+
+    def slope(remove_light: bool) -> float:
+        textured, _ = textured_mesh(
+            Mesh(mesh.vertices, mesh.faces), lambda points, normals: RED.expand(len(points), 3), render, 128, photo,
+            view_size=64, remove_light=remove_light,
+        )  # fmt: skip
+        shown = render_mesh(textured, camera).rgb[0, 28:36]
+        return float(shown[:, 40:44].mean() / shown[:, 20:24].mean())
+
+    assert slope(False) > 1.25
+    assert slope(True) == pytest.approx(1.0, abs=0.08)
+
+
+def test_the_texture_is_finished_against_other_pictures_where_they_are_given(made) -> None:
+    mesh, _ = made
+    bare = Mesh(mesh.vertices, mesh.faces)
+
+    def render(cameras, background, *, geometry=False):
+        drawn = render_mesh(bare, cameras, background=(0.0, 0.0, 0.0))
+        return Rendering(drawn.rgb, drawn.alpha, None)
+
+    def redraw(cameras, pictures, alpha):
+        assert pictures.shape == (len(cameras), 48, 48, 3) and alpha.shape == (len(cameras), 48, 48, 1)
+        return alpha * torch.tensor([0.1, 0.7, 0.1])
+
+    red = lambda points, normals: RED.expand(len(points), 3)  # noqa: E731
+    finished, facts = textured_mesh(bare, red, render, 128, view_size=48, texture_steps=5, redraw=redraw)
+    torch.testing.assert_close(centre(finished, 90.0), torch.tensor([0.1, 0.7, 0.1]), atol=0.02, rtol=0)
+    assert facts["silhouette_iou"] > 0.97
+
+
+def test_the_texture_is_baked_from_views_of_the_size_that_is_asked_for() -> None:
+    """Of the prior's: smaller views would throw away what it has drawn."""
+    sizes: list[int] = []
+
+    class Seen(Exception):
+        pass
+
+    def render(cameras: Cameras, background: torch.Tensor) -> None:
+        sizes.append(cameras.width)
+        raise Seen
+
+    triangle = Mesh(torch.eye(3), torch.tensor([[0, 1, 2]]))
+    for size in (128, 512):
+        with pytest.raises(Seen):
+            textured_mesh(triangle, None, render, 32, view_size=size)  # pyright: ignore[reportArgumentType]
+        assert sizes.pop() == size
