@@ -36,14 +36,15 @@ def check_python(command="demo"):
 
 check_python(*sys.argv[1:2])
 
-from addon import environment, processes  # noqa: E402
+from addon import processes  # noqa: E402
+from addon.install import environment  # noqa: E402
 
 ROOT = Path(__file__).resolve().parent
-LOCKS = ("backend/requirements.lock", "requirements-dev.lock")
+LOCKS = ("backend/requirements.lock", "requirements-dev.lock", "backend/torch.lock")
 DEMO_FILES = ("model.glb", "points.ply", "preview.png", "turntable.webp", "scene.blend", "result.json")
-# Modules of benchmarks/ with a command line, but without --out for figures and --gpu.
-NOT_BENCHMARKS = {"contact_sheet", "demo", "edits", "playground", "scene", "styles", "tables", "variants"}
-HOURS_LONG = ("quality", "train")  # benchmarks with such names run for hours and are started by hand
+# Modules of benchmarks/commands/ without --out for figures and --gpu.
+NOT_BENCHMARKS = {"demo", "edits", "playground", "scene", "styles", "variants"}
+HOURS_LONG = "quality"  # benchmarks whose names begin so run for hours and are started by hand
 
 # What the bpy package links and Debian's smallest installation lacks, and the Debian package of each.
 SYSTEM_LIBRARIES = {
@@ -59,7 +60,8 @@ def main(arguments: "list[str] | None" = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("setup", help="make .venv").set_defaults(run=lambda options: setup(ROOT))
     command = commands.add_parser("demo", help="turn a sample image into a textured object in out/demo/")
-    command.add_argument("--threads", default="0", metavar="N", help="0 means every core; 1 beside other programs")
+    text = "0 means every core; if nothing is said, every core, or 1 where other programs keep them busy"
+    command.add_argument("--threads", default="", metavar="N", help=text)
     command.set_defaults(run=lambda options: demo(ROOT, options.threads))
     command = commands.add_parser("test", help="run the tests; further arguments go to pytest", add_help=False)
     command.set_defaults(run=lambda options: test(ROOT, further))
@@ -94,18 +96,19 @@ def setup(root: Path) -> int:
     return 0
 
 
-def demo(root: Path, threads: str = "0") -> int:
+def demo(root: Path, threads: str = "") -> int:
     """Make the sample object, put it into a scene and print where the files lie."""
+    threads = threads or chosen_threads()
     python = provide_environment(root)
     lacking = provide_system_libraries(root)
     out = root / "out" / "demo"
-    status = run(root, python, "-m", "benchmarks.demo", "--out", out, "--threads", threads)
+    status = run(root, python, "-m", "benchmarks.commands.demo", "--out", out, "--threads", threads)
     if status:
         return status
     if lacking:
         print(f"scene.blend is not made: Blender's module lacks {', '.join(lacking)}; how to get them is said above.")
     else:
-        status = run(root, python, "-m", "benchmarks.scene", out, "--save", out / "scene.blend")
+        status = run(root, python, "-m", "benchmarks.commands.scene", out, "--save", out / "scene.blend")
     print("\nThe demo's files:")
     for name in DEMO_FILES:
         made = (out / name).exists()
@@ -113,6 +116,19 @@ def demo(root: Path, threads: str = "0") -> int:
         if not made and not (lacking and name == "scene.blend"):
             status = 1
     return status
+
+
+def chosen_threads() -> str:
+    """Return "0", every core, or "1" where other programs want them all: threads that wait for each other crawl there.
+
+    It is asked before anything is installed, which keeps a core busy, too.
+    """
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0  # Windows does not tell
+    if load <= cores or cores == 1:
+        return "0"
+    print(f"Other programs keep the {cores} cores busy (load {load:.1f}), so one thread is used; --threads 0 uses all.")
+    return "1"
 
 
 def test(root: Path, further: list[str]) -> int:
@@ -137,7 +153,7 @@ def bench(root: Path, gpu: bool) -> int:
     failed = []
     for name in benchmarks(root):
         print(f"\n== {name}")
-        if run(root, python, "-m", f"benchmarks.{name}", "--out", results / f"{name}.json", *["--gpu"] * gpu):
+        if run(root, python, "-m", f"benchmarks.commands.{name}", "--out", results / f"{name}.json", *["--gpu"] * gpu):
             failed.append(name)
     if failed:
         print(f"\nFailed: {', '.join(failed)}")
@@ -145,13 +161,11 @@ def bench(root: Path, gpu: bool) -> int:
 
 
 def benchmarks(root: Path) -> list[str]:
-    """Name the modules of benchmarks/ that measure something within minutes and have a command line."""
+    """Name the modules of benchmarks/commands/ that measure something within minutes."""
     return [
         path.stem
-        for path in sorted((root / "benchmarks").glob("*.py"))
-        if path.stem not in NOT_BENCHMARKS
-        and not path.stem.startswith(HOURS_LONG)
-        and '__name__ == "__main__"' in path.read_text(encoding="utf-8")
+        for path in sorted((root / "benchmarks" / "commands").glob("*.py"))
+        if path.stem not in NOT_BENCHMARKS | {"__init__"} and not path.stem.startswith(HOURS_LONG)
     ]
 
 
@@ -180,7 +194,7 @@ def make_repository(root: Path, blender: str) -> int:
 def take_screenshots(root: Path, blender: str) -> int:
     """Take the screenshots of docs/manual.md in a real window."""
     python = provide_environment(root)
-    return run(root, python, "-m", "tests.blender.screenshots", blender, root / "docs" / "images")
+    return run(root, python, "-m", "tests.blender.program.screenshots", blender, root / "docs" / "images")
 
 
 def find_blender(root: Path, options: argparse.Namespace) -> str:
@@ -299,9 +313,12 @@ def make_zip(root: Path) -> Path:
 
 
 def is_shipped(path: Path, root: Path) -> bool:
-    """Whether a file under addon/ or backend/ goes into the extension: no caches, no hidden files, no links."""
+    """Whether a file under addon/ or backend/ goes into the extension: no caches, no hidden files, no links.
+
+    Nor do weights that are still being trained.
+    """
     parts = path.relative_to(root).parts
-    hidden = any(part.startswith(".") or part == "__pycache__" for part in parts)
+    hidden = any(part.startswith(".") or part in ("__pycache__", "weights_next") for part in parts)
     return path.is_file() and not path.is_symlink() and not hidden and path.suffix != ".pyc"
 
 
