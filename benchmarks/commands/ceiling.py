@@ -25,6 +25,7 @@ from addon.protocol.systems.tv3dg import TV3DG, TV3DGSettings
 from backend.cameras import Cameras, orbit
 from backend.diffusion.denoiser import Prior, load_prior
 from backend.diffusion.guidance import Contexts, Guidance, GuidanceOptions, guidance_for
+from backend.diffusion.joint_views import SeenView
 from backend.embedded.objects.shapes import HELD_OUT, make_subject
 from backend.rendering.splats import splat_renderer
 from backend.representations.gaussians import Gaussians
@@ -66,8 +67,9 @@ class PerfectGuidance(Guidance):
     asked: list[Cameras] = field(default_factory=list, kw_only=True)
 
     def contexts(
-        self, prompt: str, negative_prompt: str, cameras: Cameras, *, tell_cameras: bool, against: str = ""
-    ) -> Contexts:
+        self, prompt: str, negative_prompt: str, cameras: Cameras, *, tell_cameras: bool, against: str = "",
+        background: str = "white", seen: SeenView | None = None,
+    ) -> Contexts:  # fmt: skip
         """Note the cameras; there is nothing to say."""
         self.asked[:] = [cameras]
         return Contexts(torch.zeros(0), torch.zeros(0))

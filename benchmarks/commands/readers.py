@@ -1,6 +1,6 @@
 """Lets everything that reads a stranger's files read damaged ones: `python -m benchmarks.commands.readers --out FILE`.
 
-Nothing but a refusal may be raised, none may take 5 seconds of the processor, and the process no more than 2 GB. The
+Nothing but a refusal may be raised, none may take 5 seconds of the processor, and the process may grow by no more than 2 GB. The
 inputs depend on --seed and their numbers only; `--only NAME` tries one reader.
 """
 
@@ -37,10 +37,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--only", default="", metavar="NAME", help="one reader")
     parser.add_argument("--gpu", action="store_true", help="makes no difference")
     options = parser.parse_args(arguments)
+    before = peak_memory_bytes()  # of libraries, and of what ran in this process before
     with tempfile.TemporaryDirectory() as scratch:
         chosen = [each for each in readers(Path(scratch)) if options.only in ("", each.name)]
         found = {each.name: try_out(each, Path(scratch, each.name), options.inputs, options.seed) for each in chosen}
-    memory = peak_memory_bytes()
+    memory = peak_memory_bytes() - before
     print(table(found))
     print(f"most memory: {memory / 1e9:.2f} GB")
     for name, each in found.items():

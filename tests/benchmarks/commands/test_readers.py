@@ -29,3 +29,11 @@ def test_what_none_may_do_fails(
     monkeypatch.setattr(readers, "try_out", lambda *arguments: found)
     assert readers.main(["--out", str(tmp_path / "a.json"), "--only", "event"]) == 1
     assert capsys.readouterr().err == "".join(f"event {fault}\n" for fault in found.faults)
+
+
+def test_growing_beyond_the_bound_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes = iter([5 << 30, (7 << 30) + 1])  # at the start and at the end: what the process held before does not count
+    monkeypatch.setattr(readers, "peak_memory_bytes", lambda: next(sizes))
+    monkeypatch.setattr(readers, "try_out", lambda *arguments: Found())
+    assert readers.main(["--out", str(tmp_path / "a.json"), "--only", "event"]) == 1
+    assert json.loads((tmp_path / "a.json").read_text())["peak_bytes"] == (2 << 30) + 1

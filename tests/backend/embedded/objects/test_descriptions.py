@@ -112,4 +112,4 @@ def test_neutral_clauses_are_words_of_captions():
     rng = random.Random(5)
     neutral = PLAIN | {"style": "matte", "background": "white", "light": "soft"}
     captions = {clause for _ in range(200) for clause in describe(some_fact(rng, **neutral), rng).split(", ")}
-    assert {clause["neutral"] for clause in prompt_completion()["clauses"]} <= captions
+    assert {clause["neutral"].format(background="white") for clause in prompt_completion()["clauses"]} <= captions
