@@ -1,7 +1,7 @@
 """Lets everything that reads a stranger's files read damaged ones: `python -m benchmarks.commands.readers --out FILE`.
 
-Nothing but a refusal may be raised, none may take 5 seconds of the processor, and the process may grow by no more than 2 GB. The
-inputs depend on --seed and their numbers only; `--only NAME` tries one reader.
+Nothing but a refusal may be raised, none may take 5 seconds of the processor, and the process may grow by no more than
+2 GB. The inputs depend on --seed and their numbers only; `--only NAME` tries one reader.
 """
 
 from __future__ import annotations
