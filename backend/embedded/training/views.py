@@ -24,6 +24,7 @@ from backend.embedded.training.denoiser import DECAY, MAX_WEIGHT, TEXT_WIDTH, ne
 from backend.embedded.training.latent_stream import Rows, take_up
 from backend.embedded.training.loop import Averaged, load_training, log, save_training
 from backend.embedded.training.muon import Muon
+from backend.embedded.training.precision import mixed
 from backend.embedded.training.view_batches import Describe, ViewBatch, camera_rows, draw_batch
 from backend.embedded.training.warm_start import begin_text_encoder, begin_unet
 
@@ -113,7 +114,7 @@ def view_loss(
     clean = torch.stack([rows.latents[i] for i in batch.rows]).float()
     noise = torch.randn(clean.shape, generator=generator)
     seen, velocity = noised(clean.to(device), batch, alphas, noise.to(device))
-    with torch.autocast(device.type, torch.bfloat16):
+    with mixed(device.type):
         context = model.context(tokenizer, batch.words, facts, batch.camera)
         with joined(model.unet, batch.views):
             told = model.unet(seen, batch.timesteps.to(device), context).sample.float()
