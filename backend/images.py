@@ -5,6 +5,7 @@ Images are [H, W, C] float32, sRGB in [0, 1], alpha not multiplied in.
 
 from __future__ import annotations
 
+import math
 import struct
 import warnings
 import zlib
@@ -24,6 +25,9 @@ MASK_SIDE = 512  # pixels; the segmentation works on a smaller copy
 MIN_NOISE = 4.0  # of a background, in units of CIELAB; a just visible difference is about 2
 MIN_SHARE, MAX_SHARE = 0.004, 0.97  # of the picture, for a believable subject
 OPAQUE = 0.98
+# Of the picture, how much must be clear for alpha to be a cut-out: all in all, or beside the corners.
+CLEAR_SHARE, CLEAR_BESIDE_CORNERS = 0.06, 0.02
+CORNER = 0.25  # of a side; rounded corners reach no farther
 FAINT = 1 / 255  # below which a mask says nothing of the colour
 
 
@@ -59,23 +63,52 @@ def save_turntable(path: Path, frames: Sequence[torch.Tensor], milliseconds: int
 def subject_mask(rgb: torch.Tensor, alpha: torch.Tensor | None) -> torch.Tensor:
     """Return which part of a picture is the subject, [H, W, 1] in [0, 1].
 
-    rgb [H, W, 3], alpha [H, W, 1] or None. An alpha channel that is not opaque everywhere is the mask itself. Otherwise
-    the colours along the border are taken for the background: a smooth gradient or up to six colours. Raises EmptyMask
+    rgb [H, W, 3], alpha [H, W, 1] or None. An alpha channel that cuts something out is the mask itself. Otherwise the
+    colours along the border are taken for the background: a smooth gradient or up to six colours. Raises EmptyMask
     if nothing, or nearly everything, differs from them.
     """
-    pixels = rgb.shape[0] * rgb.shape[1]
-    if alpha is not None and bool((alpha < OPAQUE).any()):
-        count = int((alpha > 0.5).sum())
-        if count == 0:
-            raise EmptyMask(f"The mask is empty: 0 of {pixels} pixels are opaque.", "Check the image's alpha channel.")
-        return alpha.clone()
+    cut = alpha_mask(alpha) if alpha is not None else None
+    return colour_mask(rgb)[0] if cut is None else cut
+
+
+def alpha_mask(alpha: torch.Tensor) -> torch.Tensor | None:
+    """Return the mask that an alpha channel [H, W, 1] is, or None where it cuts nothing out.
+
+    It does where a believable share of the picture is clear, more than stray pixels and rounded corners. A layer that
+    is nowhere opaque counts as if it were where it is most so. Raises EmptyMask where all is clear.
+    """
+    top = float(alpha.max())
+    if top < FAINT:
+        raise EmptyMask(
+            f"The mask is empty: 0 of {alpha.numel()} pixels are opaque.", "Check the image's alpha channel."
+        )
+    cut = alpha / top if top < OPAQUE else alpha.clone()
+    clear = cut[..., 0] < 0.5
+    height, width = clear.shape
+    rows, columns = (math.ceil(CORNER * side) for side in (height, width))
+    beside = clear.clone()
+    for tall in (slice(None, rows), slice(height - rows, None)):
+        for wide in (slice(None, columns), slice(width - columns, None)):
+            beside[tall, wide] = False
+    is_cut_out = clear.float().mean() >= CLEAR_SHARE or beside.float().mean() >= CLEAR_BESIDE_CORNERS
+    return cut if is_cut_out else None
+
+
+def colour_mask(rgb: torch.Tensor) -> tuple[torch.Tensor, float]:
+    """Return what differs from the colours along the border of a picture [H, W, 3], and how busy that border is.
+
+    The mask is [H, W, 1] in [0, 1]; the other number is the noise that is left of the border's colours in units of
+    CIELAB, MIN_NOISE at least. Raises EmptyMask if nothing, or nearly everything, differs.
+    """
     from skimage.color import rgb2lab
 
+    pixels = rgb.shape[0] * rgb.shape[1]
     height, width = rgb.shape[:2]
     scale = min(1.0, MASK_SIDE / max(height, width))
     small_size = max(1, round(width * scale)), max(1, round(height * scale))
     small = np.asarray(_to_pillow(rgb).resize(small_size, Image.Resampling.BOX)) / 255.0
-    foreground = _clearly_foreground(_background_distance(rgb2lab(small)))  # [h, w]
+    distance, noise = _background_distance(rgb2lab(small))
+    foreground = _clearly_foreground(distance)  # [h, w]
     share = foreground.mean()
     if not MIN_SHARE <= share <= MAX_SHARE:
         count = round(share * pixels)
@@ -86,7 +119,7 @@ def subject_mask(rgb: torch.Tensor, alpha: torch.Tensor | None) -> torch.Tensor:
             "Cut the subject out (save a PNG with alpha), or photograph it whole before a plain background.",
         )
     mask = Image.fromarray(foreground.astype(np.float32)).resize((width, height), Image.Resampling.BILINEAR)
-    return torch.from_numpy(np.array(mask))[..., None]
+    return torch.from_numpy(np.array(mask))[..., None], noise
 
 
 def square_crop(
@@ -161,10 +194,10 @@ def crop_box(
     return x - side / 2, y - side / 2, side
 
 
-def _background_distance(lab: np.ndarray) -> np.ndarray:
+def _background_distance(lab: np.ndarray) -> tuple[np.ndarray, float]:
     """Return [h, w]: how far each colour (CIELAB, [h, w, 3]) is from what the border suggests, in widths of its noise.
 
-    A smooth gradient is tried first; if the border's commonest colours explain three quarters of it better, they count.
+    And that width. A smooth gradient is tried first; if the border's commonest colours explain three quarters of it better, they count.
     """
     from scipy.spatial.distance import cdist
 
@@ -187,7 +220,7 @@ def _background_distance(lab: np.ndarray) -> np.ndarray:
         to_colours = cdist(lab.reshape(-1, 3), colours).min(axis=1).reshape(height, width)
         if _noise(to_colours[ring]) < noise:
             distance, noise = to_colours, _noise(to_colours[ring])
-    return distance / noise
+    return distance / noise, noise
 
 
 def _noise(distances: np.ndarray) -> float:
