@@ -68,7 +68,7 @@ def subject_mask(rgb: torch.Tensor, alpha: torch.Tensor | None) -> torch.Tensor:
     if nothing, or nearly everything, differs from them.
     """
     cut = alpha_mask(alpha) if alpha is not None else None
-    return colour_mask(rgb)[0] if cut is None else cut
+    return check_share(colour_mask(rgb)[0]) if cut is None else cut
 
 
 def alpha_mask(alpha: torch.Tensor) -> torch.Tensor | None:
@@ -98,28 +98,32 @@ def colour_mask(rgb: torch.Tensor) -> tuple[torch.Tensor, float]:
     """Return what differs from the colours along the border of a picture [H, W, 3], and how busy that border is.
 
     The mask is [H, W, 1] in [0, 1]; the other number is the noise that is left of the border's colours in units of
-    CIELAB, MIN_NOISE at least. Raises EmptyMask if nothing, or nearly everything, differs.
+    CIELAB, MIN_NOISE at least. Whether that is a subject, `check_share` says.
     """
     from skimage.color import rgb2lab
 
-    pixels = rgb.shape[0] * rgb.shape[1]
     height, width = rgb.shape[:2]
     scale = min(1.0, MASK_SIDE / max(height, width))
     small_size = max(1, round(width * scale)), max(1, round(height * scale))
     small = np.asarray(_to_pillow(rgb).resize(small_size, Image.Resampling.BOX)) / 255.0
     distance, noise = _background_distance(rgb2lab(small))
     foreground = _clearly_foreground(distance)  # [h, w]
-    share = foreground.mean()
-    if not MIN_SHARE <= share <= MAX_SHARE:
-        count = round(share * pixels)
-        raise EmptyMask(
-            f"The mask is empty: {count} of {pixels} pixels differ clearly from the colours along the border."
-            if share < MIN_SHARE
-            else f"The subject has no background: {count} of {pixels} pixels differ from the colours along the border.",
-            "Cut the subject out (save a PNG with alpha), or photograph it whole before a plain background.",
-        )
     mask = Image.fromarray(foreground.astype(np.float32)).resize((width, height), Image.Resampling.BILINEAR)
     return torch.from_numpy(np.array(mask))[..., None], noise
+
+
+def check_share(mask: torch.Tensor) -> torch.Tensor:
+    """Return a mask [H, W, 1] by colours. Raises EmptyMask if it is of nothing, or of nearly everything."""
+    share = float((mask > 0.5).float().mean())
+    if MIN_SHARE <= share <= MAX_SHARE:
+        return mask
+    count, pixels = round(share * mask.numel()), mask.numel()
+    raise EmptyMask(
+        f"The mask is empty: {count} of {pixels} pixels differ clearly from the colours along the border."
+        if share < MIN_SHARE
+        else f"The subject has no background: {count} of {pixels} pixels differ from the colours along the border.",
+        "Cut the subject out (save a PNG with alpha), or photograph it whole before a plain background.",
+    )
 
 
 def square_crop(
@@ -197,7 +201,8 @@ def crop_box(
 def _background_distance(lab: np.ndarray) -> tuple[np.ndarray, float]:
     """Return [h, w]: how far each colour (CIELAB, [h, w, 3]) is from what the border suggests, in widths of its noise.
 
-    And that width. A smooth gradient is tried first; if the border's commonest colours explain three quarters of it better, they count.
+    And that width. A smooth gradient is tried first; if the border's commonest colours explain three quarters of it
+    better, they count.
     """
     from scipy.spatial.distance import cdist
 

@@ -21,6 +21,7 @@ def parser() -> argparse.ArgumentParser:
     generate = commands.add_parser("generate", help="make one object")
     generate.add_argument("--image", type=Path, action="append", default=[], help="what it looks like; may be repeated")
     generate.add_argument("--prompt", default="", help="what it is, for example 'a red mug'")
+    protocol.add_mask(generate)
     protocol.add_subject(generate)
     generate.add_argument("--resume", type=Path, metavar="JOB", help="go on with this job instead of a new one")
     _add_request(generate)
@@ -29,6 +30,7 @@ def parser() -> argparse.ArgumentParser:
     batch = commands.add_parser("batch", help="make one object of each image")
     batch.add_argument("inputs", nargs="+", type=Path, metavar="IMAGE", help="images, and folders of images")
     batch.add_argument("--prompt", default="{name}", help="template; {name} is the name of the image's file")
+    batch.add_argument("--pieces", type=int, default=0, metavar="N", help="one object of each of N things in an image")
     _add_request(batch)
     _add_import(batch)
 

@@ -78,7 +78,7 @@ OF_A_NEW_JOB = {
     "image": "--image", "prompt": "--prompt", "visual_prompts": "--visual-prompt",
     "negative_prompt": "--negative-prompt", "elevation_degrees": "--elevation",
     "azimuth_degrees": "--azimuth", "fov_degrees": "--fov", "system": "--system", "preset": "--preset",
-    "subject": "--subject", "set": "--set", "seed": "--seed", "prior": "--prior", "jobs": "--jobs",
+    "subject": "--subject", "mask": "--mask", "set": "--set", "seed": "--seed", "prior": "--prior", "jobs": "--jobs",
 }  # fmt: skip
 # What the system refuses -> exit code and what to do.
 OF_THE_SYSTEM = {
@@ -173,7 +173,7 @@ def _generate(arguments: argparse.Namespace, outcome: Outcome) -> None:
         wishes = _wishes(arguments) | {"prompt": arguments.prompt}
         if arguments.subject:
             wishes["subject"] = api.subject(arguments.subject)
-        request, sources = api.describe(arguments.image, **wishes)
+        request, sources = api.describe(arguments.image, mask=arguments.mask, **wishes)
         _check_settings(request)
         api.interpreter()  # or say what is missing, before anything is written
         job = api.submit(request, sources, jobs=arguments.jobs)
@@ -247,7 +247,7 @@ def _batch(arguments: argparse.Namespace, outcome: Outcome) -> None:
     pictures = [(batch.name_of(path), path) for path in _pictures(arguments.inputs)]
     try:
         asked = functools.partial(_request, arguments)
-        items = batch.plan(pictures, arguments.prompt, asked, folder, extras=arguments.visual_prompts)
+        items = batch.plan(pictures, arguments.prompt, asked, folder, (), arguments.visual_prompts, arguments.pieces)
     except ValueError as error:
         raise protocol.ProtocolError(str(error)) from error
     made = batch.begin(items, folder, lambda job: None)

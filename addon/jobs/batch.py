@@ -14,6 +14,7 @@ from . import store
 SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp"}
 MAX_PICTURES = 1_000  # of one batch
 MAX_JOBS = 5_000  # whose requests are compared, the newest
+MAX_PIECES = 9  # of one picture, one job each
 FAILURES_NAMED = 3  # in the summary
 
 NEW, AGAIN, DONE, BUSY, BAD = "new", "again", "done", "busy", "bad"
@@ -64,25 +65,37 @@ def plan(
     folder: Path,
     queued: Collection[Path] = (),
     extras: Sequence[Path] = (),
+    pieces: int = 0,
 ) -> list[Item]:
     """Decide for each picture (name, file) what is to be done, given the jobs in a folder; nothing is written.
 
     `request_of` makes a request of a prompt and an image, to which it may add others, whose files are `extras`;
-    `queued` are jobs that wait for their turn. Raises ValueError for a wrong template.
+    `queued` are jobs that wait for their turn. With `pieces` each of so many things in a picture is a job of its own,
+    the largest first. Raises ValueError for a wrong template, or too many pieces.
     """
+    if not 0 <= pieces <= MAX_PIECES:
+        raise ValueError(
+            f"{pieces} pieces of each picture are asked for; it must be 0, for all as one, to {MAX_PIECES}."
+        )
     known = list(_requests(folder))
     items = []
-    for name, source in pictures:
+    for name, source, piece in (
+        (*picture, piece) for picture in pictures for piece in range(min(1, pieces), pieces + 1)
+    ):
         prompt = fill(template, name)
+        called = f"{name} ({piece})" if piece else name
         try:
             size = source.stat().st_size
             if size > protocol.INPUT_BYTES:
                 largest = protocol.megabytes(protocol.INPUT_BYTES)
                 raise ValueError(f"has {protocol.megabytes(size)}; at most {largest} are used")
             (image,) = protocol.input_images([(source, {})])
-            items.append(_judge(name, source, tuple(extras), request_of(prompt, image), known, queued))
+            request = request_of(prompt, image)
+            if piece:
+                request = dataclasses.replace(request, settings=request.settings | {"piece": piece})
+            items.append(_judge(called, source, tuple(extras), request, known, queued))
         except (ValueError, OSError) as error:
-            items.append(Item(name, source, BAD, problem=str(error)))
+            items.append(Item(called, source, BAD, problem=str(error)))
     return items
 
 

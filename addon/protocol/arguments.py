@@ -24,6 +24,13 @@ def add_system(command: argparse.ArgumentParser) -> None:
     command.add_argument("--help-settings", action=_HelpSettings, help="list all settings of every system, and leave")
 
 
+def add_mask(command: argparse.ArgumentParser) -> None:
+    """Add --mask, for systems that cut their subject out of an image."""
+    command.add_argument(
+        "--mask", type=Path, metavar="IMAGE", help="white where the object is in --image, of the same size"
+    )
+
+
 def add_subject(command: argparse.ArgumentParser) -> None:
     """Add --subject, for systems that learn one."""
     command.add_argument(

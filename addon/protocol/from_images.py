@@ -21,6 +21,7 @@ def describe(
     images: Sequence[str | Path] = (),
     visual_prompts: Sequence[str | Path] = (),
     *,
+    mask: str | Path | None = None,
     system: str = DEFAULT_SYSTEM,
     elevation_degrees: float = 0.0,
     azimuth_degrees: float = 0.0,
@@ -31,13 +32,16 @@ def describe(
     """Return the request for a job and the files of its images.
 
     `images` show the object, from the given elevation and azimuth (0: the front, 90: from +X) through a camera that
-    opens so far along the image's longer side; `visual_prompts` show a style or a likeness. `subject` is a kept one, in
-    the place of its photos. `fields` are those of protocol.Request: prompt, negative_prompt, seed, preset, prior,
-    outputs, settings, ... Raises ProtocolError with a sentence for what cannot be asked for.
+    opens so far along the image's longer side; `visual_prompts` show a style or a likeness. `mask` is white where the
+    object is in the first of the images. `subject` is a kept one, in the place of its photos. `fields` are those of
+    protocol.Request: prompt, negative_prompt, seed, preset, prior, outputs, settings, ... Raises ProtocolError with a
+    sentence for what cannot be asked for.
     """
     said = image_fields(first_role(system), elevation_degrees, azimuth_degrees, fov_degrees)
     pictures = [(Path(path), said) for path in images]
     pictures += [(Path(path), image_fields("visual_prompt")) for path in visual_prompts]
+    if mask is not None:
+        pictures.append((Path(mask), image_fields("mask")))
     for path, _ in pictures:
         if not path.is_file():
             raise ProtocolError(f"There is no image {path}. Check the path.")

@@ -173,8 +173,8 @@ class MAQUETTE_OT_generate(bpy.types.Operator):
         changes["seed"] = self.seed if self.seed >= 0 else props.seed
         pictures = []
         for role in properties.roles_of(props):
-            given = "visual_prompt" if role == "visual_prompt" else "image"
-            if self._is_given(given):
+            given = {"visual_prompt": "visual_prompt", "mask": ""}.get(role, "image")
+            if given and self._is_given(given):
                 file = self._file(getattr(self, given), folder, len(pictures))
                 said = protocol.image_fields(role, self.elevation, self.azimuth, self.field_of_view)
                 pictures.append((file, said))

@@ -27,6 +27,7 @@ def parser() -> argparse.ArgumentParser:
     generate.add_argument("--prompt", default="", help="what it is, for example 'a red mug'")
     generate.add_argument("--negative-prompt", default="", help="what it should not be")
     generate.add_argument("--image", type=Path, action="append", default=[], help="what it looks like; may be repeated")
+    protocol.add_mask(generate)
     protocol.add_subject(generate)
     add_subjects_folder(generate)
     generate.add_argument("--visual-prompt", type=Path, action="append", default=[], help="image of style or likeness")

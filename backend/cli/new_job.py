@@ -18,7 +18,7 @@ def asked(arguments: argparse.Namespace) -> tuple[protocol.Request, list[Path]]:
     """Return the request that the arguments describe, and its files."""
     from backend.images import check_image  # here, because it takes torch a while
 
-    for path in (*arguments.image, *arguments.visual_prompt):
+    for path in (*arguments.image, *arguments.visual_prompt, *([arguments.mask] if arguments.mask else [])):
         if path.is_dir():
             raise BadInput(f"{path} is a folder, not an image.", "Give one file; a batch in Blender takes folders.")
         if not path.is_file():
@@ -28,6 +28,7 @@ def asked(arguments: argparse.Namespace) -> tuple[protocol.Request, list[Path]]:
         *protocol.describe(
             arguments.image,
             arguments.visual_prompt,
+            mask=arguments.mask,
             system=arguments.system,
             elevation_degrees=arguments.elevation,
             azimuth_degrees=arguments.azimuth,

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
+
+import torch
 
 from addon.protocol import InputImage
 from backend.diffusion.denoiser import LONGEST_VIEW, Prior
 from backend.errors import BadInput
+from backend.images import load_image
 from backend.runtime.job import Job
+from backend.vision.cutting import mask_from
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,24 @@ def choose_inputs(job: Job, prior: Prior, roles: Collection[str], hint: str) -> 
         job.warn(f"{len(ignored)} of {len(request.images)} images are not used: {', '.join(ignored)}.", hint)
     prompt = read_prompt(job, prior, request.prompt)
     return Inputs(images, prompt, prior.shorten(request.start_prompt, LONGEST_VIEW))
+
+
+def mask_of(job: Job, image: InputImage) -> torch.Tensor | None:
+    """Return the mask [H, W, 1] that the artist gives for an image: the first of the role, None without one.
+
+    Raises BadInput.
+    """
+    given = next((each for each in job.request.images if each.role == "mask"), None)
+    if given is None:
+        return None
+    with named(given):
+        return mask_from(*load_image(job.input_path(given)))
+
+
+def warn_of_cut_out(job: Job, image: InputImage, doubts: Iterable[Sequence[str]]) -> None:
+    """Warn of what is to be doubted of an image's cut-out, sentences with hints, in the name of the artist's file."""
+    for sentence, hint in doubts:
+        job.warn(f"{image.called}: {sentence}", hint)
 
 
 @contextlib.contextmanager

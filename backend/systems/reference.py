@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -13,9 +14,11 @@ from backend.cameras import Cameras, orbit
 from backend.diffusion.denoiser import Prior
 from backend.diffusion.joint_views import SeenView
 from backend.errors import BadInput, EmptyMask
-from backend.images import crop_box, load_image, resize_cut_out, save_image, square_crop, subject_mask
+from backend.images import crop_box, load_image, resize_cut_out, save_image, square_crop
 from backend.runtime.job import Job
-from backend.systems.inputs import named
+from backend.systems.inputs import mask_of, named, warn_of_cut_out
+from backend.vision.cutting import cut_out as find_subject
+from backend.vision.mask_doubts import Doubt, check_thickness, thinness
 
 MAX_PIXELS = 512  # pixels along a side of the crop: what a texture can show of it
 MARGIN = 0.04  # the circle around the subject has 0.92 of the frame: objects fit a sphere of radius 0.92
@@ -38,38 +41,64 @@ class Reference:
     photo: Target
 
 
-def perceive(job: Job, image: InputImage, size: int) -> Reference:
+def perceive(job: Job, image: InputImage, size: int, *, how: str = "auto", piece: int = 0) -> Reference:
     """Run the stage `perceive`: cut the subject out of the reference image and return the view, `size` pixels a side.
 
-    It leaves rgb.png and mask.png, which the artist may replace. Raises EmptyMask, BadInput.
+    It leaves rgb.png and mask.png, which the artist may replace; what is to be doubted of them is warned of. `how` and
+    `piece` are those of vision.cutting. Raises EmptyMask, BadInput.
     """
 
-    def make() -> dict[str, float]:
-        path = job.input_path(image)
+    said: list[Doubt] = []
+
+    def make() -> dict[str, Any]:
+        given, path = mask_of(job, image), job.input_path(image)
         with named(image):
-            values = cut_out(path, job.stage_folder, size, image.fov_degrees)
+            values = cut_out(path, job.stage_folder, size, image.fov_degrees, given=given, how=how, piece=piece)
         job.preview(load_image(job.stage_folder / "rgb.png")[0])
+        said.extend(values["doubts"])  # at once: the job may stop here
+        warn_of_cut_out(job, image, said)
         return values
 
-    fov_degrees = job.stage("perceive", make)["fov_degrees"]
-    folder, place = job.stage_path("perceive"), (image.azimuth_degrees, image.elevation_degrees, fov_degrees)
-    return Reference(read_target(folder, *place, size=size), read_target(folder, *place))
+    values = job.stage("perceive", make)
+    folder, place = job.stage_path("perceive"), (image.azimuth_degrees, image.elevation_degrees, values["fov_degrees"])
+    with named(image):
+        seen = Reference(read_target(folder, *place, size=size), read_target(folder, *place))
+    if not said:
+        is_replaced = bool(job.stages[-1]["replaced"])
+        warn_of_cut_out(job, image, thinness(seen.target.mask[0]) if is_replaced else values.get("doubts", ()))
+    return seen
 
 
-def cut_out(path: Path, folder: Path, size: int, fov_degrees: float) -> dict[str, float]:
-    """Write the subject's rgb.png and mask.png, and return the crop's field of view and coverage.
+def cut_out(
+    path: Path,
+    folder: Path,
+    size: int,
+    fov_degrees: float,
+    *,
+    given: torch.Tensor | None = None,
+    how: str = "auto",
+    piece: int = 0,
+) -> dict[str, Any]:
+    """Write the subject's rgb.png and mask.png, and return the crop's field of view and coverage, and what to doubt.
 
     They are squares of as many pixels as the crop has, `size` at least and MAX_PIXELS at most. `fov_degrees` is that of
-    the image's longer side; a crop of half the side sees half the tangent. Raises EmptyMask.
+    the image's longer side; a crop of half the side sees half the tangent. `given` is the artist's mask. Raises
+    EmptyMask, BadInput.
     """
     rgb, alpha = load_image(path)
-    mask = subject_mask(rgb, alpha)
+    found = find_subject(rgb, alpha, given=given, how=how, piece=piece)
+    mask = found.mask
     side = crop_box(mask, MARGIN, enclose="circle")[2]
     tangent = math.tan(math.radians(fov_degrees) / 2) * side / max(rgb.shape[:2])
     rgb, mask = square_crop(rgb, mask, max(size, min(MAX_PIXELS, round(side))), MARGIN, enclose="circle")
     save_image(folder / "rgb.png", rgb)
     save_image(folder / "mask.png", mask.expand(-1, -1, 3))
-    return {"fov_degrees": math.degrees(2 * math.atan(tangent)), "foreground": float((mask > 0.5).float().mean())}
+    return {
+        "fov_degrees": math.degrees(2 * math.atan(tangent)),
+        "foreground": float((mask > 0.5).float().mean()),
+        "source": found.source,
+        "doubts": [list(doubt) for doubt in (*found.doubts, *thinness(resize_cut_out(rgb, mask, size)[1]))],
+    }
 
 
 def read_target(
@@ -78,7 +107,7 @@ def read_target(
     """Read rgb.png and mask.png back, which the artist may have replaced, with the camera that saw them.
 
     They come in as many pixels as they have, or as [size, size].
-    Raises BadInput where their sizes do not fit, EmptyMask where the mask is black.
+    Raises BadInput where their sizes do not fit, EmptyMask where the mask is black, or too thin for `size`.
     """
     rgb, mask = load_image(folder / "rgb.png")[0], load_image(folder / "mask.png")[0][..., :1]
     if rgb.shape[:2] != mask.shape[:2] or rgb.shape[0] != rgb.shape[1]:
@@ -93,6 +122,7 @@ def read_target(
         )
     if size is not None and size != rgb.shape[0]:
         rgb, mask = resize_cut_out(rgb, mask, size)
+        check_thickness(mask)
     camera = orbit([azimuth_degrees], elevation_degrees, fov_degrees=fov_degrees, size=rgb.shape[0])
     return Target(camera, rgb[None], mask[None])
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .guidance_choices import LOSSES, NOISE_WEIGHTS
+from .shared_settings import cut_out_by, max_faces, mesh_resolution, piece, texture_size
 from .system import Group, Picture, Stage, System, setting
 
 SUBJECT = Group("subject_learning", "Learning the Subject")
@@ -203,15 +204,12 @@ class DreamBooth3DSettings:
     smoothness: float = setting(TERMS, 0.02, "Surface Evenness", "Weight against noise in its direction", 0, 10)
     variation: float = setting(TERMS, 1e-3, "Grid Evenness", "Weight against noise in density and colour", 0, 1)
 
-    mesh_resolution: int = setting(
-        MESH, 112, "Resolution", "Cells along one side of the grid that the mesh is made from", 16, 256, bench=64,
-        standard=144, paper=144,
-    )
-    max_faces: int = setting(
-        MESH, 12_000, "Faces at Most", "The mesh is simplified to this many triangles", 100, 100_000, bench=4_000,
-        standard=20_000, paper=20_000,
-    )
-    texture_size: int = setting(MESH, 1024, "Texture Size", "Pixels along one side of the texture", 32, 4096, bench=512)
+    cut_out: str = cut_out_by()
+    piece: int = piece()
+
+    mesh_resolution: int = mesh_resolution(MESH)
+    max_faces: int = max_faces(MESH)
+    texture_size: int = texture_size(MESH)
     texture_steps: int = setting(
         MESH, 10, "Texture Steps",
         "How often the texture is corrected until the mesh looks like the field; 0 leaves it as painted", 0, 200,

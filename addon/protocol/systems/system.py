@@ -28,6 +28,7 @@ ROLES = {  # of an image in a request -> what the artist reads
     "reconstruct": ("Object", "The object itself: the result looks like this from there"),
     "subject": ("Photo", "One of several photos of the subject, from any side"),
     "visual_prompt": ("Style or Likeness", "Something that the result is to be like, seen from nowhere in particular"),
+    "mask": ("Mask", "White where the object is in its picture, black elsewhere; of the same size"),
 }
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .guidance_choices import LOSSES, NOISE_WEIGHTS, WITH_VISUAL_PROMPT
+from .shared_settings import cut_out_by, max_faces, mesh_resolution, piece, texture_size
 from .system import Former, Group, Picture, Stage, System, setting
 
 OPTIMISATION = Group("optimisation", "Optimisation")
@@ -318,21 +319,17 @@ class TV3DGSettings:
         "How much the other sides are to be like the image, unless there is one of style; 0 is the prompt alone",
         0, 2, paper=0.5,
     )
-
     # Those of the four that it does not show; for a prior that sees the image when it imagines them.
     imagined_sides: float = setting(
         REFERENCE, 0.0, "Imagined Sides", "Weight of imagined sides where the image does not show it", 0, 100,
     )
 
-    mesh_resolution: int = setting(
-        MESH, 112, "Resolution", "Cells along one side of the grid that the mesh is made from", 16, 256, bench=64,
-        standard=144, paper=144,
-    )
-    max_faces: int = setting(
-        MESH, 12_000, "Faces at Most", "The mesh is simplified to this many triangles", 100, 100_000, bench=4_000,
-        standard=20_000, paper=20_000,
-    )
-    texture_size: int = setting(MESH, 1024, "Texture Size", "Pixels along one side of the texture", 32, 4096, bench=512)
+    cut_out: str = cut_out_by()
+    piece: int = piece()
+
+    mesh_resolution: int = mesh_resolution(MESH)
+    max_faces: int = max_faces(MESH)
+    texture_size: int = texture_size(MESH)
     # Against views of the points and the given image.
     texture_steps: int = setting(
         MESH, 10, "Texture Steps",
@@ -392,7 +389,7 @@ TV3DG = System(
         Stage("gaussians", "Optimising", seconds=61.0),
         Stage("mesh", "Making the Mesh", seconds=5.0, output="mesh"),
     ),
-    roles=("reconstruct", "visual_prompt"),
+    roles=("reconstruct", "visual_prompt", "mask"),
     can_be_edited=True,
     former={"guidance": Former("lambda_guidance", 0.1)},  # until guidance was a sum: 1 of the average is 0.1 of that
 )

@@ -50,7 +50,7 @@ def run(job: Job) -> None:
     said = f"a {settings.token} {subject}"
 
     if record is None:
-        photos = cut_out_photos(job, prior.image_size)
+        photos = cut_out_photos(job, prior.image_size, how=settings.cut_out, piece=settings.piece)
         known = draw_class(job, prior, subject, settings, made_with)
         real = photo_examples(prior, photos, said, settings.tuning_batch)
         partial, full = teach(job, prior, [real, *known], settings, subject, made_with)

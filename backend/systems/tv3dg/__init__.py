@@ -63,8 +63,9 @@ def run(job: Job) -> None:
 
     told = wanted_prompt(request, asked)[1] > 0 and not tau  # that it is not used
     roles = ("reconstruct", "visual_prompt") if "imagine" in stages or told else ("reconstruct",)
-    inputs = choose_inputs(job, prior, roles, UNUSED)
-    reference = perceive(job, inputs.images["reconstruct"], prior.image_size) if "perceive" in stages else None
+    inputs = choose_inputs(job, prior, (*roles, "mask") if "perceive" in stages else roles, UNUSED)
+    seen = partial(perceive, size=prior.image_size, how=settings.cut_out, piece=settings.piece)
+    reference = seen(job, inputs.images["reconstruct"]) if "perceive" in stages else None
     target, photo = (reference.target, reference.photo) if reference else (None, None)
     image = None
     if "imagine" in stages:

@@ -59,6 +59,20 @@ def test_the_pictures_of_a_folder_and_their_prompts(tmp_path: Path, pictures: li
         batch.pictures_in(tmp_path / "empty")
 
 
+def test_each_of_several_things_in_a_picture_becomes_a_job(tmp_path: Path, pictures: list[tuple[str, Path]]) -> None:
+    items = batch.plan(pictures[:2], "a {name}", request_of, tmp_path / "jobs", pieces=2)
+    requests = [item.request for item in items if item.request is not None]
+    assert [item.name for item in items] == ["cup (1)", "cup (2)", "red mug 2 (1)", "red mug 2 (2)"]
+    assert [request.settings for request in requests] == [{"piece": 1}, {"piece": 2}] * 2
+    assert requests[0].prompt == requests[1].prompt == "a cup"
+    assert [
+        item.request.settings for item in batch.plan(pictures, "a {name}", request_of, tmp_path) if item.request
+    ] == [{}] * 3
+    for number in (-1, 10):
+        with pytest.raises(ValueError, match=f"{number} pieces"):
+            batch.plan(pictures, "a {name}", request_of, tmp_path, pieces=number)
+
+
 def test_what_is_done_is_skipped_and_what_failed_goes_on(tmp_path: Path, pictures: list[tuple[str, Path]]) -> None:
     folder, queued = tmp_path / "jobs", []
 

@@ -48,6 +48,15 @@ def test_an_image_keeps_its_own_name_for_sentences_and_is_the_same_image_with_an
     assert [image.name for image in odd] == ["", "half ?.png"]
 
 
+def test_a_mask_is_an_image_of_its_own_after_the_others_and_seen_from_nowhere(files: list[Path]) -> None:
+    front, mask = files
+    request, sources = protocol.describe([front], mask=mask, prompt="a red mug", elevation_degrees=20.0)
+    assert sources == files and request.images[1] == protocol.InputImage(path="inputs/01.jpg", role="mask")
+    assert protocol.decode_request(protocol.encode_request(request)) == request
+    with pytest.raises(protocol.ProtocolError, match="no image"):
+        protocol.describe([front], mask="elsewhere.png", prompt="a red mug")
+
+
 def test_the_files_are_those_that_the_request_names_so_that_a_job_can_be_made_of_them(
     files: list[Path], tmp_path: Path
 ) -> None:

@@ -12,7 +12,7 @@ from PIL import Image
 from addon import protocol
 from addon.protocol import job_folder
 from backend import __main__ as command_line
-from backend.cli import job_runner
+from backend.cli import arguments, job_runner, new_job
 from backend.errors import BadInput
 from backend.runtime.control import Control
 from backend.runtime.job import Job
@@ -20,6 +20,17 @@ from backend.runtime.machine import ROOT
 from tests.backend.fake_system import write_job
 from tests.backend.png import promised_png
 from tests.backend.processes import run
+
+
+def test_a_mask_comes_into_the_request_and_is_checked_as_the_images_are(tmp_path: Path) -> None:
+    for name in ("a.png", "mask.png"):
+        Image.new("L", (8, 8), "white").save(tmp_path / name)
+    words = ["generate", "--prompt", "a mug", "--image", f"{tmp_path}/a.png", "--out", "x", "--mask"]
+    request, sources = new_job.asked(arguments.parser().parse_args([*words, f"{tmp_path}/mask.png"]))
+    assert sources == [tmp_path / "a.png", tmp_path / "mask.png"]
+    assert [image.role for image in request.images] == ["reconstruct", "mask"]
+    with pytest.raises(BadInput, match=r"There is no image .*other\.png"):
+        new_job.asked(arguments.parser().parse_args([*words, f"{tmp_path}/other.png"]))
 
 
 def test_generate_makes_the_folder_runs_it_and_resumes_it(tmp_path: Path) -> None:

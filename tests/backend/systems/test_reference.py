@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
+from addon import protocol
 from backend.cameras import orbit
 from backend.diffusion.denoiser import load_prior
 from backend.embedded.objects.solids import Primitive, Solid, photograph
-from backend.errors import BadInput, EmptyMask
-from backend.images import save_image
-from backend.systems.reference import Target, cut_out, read_target, seen_view
+from backend.errors import BadInput, EmptyMask, JobStopped
+from backend.images import load_image, save_image
+from backend.runtime.control import Control
+from backend.runtime.job import Job
+from backend.systems.reference import Target, cut_out, perceive, read_target, seen_view
 
 
 def ball(folder: Path, *, fov: float, distance: float, size: int = 384) -> Path:
@@ -53,6 +57,82 @@ def test_the_artist_may_replace_the_mask(tmp_path: Path) -> None:
     save_image(tmp_path / "mask.png", torch.ones(64, 32, 3))
     with pytest.raises(BadInput, match="64 x 64 pixels and mask.png 32 x 64"):
         read_target(tmp_path, 0.0, 15.0, 40.0)
+
+
+def job_of(
+    folder: Path, picture: torch.Tensor, mask: torch.Tensor | None = None, **fields: Any
+) -> tuple[Job, list[Any]]:
+    """Open a job of a picture that the artist calls cup.png, and of its mask cup-mask.png."""
+    images = [protocol.InputImage(path="inputs/00.png", name="cup.png")]
+    if not folder.exists():
+        (folder / "inputs").mkdir(parents=True)
+        save_image(folder / "inputs/00.png", picture)
+    if mask is not None:
+        save_image(folder / "inputs/01.png", mask)
+        images.append(protocol.InputImage(path="inputs/01.png", role="mask", name="cup-mask.png"))
+    said: list[Any] = []
+    request = protocol.Request(system="tv3dg", prompt="a cup", images=tuple(images), **fields)
+    return Job(folder, request, said.append, Control()), said
+
+
+def warnings(said: list[Any]) -> list[str]:
+    return [event.message for event in said if isinstance(event, protocol.Warning)]
+
+
+def scene(*places: tuple[int, int, int, int]) -> torch.Tensor:
+    """Return red boxes on light grey, [96, 96, 3]: top, left, height, width."""
+    image = torch.full((96, 96, 3), 0.85)
+    for top, left, height, width in places:
+        image[top : top + height, left : left + width] = torch.tensor([0.8, 0.1, 0.1])
+    return image
+
+
+def test_what_is_doubted_is_said_in_the_pictures_name_before_the_job_stops_and_when_it_goes_on(tmp_path: Path) -> None:
+    two = scene((10, 10, 50, 40), (60, 60, 30, 30))
+    job, said = job_of(tmp_path / "job", two, stop_after="perceive")
+    with pytest.raises(JobStopped):
+        perceive(job, job.request.images[0], 32)
+    sentence = "cup.png: The cut-out has 2 pieces; the largest is 69% of it."
+    assert warnings(said) == [sentence] == job.record()["warnings"]
+    job, said = job_of(tmp_path / "job", two)
+    perceive(job, job.request.images[0], 32)
+    assert [event.loaded for event in said if isinstance(event, protocol.Stage)] == [True] and warnings(said) == [
+        sentence
+    ]
+    job, said = job_of(tmp_path / "one", scene((10, 10, 50, 40)))
+    perceive(job, job.request.images[0], 32)
+    assert warnings(said) == []
+
+
+def test_a_mask_of_the_artists_is_taken_and_one_piece_can_be_chosen(tmp_path: Path) -> None:
+    two = scene((4, 4, 34, 64), (44, 40, 48, 48 - 8))
+    mask = torch.zeros(96, 96, 1)
+    mask[20:70, 20:70] = 1.0
+    job, said = job_of(tmp_path / "given", two, mask)
+    photo = perceive(job, job.request.images[0], 32).photo
+    assert warnings(said) == [] and float(photo.mask.mean()) == pytest.approx(0.92**2 / 2, abs=0.02)  # a square
+    job, said = job_of(tmp_path / "second", two)
+    photo = perceive(job, job.request.images[0], 32, piece=2).photo
+    assert warnings(said) == [] and float(photo.mask.mean()) == pytest.approx(0.92**2 / 2, abs=0.02)
+    job, _ = job_of(tmp_path / "wrong", two, torch.ones(64, 96, 1))
+    with pytest.raises(BadInput, match=r"cup\.png: The mask has 96 x 64 pixels, its picture 96 x 96"):
+        perceive(job, job.request.images[0], 32)
+
+
+def test_a_line_is_too_thin_until_its_mask_is_painted_thicker(tmp_path: Path) -> None:
+    line, mask = scene(), torch.zeros(96, 96, 1)
+    mask[4:92, 48] = 1.0
+    job, said = job_of(tmp_path / "job", line, mask)
+    with pytest.raises(EmptyMask, match=r"cup\.png: The object is too thin: 0 of 1024 pixels") as caught:
+        perceive(job, job.request.images[0], 32)
+    assert "mask.png thicker" in caught.value.hint and "100% of the cut-out is thinner" in warnings(said)[0]
+    painted = tmp_path / "job/stages/1-perceive/mask.png"
+    thick = load_image(painted)[0]
+    thick[:, 40:56] = 1.0
+    save_image(painted, thick)
+    job, said = job_of(tmp_path / "job", line, mask)
+    assert float(perceive(job, job.request.images[0], 32).target.mask.max()) > 0.9
+    assert len(warnings(said)) == 1 and "mask.png was replaced" in warnings(said)[0]
 
 
 def test_a_cut_out_in_the_priors_pixels_has_no_dark_edge(tmp_path: Path) -> None:

@@ -140,7 +140,7 @@ def test_an_image_is_what_the_system_takes(enabled: Any, props: Any) -> None:
     reference = props.references.add()
     reference.image = enabled.data.images.new("seen", 4, 4)
     props.stop_after = "perceive"
-    assert systems.TV3DG.roles == ("reconstruct", "visual_prompt")
+    assert systems.TV3DG.roles == ("reconstruct", "visual_prompt", "mask")
     with pytest.raises(TypeError, match="subject"):
         reference.role = "subject"  # photos of a subject are for another system
     assert reference.role == "reconstruct" and request_of(props).images[0].role == "reconstruct"

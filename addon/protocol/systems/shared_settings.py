@@ -1,0 +1,51 @@
+"""Settings that several systems have: how the subject is cut out, how fine the mesh is. Each is declared here, once."""
+
+from __future__ import annotations
+
+from .system import Group, setting
+
+CUT_OUT = Group("cut_out", "Cut-Out")
+
+
+# fmt: off
+def cut_out_by() -> str:
+    """Declare who cuts the subject out, where neither a mask nor alpha does."""
+    return setting(
+        CUT_OUT, "auto", "Cut Out By", "Who tells the object from its background, without a mask and without alpha",
+        choices=(
+            ("auto", "Background", "The colours before a plain background, the network before a busy one"),
+            ("colours", "Colours", "Whatever differs from the colours along the picture's border"),
+            ("network", "Network", "A network that has seen many objects before many backgrounds"),
+        ),
+    )
+
+
+def piece() -> int:
+    """Declare which piece of the cut-out is the subject."""
+    return setting(
+        CUT_OUT, 0, "Piece",
+        "Which of several things in a picture becomes the object: 1 is the largest, 2 the next; 0 takes all as one",
+        0, 9,
+    )
+
+
+def mesh_resolution(group: Group) -> int:
+    """Declare how fine the grid is that the mesh is made from."""
+    return setting(
+        group, 112, "Resolution", "Cells along one side of the grid that the mesh is made from", 16, 256, bench=64,
+        standard=144, paper=144,
+    )
+
+
+def max_faces(group: Group) -> int:
+    """Declare how many triangles the mesh may have."""
+    return setting(
+        group, 12_000, "Faces at Most", "The mesh is simplified to this many triangles", 100, 100_000, bench=4_000,
+        standard=20_000, paper=20_000,
+    )
+
+
+def texture_size(group: Group) -> int:
+    """Declare how large the texture is."""
+    return setting(group, 1024, "Texture Size", "Pixels along one side of the texture", 32, 4096, bench=512)
+# fmt: on

@@ -1,0 +1,27 @@
+"""What several systems have in common is the same in each of them."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from addon.protocol.systems import WrongSetting, built_systems, check_settings
+from addon.protocol.systems.shared_settings import CUT_OUT
+from addon.protocol.systems.tv3dg import TV3DG
+
+SHARED = ("cut_out", "piece", "mesh_resolution", "max_faces", "texture_size")
+
+
+@pytest.mark.parametrize("name", SHARED)
+def test_a_shared_setting_is_the_same_in_every_system_but_for_its_heading(name: str) -> None:
+    known = [dataclasses.replace(system.settings[name], group=CUT_OUT) for system in built_systems().values()]
+    assert len(known) > 1 and all(each == known[0] for each in known)
+
+
+def test_a_piece_is_a_whole_number_and_a_cutter_one_that_there_is() -> None:
+    check_settings(TV3DG, {"piece": 2, "cut_out": "network"})
+    with pytest.raises(WrongSetting, match="at least 0"):
+        check_settings(TV3DG, {"piece": -1})
+    with pytest.raises(WrongSetting, match="auto, colours, network"):
+        check_settings(TV3DG, {"cut_out": "scissors"})
