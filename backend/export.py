@@ -40,6 +40,8 @@ LIBRARIES = (
     "pillow",
 )
 MAX_DIGITS = 12  # of the number of points in a header
+DEGREES = (1, 4, 9, 16)  # harmonics of a colour, up to the third degree
+ALL_BANDS = DEGREES[-1]
 PointKind = Literal["gaussians", "coloured", "none"]
 _FLOAT, _UNSIGNED, _ARRAY_BUFFER, _INDEX_BUFFER = 5126, 5125, 34962, 34963  # glTF's numbers for them
 
@@ -101,17 +103,19 @@ def write_glb(
 def write_points_ply(path: Path, gaussians: Gaussians) -> None:
     """Write Gaussians in the layout of 3D Gaussian splatting, binary little endian, Z up.
 
-    Fields: x y z, nx ny nz (zero), f_dc_0..2, f_rest_* (channel by channel), opacity (logit), scale_0..2 (logarithm),
-    rot_0..3 (w x y z, unit length). Raises ValueError when a number is not finite.
+    Fields: x y z, nx ny nz (zero), f_dc_0..2, f_rest_0..44 (channel by channel), opacity (logit), scale_0..2
+    (logarithm), rot_0..3 (w x y z, unit length). Harmonics that the Gaussians lack are zero, since many programs read
+    files of the third degree only. Raises ValueError when a number is not finite.
     Source: Kerbl et al. 2023, the reference implementation's point_cloud.ply.
     """
-    count, bands = len(gaussians.means), gaussians.sh.shape[1]
+    count, lacking = len(gaussians.means), ALL_BANDS - gaussians.sh.shape[1]
+    harmonics = torch.nn.functional.pad(gaussians.sh, (0, 0, 0, lacking))
     quaternions = torch.nn.functional.normalize(gaussians.quaternions.detach().double(), dim=-1)
     columns = [
         gaussians.means,
         torch.zeros(count, 3),
-        gaussians.sh[:, 0],
-        gaussians.sh[:, 1:].transpose(1, 2).reshape(count, 3 * (bands - 1)),
+        harmonics[:, 0],
+        harmonics[:, 1:].transpose(1, 2).reshape(count, 3 * (ALL_BANDS - 1)),
         gaussians.opacity_logits.reshape(count, 1),
         gaussians.log_scales,
         quaternions,
@@ -121,7 +125,7 @@ def write_points_ply(path: Path, gaussians: Gaussians) -> None:
     if broken.any():
         raise ValueError(f"{int(broken.sum())} of {count} Gaussians hold numbers that are not finite")
     header = ["ply", "format binary_little_endian 1.0", f"element vertex {count}"]
-    header += [f"property float {name}" for name in _ply_fields(bands)] + ["end_header"]
+    header += [f"property float {name}" for name in _ply_fields(ALL_BANDS)] + ["end_header"]
     with open(path, "wb") as file:
         file.write(("\n".join(header) + "\n").encode("ascii"))
         file.write(table.tobytes())
@@ -148,6 +152,7 @@ def write_coloured_ply(path: Path, points: torch.Tensor, colours: torch.Tensor) 
 def read_points_ply(path: Path) -> Gaussians:
     """Read Gaussians that write_points_ply, or another program with that layout, wrote.
 
+    Harmonics that are zero everywhere are left away, so that the colours are as they were before they were written.
     Raises BadInput when the file is something else or is shorter than its header says.
     """
     from backend.representations.gaussians import Gaussians
@@ -156,7 +161,7 @@ def read_points_ply(path: Path) -> Gaussians:
     rest = sum(name.startswith("f_rest_") for name in columns)
     bands = rest // 3 + 1
     missing = [name for name in _ply_fields(bands) if name not in columns and name not in ("nx", "ny", "nz")]
-    if missing or rest % 3 or bands not in (1, 4, 9, 16):
+    if missing or rest % 3 or bands not in DEGREES:
         wrong = f"the fields {', '.join(missing[:8])} are missing" if missing else f"{rest} f_rest fields fit no degree"
         raise BadInput(f"{path.name} does not hold Gaussians: {wrong}.", "Use a PLY of 3D Gaussian splatting.")
 
@@ -167,6 +172,7 @@ def read_points_ply(path: Path) -> Gaussians:
     sh = stack("f_dc_0", "f_dc_1", "f_dc_2")[:, None]  # [N, 1, 3]
     if higher:
         sh = torch.cat([sh, stack(*higher).reshape(-1, 3, bands - 1).transpose(1, 2)], dim=1)
+        sh = sh[:, : next(few for few in DEGREES if not sh[:, few:].any())]
     return Gaussians(
         means=stack("x", "y", "z"),
         log_scales=stack("scale_0", "scale_1", "scale_2"),

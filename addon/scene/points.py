@@ -88,6 +88,8 @@ def point_attributes(columns: dict[str, np.ndarray]) -> dict[str, tuple[str, np.
     rotation = np.stack([columns[f"rot_{k}"] for k in range(4)], axis=1).astype(np.float64)
     rotation /= np.maximum(np.linalg.norm(rotation, axis=1, keepdims=True), 1e-12)
     rest = sum(key.startswith("f_rest_") for key in columns) // 3
+    if not any(columns[f"f_rest_{k}"].any() for k in range(3 * rest)):  # there for other programs, and say nothing
+        rest = 0
     radius = RADIUS_IN_SCALES * np.exp(log_scale.mean(axis=1))
     attributes = _look_attributes(np.clip(0.5 + SH_DC * dc, 0, 1), opacity, radius)
     attributes["radiance:base"] = ("FLOAT4", np.concatenate([dc, opacity[:, None]], axis=1))

@@ -185,12 +185,26 @@ def test_points_come_back(tmp_path: Path, bands: int) -> None:
     assert torch.allclose(read.quaternions, unit, atol=1e-6)
 
 
+def test_points_of_files_without_harmonics_are_the_same(tmp_path: Path) -> None:
+    """As programs write them whose colours do not depend on the view, and as ours were."""
+    write_points_ply(tmp_path / "new.ply", gaussians(1))
+    header, _, table = (tmp_path / "new.ply").read_bytes().partition(b"end_header\n")
+    lines = [line for line in header.splitlines() if b"f_rest" not in line]
+    rows = np.frombuffer(table, dtype="<f4").reshape(7, 62)
+    assert not rows[:, 9:54].any()
+    short = np.delete(rows, np.s_[9:54], axis=1)
+    (tmp_path / "old.ply").write_bytes(b"\n".join([*lines, b"end_header", b""]) + short.tobytes())
+    new, old = read_points_ply(tmp_path / "new.ply"), read_points_ply(tmp_path / "old.ply")
+    assert new.sh.shape == old.sh.shape == (7, 1, 3) and torch.equal(new.sh, old.sh)
+    assert torch.equal(new.means, old.means) and torch.equal(new.quaternions, old.quaternions)
+
+
 def test_layout_is_that_of_3d_gaussian_splatting(tmp_path: Path) -> None:
     written = gaussians(4)
     write_points_ply(tmp_path / "points.ply", written)
     read = trimesh.load(tmp_path / "points.ply").metadata["_ply_raw"]["vertex"]
     names = list(read["properties"])
-    rest = [f"f_rest_{k}" for k in range(9)]
+    rest = [f"f_rest_{k}" for k in range(45)]  # as many as viewers ask for
     assert names == [
         "x",
         "y",
@@ -214,7 +228,8 @@ def test_layout_is_that_of_3d_gaussian_splatting(tmp_path: Path) -> None:
     data = read["data"]
     # Channel by channel: the first three are red's.
     assert np.allclose([data[f"f_rest_{k}"].squeeze() for k in range(3)], written.sh[:, 1:, 0].T)
-    assert np.allclose(data["f_rest_3"].squeeze(), written.sh[:, 1, 1])
+    assert np.allclose([data[f"f_rest_{15 + k}"].squeeze() for k in range(3)], written.sh[:, 1:, 1].T)
+    assert not any(data[f"f_rest_{15 * channel + k}"].any() for channel in range(3) for k in range(3, 15))
     assert np.allclose(data["opacity"].squeeze(), written.opacity_logits)
     assert np.allclose(data["scale_1"].squeeze(), written.log_scales[:, 1])
     assert np.allclose(data["nx"].squeeze(), 0)
@@ -248,11 +263,11 @@ def damaged(path: Path, change: str) -> None:
         case "faces":
             path.write_bytes(data.replace(b"end_header", b"element face 3\nend_header"))
         case "rest":
-            path.write_bytes(data.replace(b"property float nx", b"property float f_rest_0"))
+            path.write_bytes(data.replace(b"property float nx", b"property float f_rest_45"))
         case "degree 4":  # 25 bands: a square, but no set of harmonics that is read
-            more = b"".join(b"property float f_rest_%d\n" % k for k in range(72))
+            more = b"".join(b"property float f_rest_%d\n" % k for k in range(45, 72))
             path.write_bytes(
-                data.replace(b"property float opacity", more + b"property float opacity") + bytes(7 * 72 * 4)
+                data.replace(b"property float opacity", more + b"property float opacity") + bytes(7 * 27 * 4)
             )
         case "digits":
             path.write_bytes(data.replace(b"vertex 7\n", b"vertex " + b"9" * 5000 + b"\n"))
@@ -263,7 +278,7 @@ def damaged(path: Path, change: str) -> None:
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        ("cut", "has 471 bytes of points; its header promises 476"),
+        ("cut", "has 1731 bytes of points; its header promises 1736"),
         ("text", "is not a binary little endian PLY"),
         ("other fields", "the fields opacity are missing"),
         ("doubles", "properties that are not floats"),

@@ -121,6 +121,13 @@ def test_higher_harmonics_become_one_attribute_each(tmp_path: Path) -> None:
     assert "radiance:sh_3" not in attributes
 
 
+def test_harmonics_that_are_zero_become_none() -> None:
+    columns = gaussians(3, rest=45)
+    assert "radiance:sh_14" in points.point_attributes(columns)
+    zero = columns | {f"f_rest_{k}": np.zeros(3, dtype=np.float32) for k in range(45)}
+    assert not any(name.startswith("radiance:sh") for name in points.point_attributes(zero))
+
+
 def test_plain_coloured_points_come_in_too(tmp_path: Path) -> None:
     header = "ply\nformat binary_little_endian 1.0\nelement vertex 2\n"
     header += "".join(f"property float {axis}\n" for axis in "xyz")
