@@ -20,12 +20,13 @@ import numpy as np
 
 from .. import protocol
 from .assets import mark_asset
-from .points import MAX_DISTANCE, make_points, read_ply
+from .points import MAX_DISTANCE, make_points, placed_as_mesh, read_ply
 from .result_files import (
     PROPERTY_PREFIX,
     ImportFailed,
     check_mesh_file,
     file_in,
+    read_json,
     read_metadata,
     shortened,
     subject_name,
@@ -102,6 +103,7 @@ def import_result(
         raise ImportFailed(f"{job_folder / protocol.RESULT_FOLDER} {lacking} {wanted}: run the job to its end first.")
     name = shortened(name or subject_name(metadata) or job_folder.name)
     columns = read_ply(points_path) if points_path else {}
+    columns = placed_as_mesh(columns, read_json(job_folder, protocol.RESULT_FILE)) if columns else {}
     at = tuple(scene.cursor.location) if location is None else location
 
     collection = bpy.data.collections.new(name)

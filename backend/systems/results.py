@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -48,11 +48,14 @@ def write_results(
     mesh: Callable[[], tuple[Mesh, dict[str, float]]] | tuple[Mesh, dict[str, float]],
     points: Points,
     made_with: Mapping[str, Any],
+    origin: str = "centre",
+    height: float = 0.0,
 ) -> None:
     """Leave result/: points.ply first, then model.glb, and preview.png, turntable.webp and result.json of either.
 
     Which of them, the request says. `mesh` makes the textured mesh and says of it what goes into result.json, as does
     `made_with`: the prior's fingerprint and all settings. Where points come from it, it is what `mesh_stage` gave.
+    `origin` and `height` are those of model.glb, as `placed` has them; points.ply stays in the world it was made in.
     """
     request, result = job.request, job.folder / protocol.RESULT_FOLDER
     protocol.make_folder_in(job.folder, protocol.RESULT_FOLDER)
@@ -66,7 +69,9 @@ def write_results(
         shape, facts = mesh_stage(job, mesh) if callable(mesh) else mesh
     if shape is not None:
         details = {"prompt": request.prompt, "system": request.system, "seed": request.seed}
-        write_glb(job.folder / protocol.MESH_FILE, shape, name=request.prompt[:60], extras=details)
+        there, place = placed(shape, origin, height)
+        facts |= place
+        write_glb(job.folder / protocol.MESH_FILE, there, name=request.prompt[:60], extras=details)
     draw = mesh_views(shape) if shape is not None else point_views(points.render)
     extent = points.extent if shape is None else float(shape.vertices.norm(dim=1).max())
     away = float(framing_distance(40.0)) * max(1.0, 1.05 * extent)  # what grew in an edit is in the pictures, too
@@ -87,6 +92,20 @@ def write_results(
             "faces": 0 if shape is None else len(shape.faces), "mesh": facts,
         },
     )  # fmt: skip
+
+
+def placed(mesh: Mesh, origin: str, height: float) -> tuple[Mesh, dict[str, float]]:
+    """Return a mesh so many metres high, 0 for as high as it is, with its origin at the centre or at its base.
+
+    With it comes what was done to it: `scale`, and then `lift` along Z; nothing where nothing was.
+    """
+    low, high = float(mesh.vertices[:, 2].min()), float(mesh.vertices[:, 2].max())
+    scale = height / max(high - low, 1e-6) if height > 0 else 1.0
+    lift = -low * scale if origin == "base" else 0.0
+    if scale == 1 and lift == 0:
+        return mesh, {}
+    up = mesh.vertices.new_tensor([0.0, 0.0, lift])
+    return replace(mesh, vertices=mesh.vertices * scale + up), {"scale": scale, "lift": lift}
 
 
 def mesh_views(mesh: Mesh) -> Callable[[Cameras], torch.Tensor]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .guidance_choices import LOSSES, NOISE_WEIGHTS
-from .shared_settings import cut_out_by, max_faces, mesh_resolution, piece, texture_size
+from .shared_settings import cut_out_by, height, max_faces, mesh_resolution, origin, piece, texture_size
 from .system import Group, Picture, Stage, System, setting
 
 SUBJECT = Group("subject_learning", "Learning the Subject")
@@ -210,6 +210,8 @@ class DreamBooth3DSettings:
     mesh_resolution: int = mesh_resolution(MESH)
     max_faces: int = max_faces(MESH)
     texture_size: int = texture_size(MESH)
+    origin: str = origin(MESH)
+    height: float = height(MESH)
     texture_steps: int = setting(
         MESH, 10, "Texture Steps",
         "How often the texture is corrected until the mesh looks like the field; 0 leaves it as painted", 0, 200,

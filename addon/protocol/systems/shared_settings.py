@@ -48,4 +48,23 @@ def max_faces(group: Group) -> int:
 def texture_size(group: Group) -> int:
     """Declare how large the texture is."""
     return setting(group, 1024, "Texture Size", "Pixels along one side of the texture", 32, 4096, bench=512)
+
+
+def origin(group: Group) -> str:
+    """Declare where the origin of the mesh is."""
+    return setting(
+        group, "centre", "Origin", "Where the mesh has its origin in the GLB; Blender's import puts it at the base",
+        choices=(
+            ("centre", "Centre", "The middle of the ball that the object was made in"),
+            ("base", "Base", "Under that, where the object stands"),
+        ),
+    )
+
+
+def height(group: Group) -> float:
+    """Declare how high the object is in the real world."""
+    return setting(
+        group, 0.0, "Height", "How high the object is in the real world; 0 leaves it at about two units across", 0, 100,
+        unit="metres",
+    )
 # fmt: on

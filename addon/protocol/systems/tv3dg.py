@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .guidance_choices import LOSSES, NOISE_WEIGHTS, WITH_VISUAL_PROMPT
-from .shared_settings import cut_out_by, max_faces, mesh_resolution, piece, texture_size
+from .shared_settings import cut_out_by, height, max_faces, mesh_resolution, origin, piece, texture_size
 from .system import Former, Group, Picture, Stage, System, setting
 
 OPTIMISATION = Group("optimisation", "Optimisation")
@@ -330,6 +330,8 @@ class TV3DGSettings:
     mesh_resolution: int = mesh_resolution(MESH)
     max_faces: int = max_faces(MESH)
     texture_size: int = texture_size(MESH)
+    origin: str = origin(MESH)
+    height: float = height(MESH)
     # Against views of the points and the given image.
     texture_steps: int = setting(
         MESH, 10, "Texture Steps",

@@ -82,7 +82,10 @@ def run(job: Job) -> None:
     field = RadianceGrid(**job.stage("refined", final, depends_on=made_with)).to("cpu")
     made = mesh_stage(job, bound(textured_field, field, settings, prior.image_size))
     points = sampled_points(made[0], settings.points, request.seed, field)
-    write_results(job, mesh=made, points=points, made_with=made_with | {"subject": said})
+    write_results(
+        job, mesh=made, points=points, made_with=made_with | {"subject": said}, origin=settings.origin,
+        height=settings.height,
+    )  # fmt: skip
 
 
 def wanted_subject(job: Job, prior: Prior, settings: DreamBooth3DSettings) -> tuple[str, str]:

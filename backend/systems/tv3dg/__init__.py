@@ -103,7 +103,7 @@ def run(job: Job) -> None:
     )  # fmt: skip
     write = partial(write_points_ply, gaussians=gaussians)
     points = Points("gaussians", len(gaussians), write, splat_renderer(gaussians), extent(gaussians, 0.999))
-    write_results(job, mesh=to_mesh, points=points, made_with=made_with)
+    write_results(job, mesh=to_mesh, points=points, made_with=made_with, origin=settings.origin, height=settings.height)
 
 
 def planned_stages(request: Request, settings: TV3DGSettings) -> tuple[str, ...]:

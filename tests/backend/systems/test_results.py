@@ -19,7 +19,7 @@ from backend.rendering.splats import splat_renderer
 from backend.representations.gaussians import extent, gaussians_from_points
 from backend.runtime.control import Control
 from backend.runtime.job import Job
-from backend.systems.results import Points, mesh_views, write_results
+from backend.systems.results import Points, mesh_views, placed, write_results
 from backend.systems.textured_mesh import textured_gaussians
 
 
@@ -58,3 +58,25 @@ def test_pictures_of_a_mesh_show_its_texture_as_it_is() -> None:
     inside = alpha[..., 0] > 0.999
     assert int(inside.sum()) > 300
     torch.testing.assert_close(pictures[inside], colour.expand(int(inside.sum()), 3), atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize(
+    ("origin", "height", "low", "high", "place"),
+    [
+        ("centre", 0.0, -0.5, 1.0, {}),
+        ("base", 0.0, 0.0, 1.5, {"scale": 1.0, "lift": 0.5}),
+        ("centre", 0.3, -0.1, 0.2, {"scale": 0.2, "lift": 0.0}),
+        ("base", 0.3, 0.0, 0.3, {"scale": 0.2, "lift": 0.1}),
+    ],
+)
+def test_a_mesh_has_its_height_in_metres_and_its_origin_where_it_is_wanted(
+    origin: str, height: float, low: float, high: float, place: dict[str, float]
+) -> None:
+    mesh = Mesh(torch.tensor([[0.0, 0.0, -0.5], [0.4, 0.0, 1.0], [0.0, 0.2, 0.0]]), torch.tensor([[0, 1, 2]]))
+    there, said = placed(mesh, origin, height)
+    assert said == pytest.approx(place) and (there is mesh) == (place == {})
+    assert there.vertices[:2, 2].tolist() == pytest.approx([low, high], abs=1e-6)
+    scale = place.get("scale", 1.0)
+    assert there.vertices[1, 0].item() == pytest.approx(0.4 * scale)
+    made = torch.tensor([0.0, 0.2, 0.0]) * scale + torch.tensor([0.0, 0.0, place.get("lift", 0.0)])
+    torch.testing.assert_close(there.vertices[2], made)

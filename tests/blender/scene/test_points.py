@@ -14,6 +14,7 @@ import pytest
 bpy: Any = pytest.importorskip("bpy", reason="bpy is not in this environment; install requirements.lock")
 
 from addon.scene import importer, points  # noqa: E402
+from addon.scene.result_files import ImportFailed  # noqa: E402
 from tests.blender.made_results import HIGH, LOW, SH_DC, gaussians, make_result, ply  # noqa: E402
 
 FIELDS = {"FLOAT_COLOR": ("color", 4), "FLOAT4": ("vector", 4), "FLOAT_VECTOR": ("vector", 3), "FLOAT": ("value", 1)}
@@ -126,6 +127,20 @@ def test_harmonics_that_are_zero_become_none() -> None:
     assert "radiance:sh_14" in points.point_attributes(columns)
     zero = columns | {f"f_rest_{k}": np.zeros(3, dtype=np.float32) for k in range(45)}
     assert not any(name.startswith("radiance:sh") for name in points.point_attributes(zero))
+
+
+def test_points_follow_a_mesh_that_was_given_a_height() -> None:
+    columns = gaussians(3)
+    assert (
+        points.placed_as_mesh(columns, {}) is columns and points.placed_as_mesh(columns, {"mesh": {"x": 1}}) is columns
+    )
+    there = points.placed_as_mesh(columns, {"mesh": {"scale": 0.1, "lift": 0.05}})
+    assert np.allclose(there["x"], 0.1 * columns["x"]) and np.allclose(there["z"], 0.1 * columns["z"] + 0.05)
+    assert np.allclose(np.exp(there["scale_1"]), 0.1 * np.exp(columns["scale_1"]))
+    assert there["opacity"] is columns["opacity"]
+    for wrong in ({"scale": 0.0}, {"scale": -1.0}, {"scale": "large"}, {"lift": float("nan")}, {"scale": 1e9}):
+        with pytest.raises(ImportFailed, match="no result has such"):
+            points.placed_as_mesh(columns, {"mesh": wrong})
 
 
 def test_plain_coloured_points_come_in_too(tmp_path: Path) -> None:
