@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +21,12 @@ NAME = paths.EXTENSION or "addon"  # outside of an installed extension, the pack
 AUTOMATIC, CPU = "AUTOMATIC", "CPU"
 MAX_PATH_IN_JOBS = 110  # characters of a job's name and of the longest name of a file in it
 HERE = ("choose", "device")  # fixes that show the preferences
+# What was chosen, among our files: Blender forgets the preferences of an add-on that is disabled.
+KEPT_FILE = "preferences.json"
+KEPT = (
+    "existing_python", "base_python", "wheels", "environment_folder", "device_number", "jobs_folder", "keep_jobs",
+    "keep_running",
+)  # fmt: skip
 ICONS = {True: "CHECKMARK", False: "ERROR"}
 
 # Asked before packages are changed: each ends what uses them and returns nothing, or says why it cannot.
@@ -216,6 +224,33 @@ def user_folder() -> Path:
 
 def _absolute(path: str) -> Path:
     return Path(bpy.path.abspath(path)).absolute()
+
+
+# ---- disabled and enabled again --------------------------------------------------------------------------------------
+
+
+def register_extra() -> None:
+    """Take back what was chosen before the add-on was disabled, where Blender itself knows nothing of it."""
+    own = of(bpy.context)
+    if own is None:
+        return
+    try:
+        kept = json.loads((user_folder() / KEPT_FILE).read_text(encoding="utf-8"))
+        for name in KEPT:
+            if name in kept and not own.is_property_set(name):
+                setattr(own, name, kept[name])
+    except (OSError, ValueError, TypeError):  # never written, or by another hand: then the defaults hold
+        return
+
+
+def unregister_extra() -> None:
+    """Keep what was chosen for the day when the add-on is enabled again."""
+    own = of(bpy.context)
+    if own is None:
+        return
+    chosen_now = {name: getattr(own, name) for name in KEPT if own.is_property_set(name)}
+    with contextlib.suppress(OSError):  # a full disk is no reason to stay enabled
+        (user_folder() / KEPT_FILE).write_text(json.dumps(chosen_now, indent=2) + "\n", encoding="utf-8")
 
 
 # ---- drawing ---------------------------------------------------------------------------------------------------------

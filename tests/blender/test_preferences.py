@@ -44,6 +44,40 @@ def test_folders_are_blenders_until_others_are_chosen(own: Any, bpy: Any, tmp_pa
     assert preferences.environment_folder(bpy.context) == tmp_path / "e"
 
 
+def test_what_was_chosen_is_there_when_the_add_on_is_enabled_again(own: Any, bpy: Any, tmp_path: Path) -> None:
+    import addon
+    from addon import preferences
+
+    (tmp_path / "user").mkdir()
+    own.existing_python, own.jobs_folder, own.device, own.keep_jobs = "/studio/python", "", "CPU", 7
+    addon.unregister()
+    addons = bpy.context.preferences.addons
+    addons.remove(addons[preferences.NAME])  # as Blender does
+    try:
+        addons.new().module = preferences.NAME
+        addon.register()
+        again: Any = preferences.of(bpy.context)
+        assert (again.existing_python, again.device, again.keep_jobs) == ("/studio/python", "CPU", 7)
+        again.existing_python = ""  # what is chosen now is what is kept
+        addon.unregister()
+        addon.register()
+        again = preferences.of(bpy.context)
+        assert again.existing_python == ""
+    finally:
+        if not hasattr(bpy.types.Scene, "maquette"):
+            addon.register()
+
+
+@pytest.mark.parametrize("content", ["[1]", "{", '{"keep_jobs": "many", "existing_python": 3}', "null"])
+def test_kept_choices_that_cannot_be_read_are_passed_over(own: Any, bpy: Any, tmp_path: Path, content: str) -> None:
+    from addon import preferences
+
+    (tmp_path / "user").mkdir()
+    (tmp_path / "user" / preferences.KEPT_FILE).write_text(content)
+    preferences.register_extra()
+    assert own.keep_jobs == 20 and own.existing_python == ""
+
+
 def test_without_being_enabled_the_defaults_hold(enabled: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     from addon import preferences
 
