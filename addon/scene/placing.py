@@ -8,8 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 if TYPE_CHECKING:
     import bpy
 
@@ -20,7 +18,8 @@ ROOM = 4.0  # what is so many times as wide or deep is a floor, a wall or a room
 TOUCH = 1e-4  # of its size: so far things may reach into each other, as what stands on a floor does
 SOLID = {"MESH", "CURVE", "SURFACE", "META", "FONT", "POINTCLOUD"}
 
-Box = np.ndarray  # [2, 3]: the lowest and the highest corner, in the world
+Corner = tuple[float, float, float]
+Box = tuple[Corner, Corner]  # the lowest and the highest corner, in the world
 
 
 def place_beside(made: Imported) -> float:
@@ -44,25 +43,36 @@ def place_beside(made: Imported) -> float:
 
 def free_shift(box: Box, others: Iterable[Box]) -> float:
     """Return how far along +X a box must go so that it is in none of the others that are no rooms for it."""
-    size = box[1] - box[0]
-    reach = TOUCH * float(size.max())
+    width, depth, height = size_of(box)
+    reach = TOUCH * max(width, depth, height)
     blocking = []
     for other in others:
-        is_room = ((other[1] - other[0])[:2] > ROOM * size[:2].max()).any()
-        beside = (np.minimum(box[1], other[1]) - np.maximum(box[0], other[0]))[1:].min() <= reach  # in Y or in Z
-        if not (is_room or beside):
+        is_room = max(size_of(other)[:2]) > ROOM * max(width, depth)
+        is_beside = min(overlap(box, other, axis) for axis in (1, 2)) <= reach
+        if not (is_room or is_beside):
             blocking.append(other)
     shift = 0.0
-    for other in sorted(blocking, key=lambda other: float(other[0, 0])):  # each can only push it further
-        inside = min(box[1, 0] + shift, other[1, 0]) - max(box[0, 0] + shift, other[0, 0])
-        if inside > reach:
-            shift = float(other[1, 0] - box[0, 0] + GAP * size[0])
+    for other in sorted(blocking):  # from the lowest X on: each can only push it further
+        if overlap(box, other, 0, shift) > reach:
+            shift = other[1][0] - box[0][0] + GAP * width
     return shift
+
+
+def size_of(box: Box) -> Corner:
+    """Return the width, depth and height of a box."""
+    (x0, y0, z0), (x1, y1, z1) = box
+    return x1 - x0, y1 - y0, z1 - z0
+
+
+def overlap(box: Box, other: Box, axis: int, shift: float = 0.0) -> float:
+    """Return how far a box, shifted along an axis, reaches into another along it; below 0 how far apart they are."""
+    return min(box[1][axis] + shift, other[1][axis]) - max(box[0][axis] + shift, other[0][axis])
 
 
 def box_of(item: bpy.types.Object) -> Box:
     """Return the box along the world's axes around an object."""
-    corners = np.array([tuple(corner) for corner in item.bound_box])  # [8, 3], its own axes
-    matrix = np.array(item.matrix_world)
-    world = corners @ matrix[:3, :3].T + matrix[:3, 3]
-    return np.stack([world.min(axis=0), world.max(axis=0)])
+    from mathutils import Vector
+
+    corners = [item.matrix_world @ Vector(corner) for corner in item.bound_box]
+    low, high = ([end(corner[axis] for corner in corners) for axis in range(3)] for end in (min, max))
+    return (low[0], low[1], low[2]), (high[0], high[1], high[2])

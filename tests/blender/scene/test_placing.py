@@ -7,7 +7,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 bpy: Any = pytest.importorskip("bpy", reason="bpy is not in this environment; install requirements.lock")
@@ -15,11 +14,10 @@ bpy: Any = pytest.importorskip("bpy", reason="bpy is not in this environment; in
 from addon.scene import importer, placing  # noqa: E402
 from tests.blender.made_results import make_result  # noqa: E402
 
-UNIT = np.array([[-0.5, -0.5, 0.0], [0.5, 0.5, 1.0]])
 
-
-def moved(x: float = 0.0, y: float = 0.0, z: float = 0.0, size: float = 1.0) -> np.ndarray:
-    return UNIT * size + [x, y, z]
+def moved(x: float = 0.0, y: float = 0.0, z: float = 0.0, size: float = 1.0) -> placing.Box:
+    """Return a cube that stands on its place."""
+    return (x - size / 2, y - size / 2, z), (x + size / 2, y + size / 2, z + size)
 
 
 @pytest.mark.parametrize(
@@ -38,11 +36,11 @@ def moved(x: float = 0.0, y: float = 0.0, z: float = 0.0, size: float = 1.0) -> 
         ([moved(), moved(x=2.0)], 3.1),  # and here there is none
         ([moved(size=9.0)], 0.0),  # a room
         ([moved(size=3.0)], 2.1),
-        ([np.array([[-20.0, -20.0, 0.0], [20.0, 20.0, 0.0]])], 0.0),  # a floor
+        ([((-20.0, -20.0, 0.0), (20.0, 20.0, 0.0))], 0.0),  # a floor
     ],
 )
-def test_a_box_goes_as_far_as_it_must(others: list[np.ndarray], expected: float) -> None:
-    assert placing.free_shift(UNIT, others) == pytest.approx(expected)
+def test_a_box_goes_as_far_as_it_must(others: list[placing.Box], expected: float) -> None:
+    assert placing.free_shift(moved(), others) == pytest.approx(expected)
 
 
 def test_results_stand_in_a_row_and_the_first_beside_what_was_there(tmp_path: Path) -> None:
@@ -62,7 +60,7 @@ def test_results_stand_in_a_row_and_the_first_beside_what_was_there(tmp_path: Pa
         assert made.mesh.location == made.points.location
         bpy.context.view_layer.update()
         boxes.append(placing.box_of(made.mesh))
-    width = boxes[0][1, 0] - boxes[0][0, 0]
-    assert boxes[0][0, 0] == pytest.approx(2.5 + placing.GAP * width)
-    assert boxes[1][0, 0] == pytest.approx(boxes[0][1, 0] + placing.GAP * width)
+    width = placing.size_of(boxes[0])[0]
+    assert boxes[0][0][0] == pytest.approx(2.5 + placing.GAP * width)
+    assert boxes[1][0][0] == pytest.approx(boxes[0][1][0] + placing.GAP * width)
     assert 0 < shifts[0] < shifts[1]
