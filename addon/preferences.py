@@ -21,6 +21,7 @@ NAME = paths.EXTENSION or "addon"  # outside of an installed extension, the pack
 AUTOMATIC, CPU = "AUTOMATIC", "CPU"
 MAX_PATH_IN_JOBS = 110  # characters of a job's name and of the longest name of a file in it
 HERE = ("choose", "device")  # fixes that show the preferences
+INSTALLING = {"install", "repair"}  # fixes that fetch packages
 # What was chosen, among our files: Blender forgets the preferences of an add-on that is disabled.
 KEPT_FILE = "preferences.json"
 KEPT = (
@@ -123,7 +124,7 @@ class MAQUETTE_AP_preferences(bpy.types.AddonPreferences):
     )
 
     def draw(self, context: bpy.types.Context) -> None:
-        """Draw the status of the backend and what can be done about it, then the choices."""
+        """Draw the status of the backend and what can be done about it, the choices, and the way to the manual."""
         for note in when_drawn:
             note()
         layout = self.layout
@@ -142,6 +143,7 @@ class MAQUETTE_AP_preferences(bpy.types.AddonPreferences):
         column.prop(self, "jobs_folder")
         column.prop(self, "keep_jobs")
         column.prop(self, "keep_running")
+        layout.operator("wm.url_open", text="Manual", icon="HELP").url = paths.MANUAL.as_uri()
 
 
 # ---- what others ask -------------------------------------------------------------------------------------------------
@@ -191,6 +193,13 @@ def child_variables(context: bpy.types.Context) -> dict[str, str]:
         return {}
     visible = "-1" if device == CPU else device
     return {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": visible}
+
+
+def why_offline(context: bpy.types.Context) -> str:
+    """Return why no packages can be had, else nothing."""
+    if bpy.app.online_access or chosen(context, "wheels"):
+        return ""
+    return "Blender may not go online: allow that in the preferences under System, or choose a wheels folder"
 
 
 def environment_folder(context: bpy.types.Context) -> Path:
@@ -285,12 +294,17 @@ def draw_diagnosis(
     """
     text = found.sentence if found.hint in found.sentence else f"{found.sentence} {found.hint}"
     paragraph(layout, context, text, ICONS[found.is_usable])
+    shown = [name for name in found.fixes if not (name in HERE and is_here)]
+    reason = why_offline(context) if INSTALLING & set(shown) else ""
+    if reason:
+        paragraph(layout, context, f"{reason}.", "INFO")
+        shown.append("online")
     row = layout.row(align=True)
     row.scale_y = 1.3
-    for name in found.fixes:
-        if name in HERE and is_here:
-            continue
-        button = row.operator("maquette.fix", text=diagnosis.FIXES[name][0])
+    for name in dict.fromkeys(shown):
+        place = row.row(align=True)
+        place.enabled = not (reason and name in INSTALLING)
+        button = place.operator("maquette.fix", text=diagnosis.FIXES[name][0])
         button.fix, button.job = name, str(job or "")
 
 

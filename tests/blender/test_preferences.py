@@ -129,6 +129,22 @@ def test_the_queue_goes_by_the_preferences(own: Any, bpy: Any, monkeypatch: pyte
 # ---- what they show --------------------------------------------------------------------------------------------------
 
 
+def test_without_the_network_install_is_grey_with_its_reason_and_the_way_there(
+    own: Any, bpy: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tests.blender.layout import Layout
+
+    states = []
+    monkeypatch.setattr(Layout, "__setattr__", lambda layout, name, value: states.append((name, value)), raising=False)
+    shown = draw(bpy)
+    assert shows(shown, "Blender may not go online") and shows(shown, "Network Preferences")
+    assert ("enabled", False) in states and shown.buttons["wm.url_open"].given["url"].endswith("docs/manual.md")
+    own.wheels, states[:] = str(tmp_path), []
+    shown = draw(bpy)
+    assert not shows(shown, "Blender may not go online") and not shows(shown, "Network Preferences")
+    assert ("enabled", False) not in states
+
+
 def test_everything_is_drawn_with_a_tooltip(own: Any, bpy: Any) -> None:
     layout = draw(bpy)
     shown = {text for kind, text in layout.drawn if kind == "prop"}
@@ -143,7 +159,8 @@ def test_everything_is_drawn_with_a_tooltip(own: Any, bpy: Any) -> None:
         "Keep Running When Blender Closes",
     }
     assert shows(layout, "The backend is not installed.") and shows(layout, "are free at")
-    assert layout.buttons.keys() == {"maquette.fix"} and layout.buttons["maquette.fix"].given["fix"] == "install"
+    assert layout.buttons.keys() == {"maquette.fix", "wm.url_open"}
+    assert layout.buttons["maquette.fix"].given["fix"] == "online"  # the last of its buttons: Blender may not go online
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -152,6 +169,7 @@ def test_each_kind_of_failure_is_drawn_with_its_fixes(
 ) -> None:
     from addon import preferences
 
+    own.wheels = str(tmp_path)  # no network is needed then
     monkeypatch.setattr(background, "_found", Diagnosis(kind, "What is wrong, in some words.", "What to do."))
     layout = draw(bpy)
     assert shows(layout, "What is wrong, in some words. What to do.")
@@ -172,7 +190,7 @@ def test_progress_is_drawn_with_a_way_to_stop(own: Any, bpy: Any, monkeypatch: p
     monkeypatch.setattr(background, "_task", task)
     layout = draw(bpy)
     assert ("progress", "fetching torch (3 of 60)") in layout.drawn
-    assert layout.buttons.keys() == {"maquette.stop_setup"}
+    assert layout.buttons.keys() == {"maquette.stop_setup", "wm.url_open"}
     assert bpy.ops.maquette.stop_setup.poll() and not bpy.ops.maquette.install_backend.poll()
     task.is_stopping = True
     assert not bpy.ops.maquette.stop_setup.poll()
@@ -184,16 +202,18 @@ def test_progress_is_drawn_with_a_way_to_stop(own: Any, bpy: Any, monkeypatch: p
 def test_online_manual_of_each_operator_is_a_page_that_is_there(enabled: Any) -> None:
     from bl_operators.wm import WM_OT_doc_view_manual  # type: ignore[import-not-found]
 
+    from addon import paths
     from addon.ui import install
 
+    manual = paths.MANUAL.parent
     names = [name for name in dir(enabled.ops.maquette) if not name.startswith("_")]
     assert {"generate", "batch", "install_backend"} <= set(names)
     pages = {}
     for name in names:
         address = WM_OT_doc_view_manual._lookup_rna_url(f"bpy.ops.maquette.{name}", verbose=False)
-        assert address.startswith(install.MANUAL.as_uri()), (name, address)
+        assert address.startswith(manual.as_uri()), (name, address)
         pages[name] = address.rpartition("/")[2]
-        assert (install.MANUAL / pages[name]).is_file()
+        assert (manual / pages[name]).is_file()
     assert (pages["install_backend"], pages["batch"]) == ("installing.md", "queue-and-history.md")
     assert {name for about in install.PAGES.values() for name in about} <= set(names)
 
