@@ -102,17 +102,20 @@ def unknown_words(props: Any) -> list[str]:
     return [word for word in found if word not in taught]
 
 
-def draw_words(layout: Any, context: bpy.types.Context) -> None:
-    """Name the words that mean nothing to the prior, beside a search among those that it knows."""
-    props = context.scene.maquette
-    if props.prior != "embedded":
-        return
-    if found := unknown_words(props):
-        told = ", ".join(f"'{word}'" for word in found[:UNKNOWN_SHOWN]) + (
-            ", ..." if len(found) > UNKNOWN_SHOWN else ""
-        )
+def draw_title(layout: Any, props: Any) -> None:
+    """Draw what is over the prompt, with a search among the words that the prior knows."""
+    row = layout.row()
+    row.label(text="Prompt")
+    if props.prior == "embedded":
+        row.operator(MAQUETTE_OT_insert_word.bl_idname, text="", icon="VIEWZOOM")
+
+
+def draw_unknown(layout: Any, context: bpy.types.Context) -> None:
+    """Name the words that mean nothing to the prior."""
+    if found := unknown_words(context.scene.maquette):
+        more = ", ..." if len(found) > UNKNOWN_SHOWN else ""
+        told = ", ".join(f"'{word}'" for word in found[:UNKNOWN_SHOWN]) + more
         preferences.paragraph(layout, context, f"The embedded prior does not know {told}.", "ERROR")
-    layout.operator(MAQUETTE_OT_insert_word.bl_idname, icon="VIEWZOOM")
 
 
 def _list_words(operator: Any, context: bpy.types.Context | None) -> list[tuple[str, str, str]]:
@@ -126,7 +129,7 @@ class MAQUETTE_OT_insert_word(bpy.types.Operator):
     """Add a word to the prompt"""
 
     bl_idname = "maquette.insert_word"
-    bl_label = "Known Words..."
+    bl_label = "Known Words"
     bl_description = "Search the words that the embedded prior knows, and add one to the prompt"
     bl_options = {"REGISTER", "UNDO", "INTERNAL"}
     bl_property = "word"

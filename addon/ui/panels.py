@@ -53,10 +53,10 @@ class MAQUETTE_PT_generate(_Panel, bpy.types.Panel):
         is_kept = subjects.draw(layout, context)
         column = layout.column(align=True)
         column.use_property_split = False
-        column.label(text="Prompt")
+        fill_in.draw_title(column, props)
         column.prop(props, "prompt", text="", placeholder="a red mug with white dots")
         column.prop(props, "negative_prompt", text="", placeholder="but not ...")
-        fill_in.draw_words(column, context)
+        fill_in.draw_unknown(column, context)
         subjects.draw_prompt(column, context)
         if not is_kept:
             _draw_references(layout, props)

@@ -98,17 +98,18 @@ def test_words_that_the_prior_does_not_know_are_named_under_the_prompt(enabled: 
 
     def drawn() -> Layout:
         layout = Layout()
-        fill_in.draw_words(layout, enabled.context)
+        fill_in.draw_title(layout, props)
+        fill_in.draw_unknown(layout, enabled.context)
         return layout
 
     props.prompt, props.negative_prompt = "a red gargoyle with wings", "a plinth"
-    assert " ".join(drawn().texts).startswith("The embedded prior does not know 'gargoyle', 'wings', 'plinth'.")
+    assert " ".join(drawn().texts) == "Prompt The embedded prior does not know 'gargoyle', 'wings', 'plinth'."
     props.prompt, props.negative_prompt = "a red mug", ""
-    assert drawn().texts == ["Known Words..."]
+    assert drawn().texts == ["Prompt"] and "maquette.insert_word" in drawn().buttons
     props.system, props.prompt = "dreambooth3d", "a sks mug"  # the word that it will be taught
     assert fill_in.unknown_words(props) == []
     props.prior, props.prompt = "folder", "a gargoyle"
-    assert drawn().texts == []
+    assert drawn().texts == ["Prompt"] and not drawn().buttons
     props.prior = "embedded"
 
 
