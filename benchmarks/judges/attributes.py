@@ -16,8 +16,8 @@ from torch import nn
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
 from backend.embedded.objects.solids import PATTERNS
+from backend.embedded.precision import mixed
 from backend.embedded.training.loop import Averaged, Budget
-from backend.embedded.training.precision import mixed
 from benchmarks.judges.renders import (
     FIRST_SEED,
     TEST_SEED,

@@ -11,8 +11,8 @@ from torch.nn.functional import cross_entropy
 
 from backend.embedded.objects.captions import vocabulary
 from backend.embedded.objects.shapes import COLOURS, TRAINED_CATEGORIES
+from backend.embedded.precision import mixed
 from backend.embedded.training.loop import Averaged, Budget
-from backend.embedded.training.precision import mixed
 from benchmarks.judges.renders import (
     FIRST_SEED,
     TEST_SEED,

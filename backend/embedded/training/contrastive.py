@@ -27,10 +27,10 @@ from transformers import (
 from backend.embedded.objects.data import SIZE, load_dataset
 from backend.embedded.objects.shapes import COLOURS, STYLES, TRAINED_CATEGORIES
 from backend.embedded.objects.solids import PATTERNS
+from backend.embedded.precision import mixed
 from backend.embedded.training.autoencoder import to_network
 from backend.embedded.training.denoiser import describe
 from backend.embedded.training.loop import fit
-from backend.embedded.training.precision import mixed
 
 PEAK_RATE = 1e-3
 BATCH = 64

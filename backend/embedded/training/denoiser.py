@@ -19,10 +19,10 @@ from backend.diffusion.camera_tokens import CameraEncoder, angle_features
 from backend.embedded.objects.captions import caption, vocabulary
 from backend.embedded.objects.data import load_dataset
 from backend.embedded.objects.shapes import HELD_OUT, Subject
+from backend.embedded.precision import mixed
 from backend.embedded.tokenizer import MAX_TOKENS, build_tokenizer
 from backend.embedded.training.autoencoder import encoded
 from backend.embedded.training.loop import Averaged, fit, load_training
-from backend.embedded.training.precision import mixed
 
 PEAK_RATE = 8e-4
 BATCH = 32

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from backend.embedded.training.precision import working_dtype
+from backend.embedded.precision import working_dtype
 
 ADAM_BETAS = (0.9, 0.99)
 STEPS = 5

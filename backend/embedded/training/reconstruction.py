@@ -19,6 +19,7 @@ from safetensors import safe_open
 
 from backend.embedded.objects.data import render_object
 from backend.embedded.objects.shapes import HELD_OUT
+from backend.embedded.precision import mixed
 from backend.embedded.training.codecs import (
     NOISE,
     decode,
@@ -32,7 +33,6 @@ from backend.embedded.training.codecs import (
 from backend.embedded.training.crops import crop_batch, load_shards, to_network
 from backend.embedded.training.loop import Averaged, load_training, log, save_training
 from backend.embedded.training.muon import Muon
-from backend.embedded.training.precision import mixed
 
 DECAY = 0.999
 HELD_PART = 4  # of a batch one in so many is encoded by the first generation as well

@@ -20,11 +20,11 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 from backend.diffusion.camera_tokens import FOLDER as CAMERA_FOLDER
 from backend.diffusion.camera_tokens import CameraEncoder
 from backend.diffusion.joint_attention import joined, make_joint
+from backend.embedded.precision import mixed
 from backend.embedded.training.denoiser import DECAY, MAX_WEIGHT, TEXT_WIDTH, new_scheduler
 from backend.embedded.training.latent_stream import Rows, take_up
 from backend.embedded.training.loop import Averaged, load_training, log, save_training
 from backend.embedded.training.muon import Muon
-from backend.embedded.training.precision import mixed
 from backend.embedded.training.view_batches import Describe, ViewBatch, camera_rows, draw_batch
 from backend.embedded.training.warm_start import begin_text_encoder, begin_unet
 
