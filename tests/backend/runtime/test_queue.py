@@ -102,6 +102,23 @@ def test_turns_are_taken_once_and_pruned_and_damaged_files_do_no_harm(tmp_path: 
     assert [made.take(), made.take(), made.take()] == [tmp_path / "c", tmp_path / "d", None]
 
 
+def test_a_process_that_is_killed_while_it_prunes_leaves_nothing_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    turns(tmp_path, "a")
+
+    def die(*arguments: object, **options: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("os.replace", die)
+    with pytest.raises(KeyboardInterrupt):
+        queue.Turns(tmp_path)
+    assert [path.name for path in tmp_path.glob("*.tmp")] == ["taken.jsonl.tmp"]
+    monkeypatch.undo()
+    queue.Turns(tmp_path)
+    assert not list(tmp_path.glob("*.tmp"))
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="sparse files")
 def test_no_more_is_read_of_a_queue_than_it_may_be_long(tmp_path: Path) -> None:
     turns(tmp_path, "a")
