@@ -97,6 +97,7 @@ def _members(group: int) -> list[int]:
 
 def _main(run_system: Callable[[Job], None], arguments: list[str], root: str, count: str, kill: Kill | None) -> None:
     os.setsid()  # what it starts is of its group
+    multiprocessing.set_start_method("fork", force=True)  # whose locks have no name that a kill would leave
     nothing, output = os.open(os.devnull, os.O_RDONLY), os.open(f"{root}.output", os.O_WRONLY | os.O_CREAT, 0o666)
     for number, descriptor in enumerate((nothing, output, output)):
         os.dup2(descriptor, number)
