@@ -20,7 +20,8 @@ SEED = 1
 KILLS = 10  # two of each kind
 INPUTS = 700  # of each reader
 
-pytestmark = pytest.mark.slow
+# Far more than they take: a machine that gives them a tenth of a core is slow, and nothing is wrong with it.
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 
 def figures(name: str, out: Path, *arguments: object) -> str:
