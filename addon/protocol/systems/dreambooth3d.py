@@ -32,6 +32,10 @@ class DreamBooth3DSettings:
     subject_class: str = setting(
         SUBJECT, "", "Class", "What the subject is, in the words of the prompt: bear; empty finds it there",
     )
+    matting: str = setting(
+        SUBJECT, "embedded", "Cut Out By",
+        "What finds the subject in a photo: embedded, colours (along the border), or a folder with Segment Anything",
+    )
     # The paper's 150, 800 and 150 are of Imagen; for the embedded prior docs/dreambooth3d.md.
     partial_steps: int = setting(
         SUBJECT, 50, "Steps, Partly",
@@ -77,6 +81,13 @@ class DreamBooth3DSettings:
     )
     class_weight: float = setting(
         SUBJECT, 1.0, "Keep the Class", "Weight of those pictures; 0 draws none, and the sides may be forgotten", 0, 4,
+    )
+
+    # Neither the paper nor DreamBooth says from where they are seen.
+    class_views: bool = setting(
+        SUBJECT, True, "Keep the Sides",
+        "Draw the class pictures from known sides, if the prior can be told, so that it does not forget sides; "
+        "together, where it can draw several views of one object", paper=False,
     )
 
     # The paper does not say; DreamFusion's.
@@ -160,6 +171,12 @@ class DreamBooth3DSettings:
     camera_tokens: bool = setting(
         GUIDANCE, True, "Tell Camera",
         "Tell the prior where the camera is, if it can take that; otherwise it is told in words", paper=False,
+    )
+    # MVDream's; the paper has none.
+    joint_views: bool = setting(
+        GUIDANCE, True, "Views Together",
+        "Let the prior see all views of a step together, and those that are redrawn, if it can; otherwise each by "
+        "itself", paper=False,
     )
     perp_neg: float = setting(
         GUIDANCE, 0.0, "Against Other Sides",

@@ -27,10 +27,10 @@ from backend.systems.dreambooth3d.pseudo_views import held_to, redraw_views
 from backend.systems.dreambooth3d.subject import (
     class_pictures,
     draw_class,
+    imagined_examples,
     photo_examples,
     teach,
     teach_views,
-    view_examples,
 )
 from backend.systems.inputs import read_prompt
 from backend.systems.overrides import chosen_settings
@@ -50,13 +50,13 @@ def run(job: Job) -> None:
     said = f"a {settings.token} {subject}"
 
     if record is None:
-        photos = cut_out_photos(job, prior.image_size)
+        photos = cut_out_photos(job, prior.image_size, settings.matting)
         known = draw_class(job, prior, subject, settings, made_with)
         real = photo_examples(prior, photos, said, settings.tuning_batch)
         partial, full = teach(job, prior, [real, *known], settings, subject, made_with)
     else:
         kept = load_subject(job, record, prior)
-        known = class_pictures(kept.classes, subject, settings)
+        known = class_pictures(kept.classes, kept.class_views, subject, settings)
         real = photo_examples(prior, kept.photos, said, settings.tuning_batch)
         partial, full = kept.partial, kept.full
 
@@ -70,8 +70,7 @@ def run(job: Job) -> None:
     coarse = RadianceGrid(**job.stage("coarse", first, depends_on=made_with)).to(prior.device)
 
     cameras, pictures = redraw_views(job, full, coarse, prompt, settings, made_with)
-    told = settings.camera_tokens
-    imagined = view_examples(prior, pictures, cameras, prompt, settings.tuning_batch, tell_cameras=told)
+    imagined = imagined_examples(prior, pictures, cameras, prompt, settings)
     multi_view = teach_views(job, partial, [real, imagined, *known], settings, said, made_with)
 
     start = coarse if settings.warm_start else ball(settings.final_steps)
@@ -108,5 +107,6 @@ def guidance_of(prior: Prior, settings: DreamBooth3DSettings) -> Guidance:
         GuidanceOptions(
             loss=settings.loss, scale=settings.scale, delta_t=settings.delta_t, difference=1.0, perturbation=0.0,  # pyright: ignore
             weight=settings.weight, perp_neg=settings.perp_neg, views_at_once=settings.views_at_once,  # pyright: ignore
+            joint_views=settings.joint_views,
         ),
     )  # fmt: skip

@@ -12,14 +12,15 @@ import torch
 
 from addon.protocol import TAUGHT_FILE, Taught, encode_taught
 from addon.protocol.systems.dreambooth3d import DreamBooth3DSettings
-from backend.cameras import Cameras, view_words
+from backend.cameras import Cameras, concatenate, view_words
 from backend.diffusion.denoiser import TOGETHER_PIXELS, Prior
-from backend.diffusion.finetune import Examples, FinetuneOptions, Finetuning, class_examples
+from backend.diffusion.finetune import Examples, FinetuneOptions, Finetuning, class_examples, class_views
 from backend.diffusion.sampling import sample
 from backend.diffusion.tuned_weights import load_tuned, save_tuned
 from backend.runtime.checkpoint import write_whole
 from backend.runtime.job import Job
 
+TOGETHER = 4  # views of one object that are seen together, where the prior takes that; as it was taught
 SHOWN_STEPS = 12  # of the sample that a preview shows
 
 
@@ -38,21 +39,31 @@ def draw_class(job: Job, prior: Prior, subject: str, settings: DreamBooth3DSetti
     """Run the stage `classes`: pictures of the class, as latents, drawn once; none where they do not count."""
     if not settings.class_weight:
         return []
-    said = f"a {subject}"
+    views = known_sides(prior, settings)
 
     def make() -> dict[str, Any]:
-        return {"latents": class_examples(prior, said, settings.class_pictures, job.generator).latents}
+        drawn = class_examples(prior, f"a {subject}", settings.class_pictures, job.generator, views=views)
+        return {"latents": drawn.latents, "views": torch.tensor(views)}
 
-    latents = job.stage("classes", make, depends_on=made_with)["latents"].to(prior.device)
-    return class_pictures(latents, subject, settings)
+    made = job.stage("classes", make, depends_on=made_with)
+    return class_pictures(made["latents"].to(prior.device), views, subject, settings)
 
 
-def class_pictures(latents: torch.Tensor | None, subject: str, settings: DreamBooth3DSettings) -> list[Examples]:
+def known_sides(prior: Prior, settings: DreamBooth3DSettings) -> int:
+    """Return how many views of one object the class pictures show together: 0 where they are seen from anywhere."""
+    if not (settings.class_views and settings.camera_tokens and prior.takes_cameras):
+        return 0
+    return TOGETHER if settings.joint_views and prior.takes_views else 1
+
+
+def class_pictures(
+    latents: torch.Tensor | None, views: int, subject: str, settings: DreamBooth3DSettings
+) -> list[Examples]:
     """Return latents [N, C, h, w] of pictures of the class as examples; none where there are none or do not count."""
     if latents is None or not settings.class_weight:
         return []
-    said = (f"a {subject}",) * len(latents)
-    return [Examples(latents, said, weight=settings.class_weight, batch=settings.tuning_batch)]
+    batch, weight = settings.tuning_batch, settings.class_weight
+    return [class_views(f"a {subject}", len(latents), views, weight=weight, batch=batch, latents=latents)]
 
 
 @torch.no_grad()
@@ -64,12 +75,30 @@ def photo_examples(prior: Prior, photos: torch.Tensor, said: str, batch: int) ->
 
 @torch.no_grad()
 def view_examples(
-    prior: Prior, pictures: torch.Tensor, cameras: Cameras, prompt: str, batch: int, *, tell_cameras: bool
-) -> Examples:
-    """Return redrawn views [N, S, S, 3] as examples with the prompt, the word for their side, and their cameras."""
-    latents = torch.cat([prior.encode(picture[None]) for picture in pictures])
+    prior: Prior, pictures: torch.Tensor, cameras: Cameras, prompt: str, batch: int, *, tell_cameras: bool,
+    group: int = 1,
+) -> Examples:  # fmt: skip
+    """Return redrawn views [N, S, S, 3] as examples with the prompt, the word for their side, and their cameras.
+
+    With a `group` above 1 so many that stand evenly around are seen together, which N is a multiple of.
+    """
+    order = torch.arange(len(pictures)).reshape(group, -1).T.flatten()  # a quarter of the round apart, with 4
+    cameras = concatenate([cameras[int(view)] for view in order])
+    latents = torch.cat([prior.encode(pictures[view][None]) for view in order])
     said = tuple(f"{prompt}, {word} view" for word in view_words(cameras))
-    return Examples(latents, said, cameras=cameras if tell_cameras and prior.takes_cameras else None, batch=batch)
+    told = cameras if tell_cameras and prior.takes_cameras else None
+    return Examples(latents, said, cameras=told, batch=batch, group=group)
+
+
+def imagined_examples(
+    prior: Prior, pictures: torch.Tensor, cameras: Cameras, prompt: str, settings: DreamBooth3DSettings
+) -> Examples:
+    """Return redrawn views as examples, seen together where the settings and the prior want that and they fit."""
+    joint = settings.joint_views and settings.camera_tokens and prior.takes_views and len(pictures) % TOGETHER == 0
+    return view_examples(
+        prior, pictures, cameras, prompt, settings.tuning_batch, tell_cameras=settings.camera_tokens,
+        group=TOGETHER if joint else 1,
+    )  # fmt: skip
 
 
 def teach(
