@@ -19,7 +19,7 @@ from backend.diffusion.tuned_weights import load_tuned
 from backend.errors import BadInput
 from backend.runtime.checkpoint import read_whole, sha256
 from backend.runtime.job import Job
-from backend.systems.dreambooth3d.photos import on_white, read_cut_outs
+from backend.systems.dreambooth3d.photos import read_cut_outs
 
 ANEW = "Choose the kept subject again in a new job."
 CLASSES_FILE = "classes/tensors.safetensors"
@@ -31,7 +31,7 @@ class KeptSubject:
 
     subject: str  # its class
     token: str
-    photos: torch.Tensor  # [N, S, S, 3] on white
+    photos: torch.Tensor  # cut-outs with alpha, [N, S, S, 4]
     classes: torch.Tensor | None  # latents [M, C, h, w] of pictures of the class
     class_views: int  # how many of these are views of one object, 0 where they are seen from anywhere
     partial: Prior
@@ -77,7 +77,7 @@ def load_subject(job: Job, record: SubjectRecord, prior: Prior) -> KeptSubject:
     return KeptSubject(
         record.subject,
         record.token,
-        on_white(read_cut_outs(photos, prior.image_size)),
+        read_cut_outs(photos, prior.image_size),
         classes,
         views,
         partial,

@@ -40,7 +40,12 @@ def asked_photos(job: Job) -> tuple[InputImage, ...]:
 
 
 def cut_out_photos(job: Job, size: int, matting: str = COLOURS) -> torch.Tensor:
-    """Run the stage `cutouts`; return the photos [N, size, size, 3] on white.
+    """Run the stage `cutouts`; return the photos [N, size, size, 3] on white, as `cut_out_layers` does with alpha."""
+    return on_white(cut_out_layers(job, size, matting))
+
+
+def cut_out_layers(job: Job, size: int, matting: str = COLOURS) -> torch.Tensor:
+    """Run the stage `cutouts`; return the photos with alpha, [N, size, size, 4].
 
     A `matting` of `load_matting` finds the subject where a photo has no alpha. It leaves photo-NN.png, with alpha,
     which the artist may replace. Photos without a subject are left out with a warning. Raises BadInput where fewer
@@ -78,10 +83,9 @@ def cut_out_photos(job: Job, size: int, matting: str = COLOURS) -> torch.Tensor:
     for sentence in made["lost"]:
         job.warn(sentence, "Photograph it whole before a plain background, or cut it out (a PNG with alpha).")
     layers = read_cut_outs([folder / name for name in made["kept"]], size)
-    seen = on_white(layers)
-    for sentence, hint in doubts(layers) + unlike(seen):
+    for sentence, hint in doubts(layers) + unlike(on_white(layers)):
         job.warn(sentence, hint)
-    return seen
+    return layers
 
 
 def read_cut_outs(files: Sequence[Path], size: int) -> torch.Tensor:

@@ -6,18 +6,29 @@ Source: Raj et al., DreamBooth3D (arXiv 2303.13508), sections 3.2 and 3.3, by Dr
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 import torch
 
-from addon.protocol import TAUGHT_FILE, Taught, encode_taught
+from addon.protocol import (
+    OF_A_SUBJECT,
+    SUBJECT_RECORD,
+    SYSTEMS,
+    TAUGHT_FILE,
+    SubjectRecord,
+    Taught,
+    encode_record,
+    encode_taught,
+    files_inside,
+)
 from addon.protocol.systems.dreambooth3d import DreamBooth3DSettings
 from backend.cameras import Cameras, concatenate, view_words
 from backend.diffusion.denoiser import TOGETHER_PIXELS, Prior
 from backend.diffusion.finetune import Examples, FinetuneOptions, Finetuning, class_examples, class_views
 from backend.diffusion.sampling import sample
 from backend.diffusion.tuned_weights import load_tuned, save_tuned
-from backend.runtime.checkpoint import write_whole
+from backend.runtime.checkpoint import sha256, write_whole
 from backend.runtime.job import Job
 
 TOGETHER = 4  # views of one object that are seen together, where the prior takes that; as it was taught
@@ -67,10 +78,17 @@ def class_pictures(
 
 
 @torch.no_grad()
-def photo_examples(prior: Prior, photos: torch.Tensor, said: str, batch: int) -> Examples:
-    """Return photos [N, S, S, 3] as examples without cameras: nobody knows from where they were taken."""
+def photo_examples(
+    prior: Prior, photos: torch.Tensor, said: str, batch: int, cameras: Cameras | None = None
+) -> Examples:
+    """Return photos [N, S, S, 3] as examples, without cameras where nobody knows from where they were taken.
+
+    With cameras the word for the side is said, too.
+    """
     latents = torch.cat([prior.encode(photo[None]) for photo in photos])
-    return Examples(latents, (said,) * len(photos), batch=batch)
+    if cameras is None:
+        return Examples(latents, (said,) * len(photos), batch=batch)
+    return Examples(latents, tuple(f"{said}, {word} view" for word in view_words(cameras)), cameras, batch=batch)
 
 
 @torch.no_grad()
@@ -106,7 +124,7 @@ def teach(
 ) -> tuple[Prior, Prior]:
     """Run the stage `teaching`; return the partly and the fully taught prior: two moments of one run.
 
-    It leaves what keeps a subject: both priors' weights, and what they were taught.
+    It leaves what keeps a subject: both priors' weights, what they were taught, and the record of all its files.
     """
     said = f"a {settings.token} {subject}"
 
@@ -120,11 +138,25 @@ def teach(
             save_tuned(job.stage_folder / name, tuning)
         taught = Taught(subject=subject, token=settings.token, prior=prior.fingerprint)
         write_whole(job.stage_folder / TAUGHT_FILE, encode_taught(taught), job.folder)
+        record = SubjectRecord(**asdict(taught), name=said, files=learnt_files(job))
+        write_whole(job.stage_folder / SUBJECT_RECORD, encode_record(record), job.folder)
         return {}
 
     job.stage("teaching", make, depends_on=made_with)
     folder = job.stage_path("teaching")
     return load_tuned(prior, folder / "partial"), load_tuned(prior, folder / "full")
+
+
+def learnt_files(job: Job) -> dict[str, str]:
+    """Return the hashes of what the stages up to the one that runs leave of a subject, by its names there."""
+    kept = {stage.name: stage.kept for stage in SYSTEMS[job.request.system].stages if stage.kept}
+    folders = {kept[done["name"]]: job.stage_path(done["name"]) for done in job.stages if done["name"] in kept}
+    folders["taught"] = job.stage_folder
+    names: dict[str, str] = {}
+    for target, folder in folders.items():
+        place = folder.relative_to(job.folder).as_posix()
+        names |= {f"{target}{path.removeprefix(place)}": path for path in files_inside(job.folder, place)}
+    return {name: sha256(job.folder / path, job.folder) for name, path in names.items() if OF_A_SUBJECT.fullmatch(name)}
 
 
 def teach_views(
