@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import random
+
+import pytest
+
 from benchmarks.data.cases import PHOTOS, choose, photo_place
 from benchmarks.subjects.photo_cameras import sentence
 
