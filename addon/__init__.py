@@ -18,6 +18,7 @@ MODULES = (
     "ui.reference_list",
     "ui.stage_images",
     "ui.subjects",
+    "ui.fill_in",
     "ui.panels",
     "ui.queue_panel",
     "ui.history",
