@@ -12,14 +12,14 @@ from torch.nn import functional
 
 from addon.protocol import InputImage
 from backend.errors import EmptyMask
-from backend.images import load_image, resize_cut_out, save_image, square_crop
+from backend.images import load_image, resize_cut_out, save_image, square_crop, subject_mask
 from backend.runtime.job import Job
+from backend.systems.dreambooth3d.cutting import subject_in
 from backend.systems.inputs import named
 from backend.systems.reference import MARGIN, MAX_PIXELS
-from backend.vision.cutting import cut_out
 from backend.vision.image_encoder import load_image_encoder
+from backend.vision.matting import COLOURS, load_matting
 
-CUT = "Photograph it whole before a plain background, or cut it out (a PNG with alpha)."
 FEWEST, MANY = 2, 12
 SMALL = 24  # pixels a side, of what is compared
 ALIKE = 0.025  # mean difference of colours and alpha, where either is solid, below which two photos are one
@@ -39,56 +39,53 @@ def asked_photos(job: Job) -> tuple[InputImage, ...]:
     return photos
 
 
-def cut_out_photos(job: Job, size: int, *, how: str = "auto", piece: int = 0) -> torch.Tensor:
-    """Run the stage `cutouts`; return the photos [N, size, size, 3] on white.
+def cut_out_photos(job: Job, size: int, matting: str = COLOURS) -> torch.Tensor:
+    """Run the stage `cutouts`; return the photos [N, size, size, 3] on white, as `cut_out_layers` does with alpha."""
+    return on_white(cut_out_layers(job, size, matting))
 
-    It leaves photo-NN.png, with alpha, which the artist may replace. Photos without a subject are left out with a
-    warning, and so is said what is to be doubted of the others. `how` and `piece` are those of vision.cutting. Raises
-    BadInput where fewer than two are left.
+
+def cut_out_layers(job: Job, size: int, matting: str = COLOURS) -> torch.Tensor:
+    """Run the stage `cutouts`; return the photos with alpha, [N, size, size, 4].
+
+    A `matting` of `load_matting` finds the subject where a photo has no alpha. It leaves photo-NN.png, with alpha,
+    which the artist may replace. Photos without a subject are left out with a warning. Raises BadInput where fewer
+    than two are left.
     """
     photos = asked_photos(job)
 
     def make() -> dict[str, Any]:
+        finder = None if matting == COLOURS else load_matting(matting)
         kept: list[str] = []
         lost: list[str] = []
-        said: list[list[str]] = []
         for number, photo in enumerate(photos, 1):
             path = job.input_path(photo)
             with named(photo):
                 rgb, alpha = load_image(path)
             try:
-                found = cut_out(rgb, alpha, how=how, piece=piece)
+                rgb, mask = (rgb, subject_mask(rgb, alpha)) if finder is None else subject_in(rgb, alpha, finder)
             except EmptyMask as error:
                 lost.append(f"{photo.called} is left out: {error.message}")
                 continue
-            said += [[f"{photo.called}: {sentence}", hint] for sentence, hint in found.doubts]
             pixels = max(size, min(MAX_PIXELS, max(rgb.shape[:2])))
-            rgb, mask = square_crop(rgb, found.mask, pixels, MARGIN, enclose="circle")
+            rgb, mask = square_crop(rgb, mask, pixels, MARGIN, enclose="circle")
             kept.append(f"photo-{number:02}.png")
             save_image(job.stage_folder / kept[-1], torch.cat([rgb, mask], dim=-1))
             job.preview(rgb * mask + 1 - mask)
         if len(kept) < FEWEST:
             raise EmptyMask(
                 f"Only {len(kept)} of {len(photos)} photos show a subject. {' '.join(lost)}",
-                CUT,
+                "Photograph it whole before a plain background, or cut it out (a PNG with alpha).",
             )
-        said += [[sentence, CUT] for sentence in lost]
-        for sentence, hint in said:  # at once: the job may stop here
-            job.warn(sentence, hint)
-            warned.append(sentence)
-        return {"kept": kept, "lost": lost, "said": said}
+        return {"kept": kept, "lost": lost}
 
-    warned: list[str] = []
     made = job.stage("cutouts", make)
     folder = job.stage_path("cutouts")
-    for sentence, hint in made.get("said") or [(sentence, CUT) for sentence in made["lost"]]:
-        if sentence not in warned:
-            job.warn(sentence, hint)
+    for sentence in made["lost"]:
+        job.warn(sentence, "Photograph it whole before a plain background, or cut it out (a PNG with alpha).")
     layers = read_cut_outs([folder / name for name in made["kept"]], size)
-    seen = on_white(layers)
-    for sentence, hint in doubts(layers) + unlike(seen):
+    for sentence, hint in doubts(layers) + unlike(on_white(layers)):
         job.warn(sentence, hint)
-    return seen
+    return layers
 
 
 def read_cut_outs(files: Sequence[Path], size: int) -> torch.Tensor:

@@ -10,7 +10,7 @@ from addon.protocol.systems import WrongSetting, built_systems, check_settings
 from addon.protocol.systems.shared_settings import CUT_OUT
 from addon.protocol.systems.tv3dg import TV3DG
 
-SHARED = ("cut_out", "piece", "mesh_resolution", "max_faces", "texture_size", "origin", "height")
+SHARED = ("mesh_resolution", "max_faces", "texture_size", "origin", "height")
 
 
 @pytest.mark.parametrize("name", SHARED)
