@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from backend.errors import EmptyMask
-from backend.images import MAX_SHARE, MIN_SHARE, OPAQUE, subject_mask
+from backend.images import MAX_SHARE, MIN_SHARE, alpha_mask, subject_mask
 from backend.vision.matting import Matting
 
 ROOM = 0.2  # around what the first look found: it may have missed a part
@@ -24,8 +24,8 @@ def subject_in(rgb: torch.Tensor, alpha: torch.Tensor | None, matting: Matting) 
     Alpha that is not opaque everywhere is the mask itself. Where the network finds next to nothing, or next to
     everything, what differs from the colours along the border is the subject. Raises EmptyMask as that does.
     """
-    if alpha is not None and bool((alpha < OPAQUE).any()):
-        return rgb, subject_mask(rgb, alpha)
+    if alpha is not None and (cut := alpha_mask(alpha)) is not None:
+        return rgb, cut
     rough = looked_at(rgb, matting)
     if not MIN_SHARE <= float((rough > 0.5).float().mean()) <= MAX_SHARE:
         return rgb, subject_mask(rgb, None)
