@@ -10,7 +10,7 @@ import math
 import numpy as np
 import torch
 from numba import njit
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 from backend.meshes.mesh import Mesh, area, sample_surface
 
@@ -42,7 +42,7 @@ def eliminate(points: np.ndarray, count: int, spacing: float) -> np.ndarray:
     """
     if count >= len(points):
         return np.arange(len(points))
-    pairs = cKDTree(points).query_pairs(spacing, output_type="ndarray")  # [P, 2]
+    pairs = KDTree(points).query_pairs(spacing, output_type="ndarray")  # [P, 2]
     distances = np.linalg.norm(points[pairs[:, 0]] - points[pairs[:, 1]], axis=1)
     least = spacing * BETA * (1 - (count / len(points)) ** GAMMA)  # so that pairs of points do not count too much
     crowding = (1 - np.maximum(distances, least) / spacing) ** ALPHA

@@ -8,7 +8,7 @@ import time
 import numpy as np
 import pytest
 import torch
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 from backend.meshes.mesh import Mesh, area, mesh_from_arrays, sample_surface
 from backend.meshes.poisson_disk import ALPHA, BETA, GAMMA, eliminate, poisson_disk, widest_spacing
@@ -22,7 +22,7 @@ def sphere(radius: float = 0.8) -> Mesh:
 
 
 def nearest(points: torch.Tensor) -> np.ndarray:
-    return cKDTree(points.numpy()).query(points.numpy(), k=2)[0][:, 1]
+    return KDTree(points.numpy()).query(points.numpy(), k=2)[0][:, 1]
 
 
 def slowly(points: np.ndarray, count: int, spacing: float) -> list[int]:
@@ -45,7 +45,7 @@ def test_points_keep_their_distance_where_random_ones_do_not() -> None:
     assert nearest(points).min() >= 0.6 * widest
     drawn, _ = sample_surface(mesh, count, torch.Generator().manual_seed(0))
     assert nearest(drawn).min() < 0.1 * widest
-    gap = cKDTree(points.numpy()).query(drawn.numpy())[0].max()
+    gap = KDTree(points.numpy()).query(drawn.numpy())[0].max()
     assert gap < 1.1 * widest  # and nowhere is a hole
 
 
