@@ -125,8 +125,8 @@ KEPT = {"subject": "0" * 64, "subject_files": ("subject.json", "photos/photo-01.
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
-        ({}, r"No photo is given. A subject takes 3 to 6 photos, 2 at least: .*'Object from one image'"),
-        ({"images": PHOTOS[:1]}, "Only 1 photo is given. .*'Object from one image'"),
+        ({}, r"No photo is given. A subject takes 3 to 6 photos, 2 at least: .*'Object from One Image'"),
+        ({"images": PHOTOS[:1]}, "Only 1 photo is given. .*'Object from One Image'"),
         ({"images": (PHOTOS[0], InputImage(path="a.png"))}, "Only 1 photo is given"),
         (KEPT | {"images": PHOTOS[:2]}, "has its own photos: leave the images away"),
         (KEPT | {"subject": "bear"}, "'bear' names no kept subject"),

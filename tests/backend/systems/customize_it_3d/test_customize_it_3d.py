@@ -1,0 +1,48 @@
+"""Whole jobs on the embedded prior, as small as they go."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from backend.systems import customize_it_3d
+from tests.backend.systems.customize_it_3d.small_jobs import new_job, open_job, results
+
+
+@pytest.mark.slow
+def test_a_job_leaves_mesh_and_points_and_goes_on_to_the_same_bytes_after_a_kill(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    customize_it_3d.run(new_job(tmp_path / "whole"))
+    facts = json.loads((tmp_path / "whole/result/result.json").read_text())
+    assert facts["points"] == "coloured" and facts["faces"] > 0 and facts["system"] == "customize_it_3d"
+    assert facts["made_with"]["subject"] == "sks robot"
+    assert {"threshold", "silhouette_iou", "texture_error"} <= facts["mesh"].keys()
+    assert list(facts["seconds"]) == [
+        "classes", "coarse", "enhanced", "mesh", "perceive", "refined", "surface", "teaching",
+    ]  # fmt: skip
+
+    class Killed(Exception):
+        pass
+
+    from backend.systems.customize_it_3d import refine
+
+    calls = 0
+
+    def broken(*arguments: Any, **options: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls > 2:
+            raise Killed
+        return real(*arguments, **options)
+
+    real = refine.view_loss
+    monkeypatch.setattr(refine, "view_loss", broken)
+    with pytest.raises(Killed):
+        customize_it_3d.run(new_job(tmp_path / "half", checkpoint_steps=1))
+    monkeypatch.setattr(refine, "view_loss", real)
+    customize_it_3d.run(open_job(tmp_path / "half"))
+    assert results(tmp_path / "half") == results(tmp_path / "whole")
