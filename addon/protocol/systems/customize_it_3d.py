@@ -310,7 +310,7 @@ CUSTOMIZE_IT_3D = System(
     CustomizeIt3DSettings,
     stages=(
         Stage(
-            "perceive",
+            "modalities",
             "Looking",
             seconds=1.0,
             leaves=(

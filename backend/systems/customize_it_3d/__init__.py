@@ -1,8 +1,8 @@
 """Customize-It-3D: one image of an object becomes the object as a textured mesh and coloured points.
 
-Stages: perceive (the four images) -> classes (the prior's own pictures of the class) -> teaching (the prior learns the
-four images) -> coarse (a field under the taught prior and one of turned views) -> surface (its mesh) -> enhanced (its
-views, redrawn) -> refined (neural points in their colours) -> mesh (their views on the mesh).
+Stages: modalities (the four images) -> classes (the prior's own pictures of the class) -> teaching (the prior learns
+the four images) -> coarse (a field under the taught prior and one of turned views) -> surface (its mesh) -> enhanced
+(its views, redrawn) -> refined (neural points in their colours) -> mesh (their views on the mesh).
 Source: Customize-It-3D (arXiv 2312.11535), section 3; its authors' code.
 """
 

@@ -80,7 +80,7 @@ def resized(seen: Perceived, size: int) -> Perceived:
 
 
 def perceive(job: Job, prior: Prior, settings: CustomizeIt3DSettings) -> Perceived:
-    """Run the stage `perceive`: what is seen in the image, or in one that the prior draws of the prompt.
+    """Run the stage `modalities`: what is seen in the image, or in one that the prior draws of the prompt.
 
     It leaves rgb.png, mask.png, depth.png and normal.png, which the artist may replace. Raises BadInput where there is
     neither image nor prompt, or where pictures do not fit each other; EmptyMask.
@@ -116,7 +116,7 @@ def perceive(job: Job, prior: Prior, settings: CustomizeIt3DSettings) -> Perceiv
         job.preview(seen)
         return {**values, "doubts": doubts, "subject": subject_of(job, settings, seen)}
 
-    made = job.stage("perceive", make, depends_on={"prior": prior.fingerprint, "settings": settings.companions})
+    made = job.stage("modalities", make, depends_on={"prior": prior.fingerprint, "settings": settings.companions})
     for sentence, hint in made["doubts"]:
         job.warn(sentence, hint)
     if not job.request.prompt.strip() and not settings.subject_class:
@@ -124,7 +124,7 @@ def perceive(job: Job, prior: Prior, settings: CustomizeIt3DSettings) -> Perceiv
             f"The object is taken for a {made['subject']}.", "Say what it is in the prompt, or set the class, if not."
         )
     place = (image.azimuth_degrees, image.elevation_degrees) if image else (0.0, SAMPLED_ELEVATION)
-    return read_perceived(job.stage_path("perceive"), place, made["fov_degrees"], prior.image_size, made["subject"])
+    return read_perceived(job.stage_path("modalities"), place, made["fov_degrees"], prior.image_size, made["subject"])
 
 
 def asked_image(job: Job) -> InputImage | None:

@@ -22,7 +22,7 @@ def test_a_job_leaves_mesh_and_points_and_goes_on_to_the_same_bytes_after_a_kill
     assert facts["made_with"]["subject"] == "sks robot"
     assert {"threshold", "silhouette_iou", "texture_error"} <= facts["mesh"].keys()
     assert list(facts["seconds"]) == [
-        "classes", "coarse", "enhanced", "mesh", "perceive", "refined", "surface", "teaching",
+        "classes", "coarse", "enhanced", "mesh", "modalities", "refined", "surface", "teaching",
     ]  # fmt: skip
 
     class Killed(Exception):

@@ -29,8 +29,8 @@ def warnings(said: list[Any]) -> list[str]:
 
 def test_an_image_becomes_four_that_the_artist_may_replace(tmp_path: Path) -> None:
     with pytest.raises(JobStopped):
-        customize_it_3d.run(new_job(tmp_path / "job", stop_after="perceive"))
-    folder = tmp_path / "job/stages/1-perceive"
+        customize_it_3d.run(new_job(tmp_path / "job", stop_after="modalities"))
+    folder = tmp_path / "job/stages/1-modalities"
     pictures = {name: load_image(folder / f"{name}.png")[0] for name in ("rgb", "mask", "depth", "normal")}
     side = pictures["rgb"].shape[0]
     assert all(picture.shape == (side, side, 3) for picture in pictures.values())
@@ -62,7 +62,7 @@ def test_without_a_prompt_the_image_is_named_and_that_is_said(tmp_path: Path) ->
 
 def test_without_an_image_the_prior_draws_one_and_without_anything_there_is_a_sentence(tmp_path: Path) -> None:
     seen = look(new_job(tmp_path / "job", prompt="a red mug", image=False))
-    assert (tmp_path / "job/stages/1-perceive/sampled.png").is_file() and seen.subject == "mug"
+    assert (tmp_path / "job/stages/1-modalities/sampled.png").is_file() and seen.subject == "mug"
     with pytest.raises(BadInput, match="neither an image nor a prompt"):
         look(new_job(tmp_path / "none", prompt="", image=False))
 
