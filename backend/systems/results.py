@@ -66,7 +66,8 @@ def write_results(
         shape, facts = mesh_stage(job, mesh) if callable(mesh) else mesh
     if shape is not None:
         details = {"prompt": request.prompt, "system": request.system, "seed": request.seed}
-        write_glb(job.folder / protocol.MESH_FILE, shape, name=request.prompt[:60], extras=details)
+        called = request.prompt or str(made_with.get("class", request.system))  # one image needs no words
+        write_glb(job.folder / protocol.MESH_FILE, shape, name=called[:60], extras=details)
     draw = mesh_views(shape) if shape is not None else point_views(points.render)
     extent = points.extent if shape is None else float(shape.vertices.norm(dim=1).max())
     away = float(framing_distance(40.0)) * max(1.0, 1.05 * extent)  # what grew in an edit is in the pictures, too

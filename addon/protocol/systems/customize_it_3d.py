@@ -340,4 +340,5 @@ CUSTOMIZE_IT_3D = System(
     ),
     roles=("reconstruct",),
     needs_prompt=False,
+    needs_image_or_prompt=True,
 )

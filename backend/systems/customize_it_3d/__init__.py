@@ -79,7 +79,7 @@ def run(job: Job) -> None:
         job,
         mesh=(made, facts | more),
         points=points,
-        made_with=made_with | {"subject": f"{settings.token} {seen.subject}"},
+        made_with=made_with | {"subject": f"{settings.token} {seen.subject}", "class": seen.subject},
     )
 
 

@@ -82,8 +82,8 @@ def resized(seen: Perceived, size: int) -> Perceived:
 def perceive(job: Job, prior: Prior, settings: CustomizeIt3DSettings) -> Perceived:
     """Run the stage `modalities`: what is seen in the image, or in one that the prior draws of the prompt.
 
-    It leaves rgb.png, mask.png, depth.png and normal.png, which the artist may replace. Raises BadInput where there is
-    neither image nor prompt, or where pictures do not fit each other; EmptyMask.
+    It leaves rgb.png, mask.png, depth.png and normal.png, which the artist may replace. Raises BadInput where they do
+    not fit each other; EmptyMask.
     """
     image = asked_image(job)
 
@@ -128,14 +128,12 @@ def perceive(job: Job, prior: Prior, settings: CustomizeIt3DSettings) -> Perceiv
 
 
 def asked_image(job: Job) -> InputImage | None:
-    """Return the image of the request, None where the prior is to draw it. Warns of others; raises BadInput."""
+    """Return the image of the request, None where the prior is to draw one of the prompt. Warns of others."""
     images = [image for image in job.request.images if image.role == "reconstruct"]
     if others := [image.called for image in job.request.images if image not in images[:1]]:
         job.warn(
             f"{len(others)} images are not used: {', '.join(others)}.", "This system takes one image of one object."
         )
-    if not images and not job.request.prompt.strip():
-        raise BadInput("There is neither an image nor a prompt.", "Give an image of the object, or describe it.")
     return images[0] if images else None
 
 

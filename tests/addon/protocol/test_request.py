@@ -85,7 +85,11 @@ def test_a_wrong_request_is_refused_with_a_sentence(fields: dict[str, Any], word
 
 
 def test_one_image_needs_no_prompt() -> None:
-    assert Request(system="customize_it_3d").prompt == ""
+    image = InputImage(path="inputs/00.png")
+    assert Request(system="customize_it_3d", images=(image,)).prompt == ""
+    for images in ((), (InputImage(path="inputs/00.png", role="visual_prompt"),)):
+        with pytest.raises(ProtocolError, match="neither an image nor a prompt: give an image of the object"):
+            Request(system="customize_it_3d", images=images)
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,6 @@ def test_requests_know_systems_that_are_not_built(monkeypatch: pytest.MonkeyPatc
     assert list(protocol.SYSTEMS) == list(systems.built_systems()) == ["tv3dg", "dreambooth3d", "customize_it_3d"]
     monkeypatch.setitem(systems.SYSTEMS, "made_up", dataclasses.replace(MADE_UP, stages=(), needs_prompt=False))
     assert protocol.Request(system="made_up").prompt == "" and "made_up" not in systems.built_systems()
-    assert protocol.Request(system="customize_it_3d").prompt == ""
     assert protocol.first_role("dreambooth3d") == "subject"
 
 
