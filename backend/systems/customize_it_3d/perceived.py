@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,7 @@ from backend.vision.naming import propose_names
 from backend.vision.normals import load_geometry
 from backend.weights import network_name
 
+LISTED = re.compile(r"(?:\b\w+, )*\b\w+,? (?:and|or) (?!(?:an?|the|its|one|two|three|some)\b)", re.IGNORECASE)
 SAMPLED_ELEVATION = 15.0  # from where the prior draws an image that nobody gave
 
 
@@ -140,8 +142,16 @@ def asked_image(job: Job) -> InputImage | None:
 def subject_of(job: Job, settings: CustomizeIt3DSettings, picture: Tensor) -> str:
     """Return the class of the object: from the settings, the prompt, or what the image encoder takes it for."""
     if settings.subject_class or job.request.prompt.strip():
-        return class_word(job.request.prompt, settings.token, settings.subject_class)
+        return class_word(without_lists(job.request.prompt), settings.token, settings.subject_class)
     return propose_names(load_image_text("embedded"), picture)[0].word
+
+
+def without_lists(prompt: str) -> str:
+    """Return a prompt with the last of words that are listed: "a red and gray robot" -> "a gray robot".
+
+    "a robot and a ball" stays: an article begins another thing.
+    """
+    return LISTED.sub("", prompt)
 
 
 def read_perceived(folder: Path, place: tuple[float, float], fov_degrees: float, size: int, subject: str) -> Perceived:

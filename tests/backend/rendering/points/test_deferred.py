@@ -85,11 +85,11 @@ def test_a_camera_of_fewer_pixels_sees_the_same() -> None:
         scaled_cameras(camera, 64)
 
 
-def test_forward_and_backward_at_128_pixels_take_a_tenth_of_a_second() -> None:
+def test_forward_and_backward_at_128_pixels_take_little_of_a_second() -> None:
     neural = NeuralPoints(ball(20_000), torch.full((20_000, 3), 0.5), torch.Generator().manual_seed(1))
     render, camera, best = DeferredRenderer(neural, covered), orbit([0.0], 0.0, size=128), 9.0
     for _ in range(5):
         started = time.process_time()
         render(camera, torch.ones(3)).rgb.sum().backward()
         best = min(best, time.process_time() - started)
-    assert best < 0.3  # of processor time; docs/performance.md has what it takes where nothing else runs
+    assert best < 0.3  # of processor time; 0.13 on one thread beside other programs

@@ -9,11 +9,12 @@ import pytest
 import torch
 
 from addon import protocol
+from addon.protocol.systems.subject_prompts import class_word
 from backend.diffusion.denoiser import kept_prior
 from backend.errors import BadInput, EmptyMask, JobStopped
 from backend.images import load_image, save_image
 from backend.systems import customize_it_3d
-from backend.systems.customize_it_3d.perceived import perceive, read_perceived, resized
+from backend.systems.customize_it_3d.perceived import perceive, read_perceived, resized, without_lists
 from backend.systems.overrides import chosen_settings
 from tests.backend.systems.customize_it_3d.small_jobs import new_job, open_job
 
@@ -58,6 +59,17 @@ def test_without_a_prompt_the_image_is_named_and_that_is_said(tmp_path: Path) ->
     said.clear()
     seen = look(new_job(tmp_path / "named", prompt="", subject_class="Golem", said=said))
     assert seen.subject == "golem" and not any("taken for" in sentence for sentence in warnings(said))
+
+
+def test_of_listed_colours_the_thing_itself_is_found() -> None:
+    for prompt, subject in {
+        "a red and gray robot": "robot",
+        "a black, white and red bird on a stick": "bird",
+        "a robot and a ball": "robot",
+        "a teal vase": "vase",
+        "salt, pepper": "salt",
+    }.items():
+        assert class_word(without_lists(prompt), "sks") == subject
 
 
 def test_without_an_image_the_prior_draws_one(tmp_path: Path) -> None:
