@@ -82,8 +82,8 @@ class CustomizeIt3DSettings:
         OBJECT, False, "Teach Words", "Teach the network that reads the prompt, too", paper=True,
     )
     tuning_batch: int = setting(
-        OBJECT, 2, "Class per Step", "How many pictures of the class are in a step, beside the object's", 1, 16,
-        paper=1,
+        OBJECT, 2, "Images per Step", "How many images of the object, and as many pictures of the class, are in a step",
+        1, 16, paper=1,
     )
     class_pictures: int = setting(
         OBJECT, 16, "Class Pictures", "Pictures of the class that the prior draws beforehand, not to forget it",

@@ -5,8 +5,8 @@ Source: Customize-It-3D (arXiv 2312.11535), section 3.2: four runs after one ano
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -67,6 +67,17 @@ def object_examples(prior: Prior, seen: Perceived, settings: CustomizeIt3DSettin
     }
 
 
+def mixture(examples: Mapping[str, Examples], counts: Mapping[str, int], batch: int) -> Examples:
+    """Return examples of all kinds, each as often as its share of the steps, to draw `batch` of them in a step."""
+    times = {kind: steps // math.gcd(*counts.values()) for kind, steps in counts.items()}
+    drawn = [examples[kind] for kind, count in times.items() for _ in range(count)]
+    cameras = [each.cameras for each in drawn if each.cameras is not None]
+    return Examples(
+        torch.cat([each.latents for each in drawn]), tuple(each.prompts[0] for each in drawn),
+        cameras=concatenate(cameras) if cameras else None, batch=batch,
+    )  # fmt: skip
+
+
 def sided(words: str, cameras: Cameras, settings: CustomizeIt3DSettings) -> list[str]:
     """Return the words with those for the side that each camera sees, as guidance says them."""
     return [words if settings.paper_compat else f"{words}, {side} view" for side in view_words(cameras)]
@@ -85,10 +96,9 @@ def teach(
                 for _ in job.steps(steps, tuning):
                     tuning.step([examples[kind], *known], job.generator)
         else:
-            total = sum(counts.values())
-            together = [replace(examples[kind], weight=steps / total) for kind, steps in counts.items()]
-            for _ in job.steps(total, tuning):
-                tuning.step([*together, *known], job.generator)
+            mixed = mixture(examples, counts, settings.tuning_batch)
+            for _ in job.steps(sum(counts.values()), tuning):
+                tuning.step([mixed, *known], job.generator)
         save_tuned(job.stage_folder / "taught", tuning)
         left, pictures = variety_left(prior, tuning.prior, seen.subject, settings, job.request.seed)
         save_image(job.stage_folder / "drawn.png", torch.cat(list(pictures), dim=1).cpu())

@@ -8,8 +8,15 @@ from typing import Any
 
 import pytest
 
+from backend.errors import BadInput
 from backend.systems import customize_it_3d
 from tests.backend.systems.customize_it_3d.small_jobs import new_job, open_job, results
+
+
+def test_more_least_noise_than_most_is_refused_before_anything_is_loaded(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="The least noise is 0.7, the most 0.6."):
+        customize_it_3d.run(new_job(tmp_path / "job", low_noise=0.7))
+    assert not (tmp_path / "job/stages").exists()
 
 
 @pytest.mark.slow

@@ -14,7 +14,7 @@ from addon.protocol.systems.customize_it_3d import CustomizeIt3DSettings
 from backend.diffusion.denoiser import kept_prior
 from backend.diffusion.finetune import Examples, Finetuning
 from backend.systems.customize_it_3d import teaching
-from backend.systems.customize_it_3d.teaching import object_examples, sided, teach, variety, variety_left
+from backend.systems.customize_it_3d.teaching import mixture, object_examples, sided, teach, variety, variety_left
 from backend.systems.reference import Target
 from backend.vision.image_encoder import load_image_encoder
 from tests.backend.systems.customize_it_3d.closed_form import ball_seen, open_stage
@@ -97,7 +97,20 @@ def test_one_by_one_is_the_papers_order_and_together_counts_by_steps(
     ]  # fmt: skip
     assert all(step[1:] == [("a ball", 0.5)] for step in steps)
     steps = taught(tmp_path / "all", SMALL, known)
-    assert len(steps) == 8 and all([weight for _, weight in step] == [0.125, 0.25, 0.125, 0.5, 0.5] for step in steps)
+    assert len(steps) == 8 and all([weight for _, weight in step] == [1.0, 0.5] for step in steps)
+
+
+def test_a_mixture_has_each_kind_by_its_share_with_its_own_words_picture_and_camera() -> None:
+    prior, shown = kept_prior("embedded"), seen()
+    examples = object_examples(prior, shown, SMALL)
+    mixed = mixture(examples, {"mask": 25, "depth": 50, "normal": 50, "rgb": 75}, 3)
+    kinds = [prompt.split(" of ")[0] for prompt in mixed.prompts]
+    assert kinds == ["a foreground mask", *["a depth map"] * 2, *["a normal map"] * 2, *["a rgb photo"] * 3]
+    assert torch.equal(mixed.latents[3:4], examples["normal"].latents) and mixed.batch == 3 and mixed.weight == 1
+    assert mixed.cameras is not None and len(mixed.cameras) == 8
+    assert torch.equal(mixed.cameras.position, shown.target.camera.position.expand(8, 3))
+    untold = object_examples(prior, shown, replace(SMALL, camera_tokens=False))
+    assert mixture(untold, {"rgb": 7}, 1).cameras is None and len(mixture(untold, {"rgb": 7}, 1).prompts) == 1
 
 
 def test_a_prior_that_draws_the_same_from_everywhere_is_warned_of(
