@@ -20,6 +20,7 @@ MODULES = (
     "ui.subjects",
     "ui.panels",
     "ui.queue_panel",
+    "ui.take_settings",
     "ui.history",
     "ui.edit",
     "ui.batch_operators",

@@ -220,6 +220,8 @@ def _draw_job(layout: Any, context: bpy.types.Context, entry: Entry) -> None:
     row = column.row(align=True)
     if not entry.problem:
         row.operator("maquette.repeat", icon="DUPLICATE").job = job
+        if entry.request is not None:
+            row.operator("maquette.use_settings", text="Use Settings", icon="COPYDOWN").job = job
     row.operator("maquette.open_folder", icon="FILE_FOLDER").job = job
     column.operator("maquette.remove_job", icon="TRASH").job = job
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import os
 import sys
 from pathlib import Path
 
@@ -64,6 +65,10 @@ def main() -> None:
         write_scene(find_job(options.folder), options.save)
     except (ValueError, ImportError) as error:  # no result in the folder, or bpy cannot be loaded
         sys.exit(f"{options.save.name} was not written: {error}")
+    sys.stdout.flush()
+    os._exit(
+        0
+    )  # as a module, Blender's threads and destructors wait for each other at the end of some processes for ever
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Compares losses and settings of TV-3DG: `python -m benchmarks.commands.variants --group losses [--names csm,sds]`.
+"""Compares losses and settings of TV-3DG: `python -m benchmarks.commands.variants --group losses [--names CSM SDS]`.
 
 Every variant is the same jobs with other settings; their folders lie below out/quality and are kept, so that a night
 that was broken off goes on, and more groups, variants and cases can be added. Rows that are measured again take the
@@ -121,7 +121,7 @@ def main() -> int:
     """Run what is missing of a group, measure it, and put it into the results; return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--group", choices=list(groups()), required=True)
-    parser.add_argument("--names", help="variants of the group, with commas; default: all")
+    parser.add_argument("--names", nargs="+", metavar="NAME", help="variants of the group; default: all")
     parser.add_argument(
         "--cases", help="kinds or names of cases, with commas; default: six prompts, or what the group is for"
     )
@@ -132,7 +132,7 @@ def main() -> int:
     parser.add_argument("--sheet", type=Path, help="draw all results into this file, a column for each variant")
     options = parser.parse_args()
     variants = groups()[options.group]
-    names = options.names.split(",") if options.names else list(variants)
+    names = options.names or list(variants)
     try:
         cases = choose(options.cases or OTHER_CASES.get(options.group, CASES))
         if unknown := [name for name in names if name not in variants]:

@@ -16,6 +16,7 @@ from torch import nn
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
 from backend.embedded.objects.solids import PATTERNS
+from backend.embedded.precision import mixed
 from backend.embedded.training.loop import Averaged, Budget
 from benchmarks.judges.renders import (
     FIRST_SEED,
@@ -91,7 +92,7 @@ def train(images: torch.Tensor, facts: list[dict], minutes: float) -> AttributeR
         true_hat = torch.tensor([float(facts[i]["hat"]) for i in chosen])
         counts = torch.tensor([float(facts[i]["category"] in CAN_WEAR_A_HAT) for i in chosen])
         batch = augmented(images[chosen].float() / 255)
-        with torch.autocast("cpu", torch.bfloat16):
+        with mixed("cpu"):
             pattern, hat = reader(batch)
         of_hat = binary_cross_entropy_with_logits(hat.float(), true_hat, reduction="none")
         loss = cross_entropy(pattern.float(), true_pattern) + (of_hat * counts).sum() / counts.sum()

@@ -11,6 +11,7 @@ from torch.nn.functional import cross_entropy
 
 from backend.embedded.objects.captions import vocabulary
 from backend.embedded.objects.shapes import COLOURS, TRAINED_CATEGORIES
+from backend.embedded.precision import mixed
 from backend.embedded.training.loop import Averaged, Budget
 from benchmarks.judges.renders import (
     FIRST_SEED,
@@ -49,7 +50,7 @@ def train(name: str, images: torch.Tensor, facts: list[dict], minutes: float) ->
         chosen = [rng.randrange(len(facts)) for _ in range(BATCH)]
         batch = augmented(images[chosen].float() / 255)
         said = [describe(facts[i], rng) for i in chosen]
-        with torch.autocast("cpu", torch.bfloat16):
+        with mixed("cpu"):
             seen, read = tower.images(batch).float(), torch.cat([tower.captions(said), tower.captions(PLAIN)]).float()
         scale = tower.log_scale.exp().clamp_max(100)
         of_batch = scale * seen @ read[:BATCH].T  # [B, B]

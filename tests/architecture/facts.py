@@ -42,7 +42,7 @@ UNMIRRORED = {
     # run as programs by the tests of what they start
     "addon/__main__.py",
     "backend/__main__.py",
-    # in Blender, all releases of it: tests/blender/test_scene.py, tests/blender/ui/test_panel_cost.py
+    # in Blender, all releases of it: tests/blender/test_scene.py, tests/blender/test_panel_cost.py
     "benchmarks/commands/panel.py",
     "benchmarks/commands/scene.py",
     # the trainer's command line, and what tests/backend/embedded/test_train_companions.py exports and reads back

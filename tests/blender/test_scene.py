@@ -14,11 +14,12 @@ from benchmarks.commands.scene import find_job
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 LIST_SCENE = """
-import json, sys, bpy
+import json, os, sys, bpy
 bpy.ops.wm.open_mainfile(filepath=sys.argv[1])
 scene = bpy.context.scene
 seen = [(o.type, [round(x, 3) for x in o.dimensions]) for o in scene.objects]
-print("SCENE " + json.dumps([seen, scene.camera.name]))
+print("SCENE " + json.dumps([seen, scene.camera.name]), flush=True)
+os._exit(0)  # Blender's own end can hang
 """
 
 
@@ -28,7 +29,7 @@ def run(*command: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture(scope="module")
 def bpy_works():
-    answer = run("-c", "import bpy")
+    answer = run("-c", "import bpy, os; os._exit(0)")
     if answer.returncode:
         pytest.skip(f"needs Blender's module, and it does not load: {answer.stderr.strip().splitlines()[-1]}")
 

@@ -18,6 +18,15 @@ CHECKOUT = Path(__file__).resolve().parent.parent.parent
 RELEASES = {"4.5.15": "python3.11", "5.0.1": "python3.11", "5.2.3": "python3.13"}  # the oldest to the newest supported
 PACKAGES = ("numpy", "pytest", "pytest-timeout", "pillow", "trimesh")
 PROVIDE_SECONDS = 300.0  # for the packages of one release
+# bpy's threads and its destructors wait for each other at the end of some processes, for ever: none of them is run.
+PYTEST = """
+import os, sys
+import pytest
+code = pytest.main(sys.argv[1:])
+sys.stdout.flush()
+sys.stderr.flush()
+os._exit(code)
+"""
 STAMP = "maquette.stamp"
 
 
@@ -32,7 +41,7 @@ def provide(release: str, python: str) -> Path:
             subprocess.run(command, check=True, timeout=PROVIDE_SECONDS)
         stamp.write_text(" ".join(wanted))
     # Without the system's libraries it cannot be loaded; then every test would be skipped, which looks like success.
-    subprocess.run([own, "-c", "import bpy"], check=True, timeout=PROVIDE_SECONDS)
+    subprocess.run([own, "-c", "import bpy, os; os._exit(0)"], check=True, timeout=PROVIDE_SECONDS)
     return own
 
 
@@ -51,7 +60,7 @@ def main(releases: list[str]) -> int:
         except (subprocess.SubprocessError, OSError) as error:
             say(f"Blender {release}: skipped, since its environment could not be made: {error}")
             continue
-        command = [own, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/blender"]
+        command = [own, "-c", PYTEST, "-q", "-p", "no:cacheprovider", "tests/blender"]
         command += ["-m", "not blender and not slow and not gpu"]
         command += ["-W", "default"]  # no errors: what a release brings along is not in our locks
         say(f"Blender {release}")

@@ -27,6 +27,7 @@ from transformers import (
 from backend.embedded.objects.data import SIZE, load_dataset
 from backend.embedded.objects.shapes import COLOURS, STYLES, TRAINED_CATEGORIES
 from backend.embedded.objects.solids import PATTERNS
+from backend.embedded.precision import mixed
 from backend.embedded.training.autoencoder import to_network
 from backend.embedded.training.denoiser import describe
 from backend.embedded.training.loop import fit
@@ -125,7 +126,7 @@ def train_pair(
     def loss_of_batch(rng: random.Random) -> torch.Tensor:
         chosen = [rng.randrange(len(facts)) for _ in range(BATCH)]
         captions = [describe(facts[i], rng) for i in chosen] + [describe(corrupted(facts[i], rng), rng) for i in chosen]
-        with torch.autocast("cpu", torch.bfloat16):
+        with mixed("cpu"):
             seen, said = pair(vary(pictures(shards, chosen), rng), tokenize(tokenizer, captions))
         return contrast(seen.float(), said.float(), pair.logit_scale)
 
@@ -143,7 +144,7 @@ def train_reward(folder: Path, renders: Path, minutes: float, tokenizer: CLIPTok
         captions = [describe(facts[i], rng) for i in chosen] + [describe(corrupted(facts[i], rng), rng) for i in chosen]
         images = vary(pictures(shards, chosen), rng)
         spoilt = spoil(images[: BATCH // 2], rng)
-        with torch.autocast("cpu", torch.bfloat16):
+        with mixed("cpu"):
             seen, said = reward(torch.cat([images, spoilt]), tokenize(tokenizer, captions))
         seen, said = seen.float(), said.float()
         scale = reward.logit_scale.exp()
@@ -171,7 +172,7 @@ def train_features(folder: Path, renders: Path, minutes: float) -> Features:
     def loss_of_batch(rng: random.Random) -> torch.Tensor:
         starts = [rng.randrange(0, groups - 4) + rng.randrange(len(shards)) * groups for _ in range(BATCH // 4)]
         images = pictures(shards, [start + i for start in starts for i in range(4)])
-        with torch.autocast("cpu", torch.bfloat16):
+        with mixed("cpu"):
             both = features(torch.cat([vary(images, rng, strongly=True), vary(images, rng, strongly=True)]))
         one, other = both.float().chunk(2)
         logits = one @ other.T / 0.1

@@ -19,6 +19,7 @@ from backend.diffusion.camera_tokens import CameraEncoder, angle_features
 from backend.embedded.objects.captions import caption, vocabulary
 from backend.embedded.objects.data import load_dataset
 from backend.embedded.objects.shapes import HELD_OUT, Subject
+from backend.embedded.precision import mixed
 from backend.embedded.tokenizer import MAX_TOKENS, build_tokenizer
 from backend.embedded.training.autoencoder import encoded
 from backend.embedded.training.loop import Averaged, fit, load_training
@@ -115,7 +116,7 @@ def velocity_loss(
     signal, rest = alpha.sqrt(), (1 - alpha).sqrt()
     noisy, velocity = signal * clean + rest * noise, signal * noise - rest * clean
     seen = noisy if extra is None else torch.cat([noisy, extra], dim=1)
-    with torch.autocast(clean.device.type, torch.bfloat16):  # a quarter off the time where the CPU has bfloat16 units
+    with mixed(clean.device.type):
         predicted = unet(seen, t, context).sample.float()
     # An error e of the image is an error of e * sqrt(snr + 1) of its velocity. Weights that vanish with the signal,
     # as those of the noise do, hardly teach what a picture's first steps decide: from where the object is seen.

@@ -7,6 +7,8 @@ from typing import Any
 
 import torch
 
+from backend.embedded.precision import working_dtype
+
 ADAM_BETAS = (0.9, 0.99)
 STEPS = 5
 # Coefficients of an odd polynomial that pulls singular values in (0, 1] to about 1. Source: Jordan et al. 2024, Muon.
@@ -63,12 +65,12 @@ class Muon(torch.optim.Optimizer):
 
 
 def orthogonalised(matrices: torch.Tensor) -> torch.Tensor:
-    """Return U V^T, nearly, of matrices U S V^T [B, m, n], by Newton-Schulz iteration in bfloat16.
+    """Return U V^T, nearly, of matrices U S V^T [B, m, n], by Newton-Schulz iteration in `working_dtype`.
 
     Singular values come out between 0.7 and 1.2, which is close enough for a step.
     Source: Jordan et al. 2024, Muon.
     """
-    x = matrices.bfloat16()
+    x = matrices.to(working_dtype(matrices.device.type))
     wide = x if x.shape[1] <= x.shape[2] else x.transpose(1, 2)
     wide = wide / (wide.flatten(1).norm(dim=1)[:, None, None] + 1e-7)
     for _ in range(STEPS):

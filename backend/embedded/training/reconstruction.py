@@ -19,6 +19,7 @@ from safetensors import safe_open
 
 from backend.embedded.objects.data import render_object
 from backend.embedded.objects.shapes import HELD_OUT
+from backend.embedded.precision import mixed
 from backend.embedded.training.codecs import (
     NOISE,
     decode,
@@ -49,7 +50,7 @@ class Recipe:
     from_shipped: bool = True  # kl: begin with the first generation's weights
     hold: float = 1.0  # weight of the first four channels' distance to the first generation's latents
     frozen: bool = False  # only the decoder is trained, so that all who know the latents still do
-    half: bool = True  # bfloat16 autocast
+    half: bool = True  # bfloat16 where there are units for it
     channels_last: bool = True  # not for kl: its normalisation is slow in it
     edges: bool = True
     varied: bool = True
@@ -86,7 +87,7 @@ def reconstruction_loss(rebuilt: torch.Tensor, images: torch.Tensor, gradient: f
 
 def codec_loss(codec: Any, recipe: Recipe, images: torch.Tensor, held: Callable | None) -> tuple[torch.Tensor, float]:
     """Return the loss of images [B, 3, H, W] and the share of it that is reconstruction."""
-    with torch.autocast(images.device.type, torch.bfloat16, enabled=recipe.half):
+    with mixed(images.device.type, recipe.half):
         latents = encode(codec, images)
         rebuilt = decode(codec, latents + NOISE * torch.randn_like(latents))
         small = None
@@ -142,7 +143,7 @@ def train_codec(
     counts = (load_training(checkpoint, averaged, optimiser) if known else {}) or fresh
 
     def held(images: torch.Tensor) -> torch.Tensor:
-        with torch.no_grad(), torch.autocast(images.device.type, torch.bfloat16, enabled=recipe.half):
+        with torch.no_grad(), mixed(images.device.type, recipe.half):
             return encode(first_generation, images).float()
 
     hold = held if recipe.hold and not recipe.frozen else None

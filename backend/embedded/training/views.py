@@ -20,6 +20,7 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 from backend.diffusion.camera_tokens import FOLDER as CAMERA_FOLDER
 from backend.diffusion.camera_tokens import CameraEncoder
 from backend.diffusion.joint_attention import joined, make_joint
+from backend.embedded.precision import mixed
 from backend.embedded.training.denoiser import DECAY, MAX_WEIGHT, TEXT_WIDTH, new_scheduler
 from backend.embedded.training.latent_stream import Rows, take_up
 from backend.embedded.training.loop import Averaged, load_training, log, save_training
@@ -113,7 +114,7 @@ def view_loss(
     clean = torch.stack([rows.latents[i] for i in batch.rows]).float()
     noise = torch.randn(clean.shape, generator=generator)
     seen, velocity = noised(clean.to(device), batch, alphas, noise.to(device))
-    with torch.autocast(device.type, torch.bfloat16):
+    with mixed(device.type):
         context = model.context(tokenizer, batch.words, facts, batch.camera)
         with joined(model.unet, batch.views):
             told = model.unet(seen, batch.timesteps.to(device), context).sample.float()

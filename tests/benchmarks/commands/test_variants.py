@@ -94,7 +94,11 @@ def test_rows_take_the_place_of_their_own_and_of_no_others(tmp_path: Path) -> No
 
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
-    [(["--names", "DDS"], "losses has no variant 'DDS'"), (["--cases", "prompt-nothing"], "there is no case")],
+    [
+        (["--names", "DDS"], "losses has no variant 'DDS'"),
+        (["--group", "unseen", "--names", "tau 1, palette 10", "tau 2"], "unseen has no variant 'tau 2'"),
+        (["--cases", "prompt-nothing"], "there is no case"),
+    ],
 )
 def test_bad_names_get_a_sentence(arguments: list[str], sentence: str) -> None:
     command = [sys.executable, "-m", "benchmarks.commands.variants", "--group", "losses", *arguments]

@@ -1,0 +1,108 @@
+"""Takes what a job was asked for back into the panel, to change a little and generate again."""
+
+# Blender makes its module at run time, and reads properties from annotations that are calls.
+# pyright: reportMissingImports=false, reportAttributeAccessIssue=false, reportInvalidTypeForm=false
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import bpy
+
+from .. import preferences, protocol
+from ..jobs import subject_list
+from . import properties, session
+
+CANNOT_BE_SAID = "Stop After and Processor Cores stay as they are in the panel"
+
+
+def take_request(props: Any, job: Path, request: protocol.Request) -> list[str]:
+    """Make a scene's properties those that ask for what a job was asked for; return what cannot be had, in sentences.
+
+    The job's own copies of its images become reference images, unless a link or nothing lies in their place.
+    """
+    system = properties.SYSTEMS[request.system]
+    missing = []
+    props.system, props.preset = request.system, request.preset
+    props.prompt, props.negative_prompt = request.prompt, request.negative_prompt
+    if request.seed <= properties.MAX_SEED:
+        props.seed, props.new_seed = request.seed, False
+    else:
+        missing.append(f"The seed {request.seed} is larger than {properties.MAX_SEED}, the largest that Blender holds.")
+    embedded = request.prior == "embedded"
+    props.prior = "embedded" if embedded else "folder"
+    if not embedded:
+        props.prior_folder = request.prior
+    props.outputs = set(request.outputs)
+    asked = system.present(request.settings)
+    known = {name: value for name, value in asked.items() if name in system.settings}
+    properties.settings_of(props).overrides = json.dumps(known) if known else ""
+    missing += [f"{name} is no setting of {system.label} any more." for name in asked if name not in known]
+    missing += _take_images(props, job, request)
+    props.subject = _name_of(request.subject) if request.subject else ""
+    if request.subject and not props.subject:
+        missing.append("The kept subject that it began from is not there any more: choose another, or photos.")
+    if request.start:
+        missing.append("It began from another result: use Edit by Text on that one to begin there again.")
+    return missing
+
+
+def _take_images(props: Any, job: Path, request: protocol.Request) -> list[str]:
+    """Make the reference images those of a job; return a sentence for each that cannot be read."""
+    props.references.clear()
+    missing = []
+    for asked in request.images:
+        try:
+            if not protocol.is_inside(job, asked.path):
+                raise RuntimeError("it is not in the job's folder")
+            image = bpy.data.images.load(str(job / asked.path), check_existing=True)
+        except RuntimeError as error:
+            missing.append(f"The image {asked.called} was left out: {str(error).strip()}.")
+            continue
+        if asked.name:
+            image.name = asked.name
+        reference = props.references.add()
+        reference.image = image
+        if asked.role in properties.roles_of(props):
+            reference.role = asked.role
+        reference.elevation = math.radians(asked.elevation_degrees)
+        reference.azimuth = math.radians(asked.azimuth_degrees)
+        reference.field_of_view = math.radians(asked.fov_degrees)
+    props.active_reference = max(0, len(props.references) - 1)
+    return missing
+
+
+def _name_of(subject: str) -> str:
+    """Return the name of the kept subject with this hash, none if there is none here."""
+    kept = subject_list.listed(preferences.subjects_folder())
+    return next((each.name for each in kept if not each.problem and protocol.subject_files(each)[0] == subject), "")
+
+
+class MAQUETTE_OT_use_settings(bpy.types.Operator):
+    """Ask for the same again"""
+
+    bl_idname = "maquette.use_settings"
+    bl_label = "Use These Settings"
+    bl_description = f"Show in the panel what the job was asked for, with its images and seed. {CANNOT_BE_SAID}"
+    bl_options = {"REGISTER", "UNDO"}
+
+    job: bpy.props.StringProperty(name="Job", description="Its folder", options={"SKIP_SAVE", "HIDDEN"})
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Take the request of the job folder into the scene."""
+        try:
+            request = protocol.read_request(Path(self.job))
+        except (protocol.ProtocolError, OSError) as error:
+            self.report({"ERROR"}, str(error).strip())
+            return {"CANCELLED"}
+        missing = take_request(context.scene.maquette, Path(self.job), request)
+        if missing:
+            self.report({"WARNING"}, " ".join(missing))
+        session.redraw()
+        return {"FINISHED"}
+
+
+CLASSES = (MAQUETTE_OT_use_settings,)

@@ -1,0 +1,92 @@
+"""What a job was asked for comes back into the panel, with its images; what cannot come back is said."""
+
+# pyright: reportMissingImports=false
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from addon import protocol
+from tests.addon.protocol.made_subjects import made_job
+
+ASKED = protocol.Request(
+    system="tv3dg", prompt="a red mug", negative_prompt="a plate", seed=7, preset="standard", prior="/models/sd",
+    outputs=("points",), settings={"steps": 40, "loss": "sds"},
+    images=(
+        protocol.InputImage(
+            path="inputs/00.png", name="mug.png", azimuth_degrees=30.0, elevation_degrees=-15.0, fov_degrees=50.0
+        ),
+        protocol.InputImage(path="inputs/01.png", role="visual_prompt"),
+    ),
+)  # fmt: skip
+
+
+@pytest.fixture
+def props(enabled: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The scene's wishes, which are others than the job's."""
+    from addon import preferences
+
+    monkeypatch.setattr(preferences, "subjects_folder", lambda: tmp_path / "subjects")
+    props = enabled.context.scene.maquette
+    props.prompt, props.preset, props.new_seed, props.outputs = "a house", "draft", True, {"mesh"}
+    props.references.add()
+    return props
+
+
+def written(folder: Path, request: protocol.Request) -> Path:
+    """Write a job folder with a picture for each image."""
+    (folder / "inputs").mkdir(parents=True)
+    for i, image in enumerate(request.images):
+        Image.new("RGB", (8 + i, 8), "red").save(folder / image.path)
+    protocol.write_request(folder, request)
+    return folder
+
+
+def test_the_panel_asks_for_the_same_again(enabled: Any, props: Any, tmp_path: Path) -> None:
+    from addon.ui import properties
+
+    job = written(tmp_path / "job", ASKED)
+    assert enabled.ops.maquette.use_settings(job=str(job)) == {"FINISHED"}
+    again = properties.request_of(props, ASKED.images)
+    assert again == ASKED and not props.new_seed
+    shown = [properties.seen_from(each, props) for each in props.references]
+    assert shown == [protocol.image_fields("reconstruct", -15.0, 30.0, 50.0), protocol.image_fields("visual_prompt")]
+    assert [each.image.size[0] for each in props.references] == [8, 9]
+    assert props.references[0].image.name.startswith("mug.png")
+
+
+def test_what_cannot_come_back_is_said(props: Any, tmp_path: Path) -> None:
+    from addon.ui import take_settings
+
+    odd = dataclasses.replace(ASKED, seed=2**40, settings={"steps": 40, "old_name": 1}, start="inputs/start.ply")
+    job = written(tmp_path / "job", odd)
+    (job / "inputs/00.png").unlink()
+    (job / "inputs/00.png").symlink_to(tmp_path / "job/inputs/01.png")  # no link of a job folder is followed
+    missing = take_settings.take_request(props, job, odd)
+    assert [len(each) > 20 for each in missing] == [True] * 4
+    assert f"The seed {2**40} is larger" in missing[0] and missing[1].startswith("old_name is no setting of ")
+    assert missing[2].startswith("The image mug.png was left out: ") and "Edit by Text" in missing[3]
+    assert len(props.references) == 1 and props.new_seed
+
+
+def test_a_kept_subject_is_found_by_what_it_is(enabled: Any, props: Any, tmp_path: Path) -> None:
+    from addon import preferences
+    from addon.ui import take_settings
+
+    kept = protocol.keep_subject(preferences.subjects_folder(), made_job(tmp_path / "learnt"), "Ted")
+    own, files = protocol.subject_files(kept)
+    asked = protocol.Request(system="dreambooth3d", prompt="a hat", subject=own, subject_files=tuple(files))
+    assert take_settings.take_request(props, tmp_path, asked) == [] and props.subject == "Ted"
+    protocol.delete_subject(kept)
+    assert "not there any more" in take_settings.take_request(props, tmp_path, asked)[0] and props.subject == ""
+
+
+def test_a_folder_without_a_request_gets_a_sentence(enabled: Any, props: Any, tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError, match="request.json"):
+        enabled.ops.maquette.use_settings(job=str(tmp_path))
+    assert props.prompt == "a house"
