@@ -200,15 +200,16 @@ class CustomizeIt3DSettings:
         GUIDANCE, 3.0, "Image Strength", "How strongly the 3D prior keeps to the image", 0, 30, paper=5.0,
     )
 
-    reference: float = setting(REFERENCE, 20.0, "Colour", "Weight of the image's colours", 0, 1_000, paper=1_000.0)
+    # Shares of the mean guidance: the authors' 1,000 stands beside its sum, in steps of the image's side alone.
+    reference: float = setting(REFERENCE, 20.0, "Colour", "Weight of the image's colours", 0, 1_000)
     reference_mask: float = setting(REFERENCE, 20.0, "Outline", "Weight of its outline", 0, 1_000)
-    reference_depth: float = setting(REFERENCE, 0.5, "Depth", "Weight of its depth", 0, 10, paper=1.0)
+    reference_depth: float = setting(REFERENCE, 0.5, "Depth", "Weight of its depth", 0, 10)
     reference_normal: float = setting(REFERENCE, 0.2, "Normals", "Weight of its normals", 0, 10, paper=0.0)
     image_features: float = setting(
-        REFERENCE, 0.0, "Same Thing", "Weight for other sides to be of the same kind of thing", 0, 10, paper=1.0,
+        REFERENCE, 0.0, "Same Thing", "Weight for other sides to be of the same kind of thing", 0, 10, paper=0.1,
     )
     text_features: float = setting(
-        REFERENCE, 0.0, "As Described", "Weight for other sides to fit the description", 0, 10, paper=1.0,
+        REFERENCE, 0.0, "As Described", "Weight for other sides to fit the description", 0, 10, paper=0.1,
     )
 
     sparsity: float = setting(TERMS, 0.02, "Emptiness", "Weight against anything being there at all", 0, 10)
@@ -260,18 +261,17 @@ class CustomizeIt3DSettings:
         POINTS, 1.0, "Turned Image", "Weight of what the 3D prior says of them", 0, 100, paper=40.0,
     )
     refine_image_features: float = setting(
-        POINTS, 0.0, "Same Thing", "Weight for other sides to be of the same kind of thing", 0, 100, paper=10.0,
+        POINTS, 0.0, "Same Thing", "Weight for other sides to be of the same kind of thing", 0, 100, paper=1.0,
     )
     contextual: float = setting(
         POINTS, 0.05, "Same Details", "Weight for other sides to have the image's details, wherever they are", 0, 10,
-        paper=1.0,
     )
+    # A hundred to one, as the authors' 1e5 and 1e3.
     anchor_known: float = setting(
         POINTS, 1_000.0, "Keep Known Colours", "Weight against change of the points that the image shows", 0, 1e6,
-        paper=1e5,
     )
     anchor_others: float = setting(
-        POINTS, 10.0, "Keep Other Colours", "Weight against change of the other points", 0, 1e6, paper=1e3,
+        POINTS, 10.0, "Keep Other Colours", "Weight against change of the other points", 0, 1e6,
     )
 
     mesh_resolution: int = setting(
