@@ -117,7 +117,15 @@ class CustomizeIt3DSettings:
     field_memory: float = setting(
         SHAPE, 0.99, "Memory", "How long the usual size of a change is remembered; 0.99 is a hundred steps", 0, 0.9999,
     )
-    radius: float = setting(SHAPE, 0.5, "First Radius", "Radius of the soft ball that the shape begins as", 0.05, 1)
+    start: str = setting(
+        SHAPE, "outline", "Begin From", "What the shape begins as",
+        choices=(
+            ("outline", "Outline", "The image's outline, blown up: thick where it is wide"),
+            ("ball", "Ball", "A soft ball, as in the paper; thin parts take long to grow"),
+        ),
+        paper="ball",
+    )
+    radius: float = setting(SHAPE, 0.5, "First Radius", "Radius of that ball", 0.05, 1)
     views: int = setting(SHAPE, 2, "Views per Step", "How many other sides are looked at in each step", 1, 8, paper=1)
     # The paper's 45 degrees for 2,000 of 7,000 steps, then all at once.
     first_azimuth: float = setting(

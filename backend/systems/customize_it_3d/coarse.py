@@ -22,6 +22,7 @@ from backend.rendering.renderer import background_word, draw_background, turntab
 from backend.rendering.volume import volume_renderer
 from backend.rendering.volume_shading import ALBEDO, Shading, draw_light
 from backend.representations.growing_grid import GrowingGrid, nodes_for
+from backend.representations.inflated import inflated_grid
 from backend.representations.radiance_grid import RadianceGrid, blob_grid
 from backend.runtime.checkpoint import Stateful
 from backend.runtime.job import Job
@@ -106,9 +107,7 @@ def optimise_shape(
 ) -> dict[str, Tensor]:
     """Shape a field until it looks like the image from its side and like the object from all others; return it."""
     prior, generator, total = guidance.prior, job.generator, settings.coarse_steps
-    growing = GrowingGrid(
-        blob_grid(nodes_for(0, total, settings.nodes), radius=settings.radius).to(prior.device), settings.field_memory
-    )
+    growing = GrowingGrid(first_shape(seen, settings).to(prior.device), settings.field_memory)
     parts: dict[str, Stateful] = {"field": growing}
     if guidance.variational_score is not None:
         parts["particle"] = guidance.variational_score
@@ -171,6 +170,14 @@ def optimise_shape(
         if job.preview_due:
             job.preview(turntable_view(volume_renderer(growing.field), prior.image_size, step))
     return growing.field.state_dict()
+
+
+def first_shape(seen: Perceived, settings: CustomizeIt3DSettings) -> RadianceGrid:
+    """Return what the shape begins as: a ball, or the image's outline, blown up."""
+    nodes = nodes_for(0, settings.coarse_steps, settings.nodes)
+    if settings.start == "ball":
+        return blob_grid(nodes, radius=settings.radius)
+    return inflated_grid(nodes, seen.target.camera, seen.target.rgb, seen.target.mask)
 
 
 def reference_loss(

@@ -11,9 +11,10 @@ import torch
 
 from addon.protocol.systems.customize_it_3d import CustomizeIt3DSettings
 from backend.cameras import Cameras, azimuth_elevation, fields_of_view, orbit
+from backend.meshes.rasteriser import silhouette_iou
 from backend.rendering.volume import volume_renderer
-from backend.representations.radiance_grid import RadianceGrid
-from backend.systems.customize_it_3d.coarse import draw_look, draw_views, optimise_shape, pulled
+from backend.representations.radiance_grid import RadianceGrid, blob_grid
+from backend.systems.customize_it_3d.coarse import draw_look, draw_views, first_shape, optimise_shape, pulled
 from tests.backend.systems.customize_it_3d.closed_form import (
     GREEN,
     SIZE,
@@ -99,6 +100,14 @@ def test_a_killed_loop_goes_on_to_the_same_bytes_also_over_a_finer_grid(tmp_path
         shaped(tmp_path / "half", Killed(), settings, 12, checkpoint_steps=5)
     again = shaped(tmp_path / "half", Pull(), settings, 12, checkpoint_steps=5)
     assert all(torch.equal(value, whole.parameters()[name]) for name, value in again.parameters().items())
+
+
+def test_the_shape_begins_as_a_ball_or_as_the_outline() -> None:
+    small, seen = replace(SMALL, coarse_steps=9), ball_seen()
+    assert torch.equal(first_shape(seen, small).values, blob_grid(8, radius=0.4).values)
+    blown = first_shape(seen, replace(small, start="outline", nodes=96))
+    alpha = volume_renderer(blown, samples=96)(seen.target.camera, torch.ones(3)).alpha
+    assert len(blown) == 32 and float(silhouette_iou(alpha, seen.target.mask)) > 0.8
 
 
 def test_views_spread_from_the_images_side_until_they_are_all_round() -> None:
