@@ -10,6 +10,8 @@ from pathlib import Path
 EXTENSION = __package__.rpartition(".")[0] if __package__ else ""
 
 ROOT = Path(__file__).resolve().parent.parent  # holds addon/ and backend/; the working directory of `python -m backend`
+EMBEDDED_PRIOR = ROOT / "backend" / "embedded" / "weights"
+MANUAL = ROOT / "docs" / "manual.md"  # comes with the extension: no web site is needed
 
 
 def user_folder() -> Path:

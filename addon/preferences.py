@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +21,13 @@ NAME = paths.EXTENSION or "addon"  # outside of an installed extension, the pack
 AUTOMATIC, CPU = "AUTOMATIC", "CPU"
 MAX_PATH_IN_JOBS = 110  # characters of a job's name and of the longest name of a file in it
 HERE = ("choose", "device")  # fixes that show the preferences
+INSTALLING = {"install", "repair"}  # fixes that fetch packages
+# What was chosen, among our files: Blender forgets the preferences of an add-on that is disabled.
+KEPT_FILE = "preferences.json"
+KEPT = (
+    "existing_python", "base_python", "wheels", "environment_folder", "device_number", "jobs_folder", "keep_jobs",
+    "keep_running",
+)  # fmt: skip
 ICONS = {True: "CHECKMARK", False: "ERROR"}
 
 # Asked before packages are changed: each ends what uses them and returns nothing, or says why it cannot.
@@ -115,7 +124,7 @@ class MAQUETTE_AP_preferences(bpy.types.AddonPreferences):
     )
 
     def draw(self, context: bpy.types.Context) -> None:
-        """Draw the status of the backend and what can be done about it, then the choices."""
+        """Draw the status of the backend and what can be done about it, the choices, and the way to the manual."""
         for note in when_drawn:
             note()
         layout = self.layout
@@ -134,6 +143,7 @@ class MAQUETTE_AP_preferences(bpy.types.AddonPreferences):
         column.prop(self, "jobs_folder")
         column.prop(self, "keep_jobs")
         column.prop(self, "keep_running")
+        layout.operator("wm.url_open", text="Manual", icon="HELP").url = paths.MANUAL.as_uri()
 
 
 # ---- what others ask -------------------------------------------------------------------------------------------------
@@ -185,6 +195,13 @@ def child_variables(context: bpy.types.Context) -> dict[str, str]:
     return {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": visible}
 
 
+def why_offline(context: bpy.types.Context) -> str:
+    """Return why no packages can be had, else nothing."""
+    if bpy.app.online_access or chosen(context, "wheels"):
+        return ""
+    return "Blender may not go online: allow that in the preferences under System, or choose a wheels folder"
+
+
 def environment_folder(context: bpy.types.Context) -> Path:
     """Return where the backend's environment is, or will be."""
     own = chosen(context, "environment_folder")
@@ -216,6 +233,33 @@ def user_folder() -> Path:
 
 def _absolute(path: str) -> Path:
     return Path(bpy.path.abspath(path)).absolute()
+
+
+# ---- disabled and enabled again --------------------------------------------------------------------------------------
+
+
+def register_extra() -> None:
+    """Take back what was chosen before the add-on was disabled, where Blender itself knows nothing of it."""
+    own = of(bpy.context)
+    if own is None:
+        return
+    try:
+        kept = json.loads((user_folder() / KEPT_FILE).read_text(encoding="utf-8"))
+        for name in KEPT:
+            if name in kept and not own.is_property_set(name):
+                setattr(own, name, kept[name])
+    except (OSError, ValueError, TypeError):  # never written, or by another hand: then the defaults hold
+        return
+
+
+def unregister_extra() -> None:
+    """Keep what was chosen for the day when the add-on is enabled again."""
+    own = of(bpy.context)
+    if own is None:
+        return
+    chosen_now = {name: getattr(own, name) for name in KEPT if own.is_property_set(name)}
+    with contextlib.suppress(OSError):  # a full disk is no reason to stay enabled
+        (user_folder() / KEPT_FILE).write_text(json.dumps(chosen_now, indent=2) + "\n", encoding="utf-8")
 
 
 # ---- drawing ---------------------------------------------------------------------------------------------------------
@@ -250,12 +294,17 @@ def draw_diagnosis(
     """
     text = found.sentence if found.hint in found.sentence else f"{found.sentence} {found.hint}"
     paragraph(layout, context, text, ICONS[found.is_usable])
+    shown = [name for name in found.fixes if not (name in HERE and is_here)]
+    reason = why_offline(context) if INSTALLING & set(shown) else ""
+    if reason:
+        paragraph(layout, context, f"{reason}.", "INFO")
+        shown.append("online")
     row = layout.row(align=True)
     row.scale_y = 1.3
-    for name in found.fixes:
-        if name in HERE and is_here:
-            continue
-        button = row.operator("maquette.fix", text=diagnosis.FIXES[name][0])
+    for name in dict.fromkeys(shown):
+        place = row.row(align=True)
+        place.enabled = not (reason and name in INSTALLING)
+        button = place.operator("maquette.fix", text=diagnosis.FIXES[name][0])
         button.fix, button.job = name, str(job or "")
 
 

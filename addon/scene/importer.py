@@ -23,6 +23,7 @@ from .assets import mark_asset
 from .points import MAX_DISTANCE, make_points, read_ply
 from .result_files import (
     PROPERTY_PREFIX,
+    TEXTURE_PROPERTY,
     ImportFailed,
     check_mesh_file,
     file_in,
@@ -173,6 +174,7 @@ def import_mesh(path: Path, collection: bpy.types.Collection, name: str) -> bpy.
     for material in materials:
         material.name = name
         _arrange_textures(material, name)
+        _colour_in_solid_view(material, mesh)
     return mesh
 
 
@@ -186,10 +188,32 @@ def _arrange_textures(material: bpy.types.Material, name: str) -> None:
         while links and links[0].to_node.type not in ("BSDF_PRINCIPLED", "GROUP"):  # through a normal map, a separator
             links = [link for output in links[0].to_node.outputs for link in output.links]
         use = links[0].to_socket.name if links else "unused"
-        node.image.name = f"{name} {'base colour' if use == 'Base Color' else use.lower()}"
+        purpose = "base colour" if use == "Base Color" else use.lower()
+        node.image.name, node.image[TEXTURE_PROPERTY] = f"{name} {purpose}", purpose
         node.image.colorspace_settings.name = "sRGB" if use in SRGB_INPUTS else "Non-Color"
         if node.image.packed_file is None:
             node.image.pack()
+
+
+def _colour_in_solid_view(material: bpy.types.Material, mesh: bpy.types.Object) -> None:
+    """Give a material the mean colour of its texture on the mesh, which is what Solid view shows of it."""
+    tree, layer = material.node_tree, mesh.data.uv_layers.active
+    colours = [
+        node.image for node in (tree.nodes if tree else ())
+        if node.type == "TEX_IMAGE" and node.image is not None and node.image.get(TEXTURE_PROPERTY) == "base colour"
+    ]  # fmt: skip
+    if not colours or layer is None or not len(layer.uv) or not all(colours[0].size):
+        return
+    width, height = colours[0].size
+    pixels = np.empty(width * height * 4, dtype=np.float32)
+    colours[0].pixels.foreach_get(pixels)
+    uv = np.empty(len(layer.uv) * 2, dtype=np.float32)
+    layer.uv.foreach_get("vector", uv)
+    at = np.clip(uv.reshape(-1, 2) * (width, height), 0, (width - 1, height - 1)).astype(int)
+    seen = pixels.reshape(height, width, 4)[at[:, 1], at[:, 0], :3]
+    if not colours[0].is_float:  # then its pixels are as stored, in sRGB; a viewport colour is linear
+        seen = np.where(seen <= 0.04045, seen / 12.92, ((seen + 0.055) / 1.055) ** 2.4)
+    material.diffuse_color = (*seen.mean(axis=0).tolist(), 1.0)
 
 
 def _positions(mesh: bpy.types.Object) -> np.ndarray:

@@ -16,6 +16,7 @@ from .. import protocol
 from .mesh_bounds import OutOfBounds, check_bounds, view_range
 
 PROPERTY_PREFIX = "maquette_"
+TEXTURE_PROPERTY = f"{PROPERTY_PREFIX}texture"  # of an image that belongs to a result; says what it is for
 NAME_BYTES = 59  # Blender before 5.0 keeps 63, and a copy's .001 must fit
 JSON_BYTES = 1 << 20  # a result.json is a few kilobytes
 MESH_BYTES = 1 << 30

@@ -15,7 +15,7 @@ import bpy
 from .. import api, preferences, protocol
 from ..install.environment import EnvironmentMissing
 from ..jobs import bug_report
-from ..scene import image_files, importer
+from ..scene import image_files, importer, placing
 from . import auto_import, properties, session
 
 BUTTON = "maquette_button"  # what the context of the panel's own button has: it takes all wishes from the panel
@@ -60,9 +60,14 @@ def subject_sources(props: properties.MAQUETTE_PG_scene) -> list[Path]:
 
 
 def bring(job: Path, props: properties.MAQUETTE_PG_scene) -> importer.Imported:
-    """Import a result at the 3D cursor, as an asset if the scene says so. Raises ImportFailed."""
+    """Import a result at the 3D cursor, beside what stands there, as an asset if the scene says so.
+
+    Raises ImportFailed.
+    """
     tags = [tag.strip() for tag in props.asset_tags.split(",") if tag.strip()]
-    return importer.import_result(job, as_asset=props.mark_asset, tags=tags)
+    made = importer.import_result(job, as_asset=props.mark_asset, tags=tags)
+    placing.place_beside(made)
+    return made
 
 
 class MAQUETTE_OT_generate(bpy.types.Operator):
@@ -273,7 +278,7 @@ class MAQUETTE_OT_import_result(bpy.types.Operator):
 
     bl_idname = "maquette.import_result"
     bl_label = "Import"
-    bl_description = "Put the result at the 3D cursor, in a collection of its own"
+    bl_description = "Put the result at the 3D cursor, or beside what stands there, in a collection of its own"
     bl_options = {"REGISTER", "UNDO"}
 
     job: bpy.props.StringProperty(name="Job", description="Its folder", options={"SKIP_SAVE", "HIDDEN"})

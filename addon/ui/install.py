@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import atexit
 import logging
+import re
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,6 @@ TICK_SECONDS = 0.2
 CHECKED_FILE = "checked"  # names the version and the Python that were found to be well
 DRIVER_PAGE = "https://www.nvidia.com/drivers"
 LOWER_PRESETS = dict(zip(list(PRESETS)[1:], PRESETS, strict=False))  # the next shorter one
-MANUAL = paths.ROOT / "docs"
 # Page -> the operators that it is about; of all others there is OTHER_PAGE.
 PAGES = {
     "edit-by-text.md": ["edit"],
@@ -29,7 +29,10 @@ PAGES = {
         "batch batch_folder hold_queue keep_newest move_job refresh_history remove_job repeat resume".split()
     ),
 }
-OTHER_PAGE = "manual.md"
+OTHER_PAGE = paths.MANUAL.name
+
+# What Blender puts before the sentence of an operator that another one called: its kind, or which poll said no.
+CALLED = re.compile(r"^(Error: |Operator bpy\.ops\.[\w.]+\(\) (failed, )?)+")
 
 _log = logging.getLogger(__name__)
 _is_noted = False  # that the preferences were drawn
@@ -47,10 +50,7 @@ def why_not_change(context: bpy.types.Context) -> str:
 
 def why_not_install(context: bpy.types.Context) -> str:
     """Return why nothing can be installed now, else nothing."""
-    reason = why_not_change(context)
-    if not reason and not bpy.app.online_access and not preferences.chosen(context, "wheels"):
-        reason = "Blender may not go online: allow that in the preferences under System, or choose a wheels folder"
-    return reason
+    return why_not_change(context) or preferences.why_offline(context)
 
 
 class _Setup:
@@ -228,7 +228,7 @@ class MAQUETTE_OT_fix(bpy.types.Operator):
         try:
             result = put_right(context, self.fix, self.job)
         except RuntimeError as error:
-            self.report({"ERROR"}, str(error).strip().removeprefix("Error: "))
+            self.report({"ERROR"}, CALLED.sub("", str(error).strip()))
             return {"CANCELLED"}
         if self.fix == "preset":
             self.report({"INFO"}, f"The preset is {PRESETS[context.scene.maquette.preset][0]} now")
@@ -343,7 +343,7 @@ def _note_answer() -> None:
 def manual() -> tuple[str, tuple[tuple[str, str], ...]]:
     """Return where the manual is and which page is about which operator: its copy in the extension, no web site."""
     pages = [(f"bpy.ops.maquette.{name}", page) for page, names in PAGES.items() for name in names]
-    return MANUAL.as_uri() + "/", (*pages, ("bpy.ops.maquette.*", OTHER_PAGE))
+    return paths.MANUAL.parent.as_uri() + "/", (*pages, ("bpy.ops.maquette.*", OTHER_PAGE))
 
 
 def register_extra() -> None:

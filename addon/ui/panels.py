@@ -18,7 +18,7 @@ from ..install.environment import EnvironmentMissing
 from ..jobs.progress import JobProgress
 from ..preferences import paragraph
 from ..protocol.systems import Group, Setting, built_systems, stage_of
-from . import auto_import, generate, previews, properties, reference_list, session, stage_images, subjects
+from . import auto_import, fill_in, generate, previews, properties, reference_list, session, stage_images, subjects
 
 THUMBNAIL, CUT_OUT, PICTURE = 3.2, 5.0, 8.0  # heights, in rows
 TITLE_LETTERS = 40
@@ -53,9 +53,10 @@ class MAQUETTE_PT_generate(_Panel, bpy.types.Panel):
         is_kept = subjects.draw(layout, context)
         column = layout.column(align=True)
         column.use_property_split = False
-        column.label(text="Prompt")
+        fill_in.draw_title(column, props)
         column.prop(props, "prompt", text="", placeholder="a red mug with white dots")
         column.prop(props, "negative_prompt", text="", placeholder="but not ...")
+        fill_in.draw_unknown(column, context)
         subjects.draw_prompt(column, context)
         if not is_kept:
             _draw_references(layout, props)

@@ -199,7 +199,7 @@ class MAQUETTE_PG_scene(bpy.types.PropertyGroup):
         name="Prompt",
         description="The object in a few words, for example: a red mug with white dots",
         maxlen=protocol.PROMPT_CHARACTERS,
-        options=set(),
+        options={"TEXTEDIT_UPDATE"},  # unknown words are named while the artist types
     )
     negative_prompt: bpy.props.StringProperty(
         name="Negative Prompt",

@@ -6,15 +6,26 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import bpy
 
 from .. import protocol
 from ..scene import image_files
+from ..scene.result_files import TEXTURE_PROPERTY
 from . import session
 
 EXTENSIONS = ";".join(sorted(image_files.READABLE | {".exr", ".hdr", ".tga"}))  # the last three are written as PNG
 MAX_LISTED = 24  # images in the menu
+
+
+def thumbnails() -> Any:
+    """Return the property by which Blender's file browser opens with pictures instead of names."""
+    return bpy.props.EnumProperty(
+        name="Display",
+        items=[("THUMBNAIL", "Thumbnails", "Pictures of the files", "IMGDISPLAY", 3)],  # as Blender numbers it
+        options={"HIDDEN", "SKIP_SAVE"},
+    )
 
 
 class MAQUETTE_OT_add_references(bpy.types.Operator):
@@ -34,6 +45,7 @@ class MAQUETTE_OT_add_references(bpy.types.Operator):
     files: bpy.props.CollectionProperty(type=bpy.types.OperatorFileListElement, options={"SKIP_SAVE", "HIDDEN"})
     filter_image: bpy.props.BoolProperty(default=True, options={"SKIP_SAVE", "HIDDEN"})
     filter_folder: bpy.props.BoolProperty(default=True, options={"SKIP_SAVE", "HIDDEN"})
+    display_type: thumbnails()
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
@@ -106,7 +118,7 @@ class MAQUETTE_MT_add_reference(bpy.types.Menu):
         layout = self.layout
         layout.operator_context = "INVOKE_DEFAULT"
         layout.operator(MAQUETTE_OT_add_references.bl_idname, text="Open Files...", icon="FILEBROWSER")
-        images = [image for image in bpy.data.images if image.source in ("FILE", "GENERATED") or _is_render(image)]
+        images = [image for image in bpy.data.images if _can_be_reference(image)]
         if images:
             layout.separator()
         for image in images[:MAX_LISTED]:
@@ -114,8 +126,11 @@ class MAQUETTE_MT_add_reference(bpy.types.Menu):
             row.name = image.name
 
 
-def _is_render(image: bpy.types.Image) -> bool:
-    return image.type == "RENDER_RESULT" and image.has_data
+def _can_be_reference(image: bpy.types.Image) -> bool:
+    """Say whether an image may show an object: textures of results show its unfolded surface."""
+    if image.type == "RENDER_RESULT":
+        return image.has_data
+    return image.source in ("FILE", "GENERATED") and TEXTURE_PROPERTY not in image
 
 
 class MAQUETTE_UL_references(bpy.types.UIList):

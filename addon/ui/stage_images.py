@@ -13,6 +13,7 @@ import bpy
 from .. import protocol
 from ..protocol.systems import built_systems
 from . import session
+from .reference_list import thumbnails
 
 MAX_STAGES = 32  # whose folders are looked for
 
@@ -127,6 +128,7 @@ class MAQUETTE_OT_replace_stage(bpy.types.Operator):
     )
     filter_image: bpy.props.BoolProperty(default=True, options={"SKIP_SAVE", "HIDDEN"})
     filter_folder: bpy.props.BoolProperty(default=True, options={"SKIP_SAVE", "HIDDEN"})
+    display_type: thumbnails()
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         """Ask for the file, and which of the stage's pictures it replaces."""

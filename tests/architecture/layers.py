@@ -13,7 +13,7 @@ TOUCHES_BLENDER_WHEN_CALLED = {"addon", "addon.paths"}
 READS_ARRAYS = ("addon/scene/importer.py", "addon/scene/points.py")  # with Blender's own numpy
 
 # A room is a folder, or a module at the root of addon/ or backend/ -> the rooms that it may import, beside itself.
-BELOW = {"addon.paths", "addon.processes", "addon.wording"}
+BELOW = {"addon.paths", "addon.prior_words", "addon.processes", "addon.wording"}
 DATA = {"addon.protocol", *BELOW}
 WORK = {"addon.jobs", "addon.install", "addon.scene"}
 LEAVES = {

@@ -60,7 +60,8 @@ def own(enabled: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
     entry.module = preferences.NAME
     yield entry.preferences
     background.close()
-    enabled.context.preferences.addons.remove(entry)
+    addons = enabled.context.preferences.addons
+    addons.remove(addons[preferences.NAME])  # another one, if the test has removed this
 
 
 @pytest.fixture

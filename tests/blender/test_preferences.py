@@ -44,6 +44,40 @@ def test_folders_are_blenders_until_others_are_chosen(own: Any, bpy: Any, tmp_pa
     assert preferences.environment_folder(bpy.context) == tmp_path / "e"
 
 
+def test_what_was_chosen_is_there_when_the_add_on_is_enabled_again(own: Any, bpy: Any, tmp_path: Path) -> None:
+    import addon
+    from addon import preferences
+
+    (tmp_path / "user").mkdir()
+    own.existing_python, own.jobs_folder, own.device, own.keep_jobs = "/studio/python", "", "CPU", 7
+    addon.unregister()
+    addons = bpy.context.preferences.addons
+    addons.remove(addons[preferences.NAME])  # as Blender does
+    try:
+        addons.new().module = preferences.NAME
+        addon.register()
+        again: Any = preferences.of(bpy.context)
+        assert (again.existing_python, again.device, again.keep_jobs) == ("/studio/python", "CPU", 7)
+        again.existing_python = ""  # what is chosen now is what is kept
+        addon.unregister()
+        addon.register()
+        again = preferences.of(bpy.context)
+        assert again.existing_python == ""
+    finally:
+        if not hasattr(bpy.types.Scene, "maquette"):
+            addon.register()
+
+
+@pytest.mark.parametrize("content", ["[1]", "{", '{"keep_jobs": "many", "existing_python": 3}', "null"])
+def test_kept_choices_that_cannot_be_read_are_passed_over(own: Any, bpy: Any, tmp_path: Path, content: str) -> None:
+    from addon import preferences
+
+    (tmp_path / "user").mkdir()
+    (tmp_path / "user" / preferences.KEPT_FILE).write_text(content)
+    preferences.register_extra()
+    assert own.keep_jobs == 20 and own.existing_python == ""
+
+
 def test_without_being_enabled_the_defaults_hold(enabled: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     from addon import preferences
 
@@ -95,6 +129,22 @@ def test_the_queue_goes_by_the_preferences(own: Any, bpy: Any, monkeypatch: pyte
 # ---- what they show --------------------------------------------------------------------------------------------------
 
 
+def test_without_the_network_install_is_grey_with_its_reason_and_the_way_there(
+    own: Any, bpy: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tests.blender.layout import Layout
+
+    states = []
+    monkeypatch.setattr(Layout, "__setattr__", lambda layout, name, value: states.append((name, value)), raising=False)
+    shown = draw(bpy)
+    assert shows(shown, "Blender may not go online") and shows(shown, "Network Preferences")
+    assert ("enabled", False) in states and shown.buttons["wm.url_open"].given["url"].endswith("docs/manual.md")
+    own.wheels, states[:] = str(tmp_path), []
+    shown = draw(bpy)
+    assert not shows(shown, "Blender may not go online") and not shows(shown, "Network Preferences")
+    assert ("enabled", False) not in states
+
+
 def test_everything_is_drawn_with_a_tooltip(own: Any, bpy: Any) -> None:
     layout = draw(bpy)
     shown = {text for kind, text in layout.drawn if kind == "prop"}
@@ -109,7 +159,8 @@ def test_everything_is_drawn_with_a_tooltip(own: Any, bpy: Any) -> None:
         "Keep Running When Blender Closes",
     }
     assert shows(layout, "The backend is not installed.") and shows(layout, "are free at")
-    assert layout.buttons.keys() == {"maquette.fix"} and layout.buttons["maquette.fix"].given["fix"] == "install"
+    assert layout.buttons.keys() == {"maquette.fix", "wm.url_open"}
+    assert layout.buttons["maquette.fix"].given["fix"] == "online"  # the last of its buttons: Blender may not go online
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -118,6 +169,7 @@ def test_each_kind_of_failure_is_drawn_with_its_fixes(
 ) -> None:
     from addon import preferences
 
+    own.wheels = str(tmp_path)  # no network is needed then
     monkeypatch.setattr(background, "_found", Diagnosis(kind, "What is wrong, in some words.", "What to do."))
     layout = draw(bpy)
     assert shows(layout, "What is wrong, in some words. What to do.")
@@ -138,7 +190,7 @@ def test_progress_is_drawn_with_a_way_to_stop(own: Any, bpy: Any, monkeypatch: p
     monkeypatch.setattr(background, "_task", task)
     layout = draw(bpy)
     assert ("progress", "fetching torch (3 of 60)") in layout.drawn
-    assert layout.buttons.keys() == {"maquette.stop_setup"}
+    assert layout.buttons.keys() == {"maquette.stop_setup", "wm.url_open"}
     assert bpy.ops.maquette.stop_setup.poll() and not bpy.ops.maquette.install_backend.poll()
     task.is_stopping = True
     assert not bpy.ops.maquette.stop_setup.poll()
@@ -150,16 +202,18 @@ def test_progress_is_drawn_with_a_way_to_stop(own: Any, bpy: Any, monkeypatch: p
 def test_online_manual_of_each_operator_is_a_page_that_is_there(enabled: Any) -> None:
     from bl_operators.wm import WM_OT_doc_view_manual  # type: ignore[import-not-found]
 
+    from addon import paths
     from addon.ui import install
 
+    manual = paths.MANUAL.parent
     names = [name for name in dir(enabled.ops.maquette) if not name.startswith("_")]
     assert {"generate", "batch", "install_backend"} <= set(names)
     pages = {}
     for name in names:
         address = WM_OT_doc_view_manual._lookup_rna_url(f"bpy.ops.maquette.{name}", verbose=False)
-        assert address.startswith(install.MANUAL.as_uri()), (name, address)
+        assert address.startswith(manual.as_uri()), (name, address)
         pages[name] = address.rpartition("/")[2]
-        assert (install.MANUAL / pages[name]).is_file()
+        assert (manual / pages[name]).is_file()
     assert (pages["install_backend"], pages["batch"]) == ("installing.md", "queue-and-history.md")
     assert {name for about in install.PAGES.values() for name in about} <= set(names)
 

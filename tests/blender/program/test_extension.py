@@ -19,6 +19,16 @@ import addon_utils, bpy, sys
 print("STATE", addon_utils.check("bl_ext.{repository}.maquette"), hasattr(bpy.types.Scene, "maquette"))
 """
 
+DISABLED_AND_ENABLED = """
+import addon_utils, bpy
+name, entries = "bl_ext.user_default.maquette", bpy.context.preferences.addons
+entries[name].preferences.existing_python = "/studio/python"
+addon_utils.disable(name, default_set=True)
+assert name not in entries
+addon_utils.enable(name, default_set=True)
+print("PYTHON", entries[name].preferences.existing_python)
+"""
+
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -74,6 +84,12 @@ def test_installs_and_is_on_after_a_restart(blender: Path, resources: Path, arch
     assert state(blender, resources) == "STATE (True, True) True"
     folder = resources / "extensions/user_default/maquette"
     assert (folder / "backend/embedded/weights").is_dir() and (folder / "addon/protocol/__init__.py").is_file()
+
+
+def test_disabled_and_enabled_it_knows_what_was_chosen(blender: Path, resources: Path, archive: Path) -> None:
+    install(blender, resources, archive)
+    done = headless(blender, resources, "--python-expr", DISABLED_AND_ENABLED)
+    assert "PYTHON /studio/python" in done.stdout.splitlines(), done.stdout + done.stderr
 
 
 def test_enabled_and_disabled_ten_times_leaves_nothing(blender: Path, resources: Path, archive: Path) -> None:

@@ -95,6 +95,22 @@ def test_material_is_a_principled_one_with_a_packed_srgb_texture(job: Path) -> N
     assert (item.name, material.name, image.name) == ("red mug", "red mug", "red mug base colour")
 
 
+def test_solid_view_shows_the_mean_of_what_lies_on_the_mesh(job: Path) -> None:
+    item = importer.import_result(job).mesh
+    uv = np.empty(len(item.data.loops) * 2, dtype=np.float32)
+    item.data.uv_layers.active.data.foreach_get("uv", uv)
+    red = float((uv.reshape(-1, 2)[:, 0] < 0.5).mean())  # the left half of the texture is red
+    linear = {230: 0.7913, 20: 0.0070, 10: 0.0030}  # of sRGB bytes, looked up
+    expected = [red * linear[230] + (1 - red) * linear[10], linear[20], red * linear[10] + (1 - red) * linear[230]]
+    assert 0 < red < 1
+    np.testing.assert_allclose(item.data.materials[0].diffuse_color, [*expected, 1], atol=2e-4)
+
+
+def test_a_texture_says_that_it_is_one_of_a_result(job: Path) -> None:
+    importer.import_result(job)
+    assert [image[result_files.TEXTURE_PROPERTY] for image in bpy.data.images if image.packed_file] == ["base colour"]
+
+
 def test_textures_that_hold_numbers_are_not_taken_for_colours(job: Path) -> None:
     surface = {
         "pbrMetallicRoughness": {"baseColorTexture": {"index": 0}, "metallicRoughnessTexture": {"index": 1}},

@@ -92,7 +92,8 @@ def test_without_a_backend_the_panel_says_so_and_offers_the_preferences(
     monkeypatch.delenv("MAQUETTE_PYTHON", raising=False)
     layout = draw(enabled.context, "MAQUETTE_PT_generate")
     assert "not installed" in " ".join(layout.texts)
-    assert layout.buttons["maquette.fix"].given["fix"] == "choose"  # the last of its buttons, after Install
+    assert "Choose Python" in layout.texts
+    assert layout.buttons["maquette.fix"].given["fix"] == "online"  # the last of its buttons: Blender may not go online
 
 
 def test_with_a_backend_there_is_no_such_box(enabled: Any, backend: None) -> None:
@@ -101,11 +102,11 @@ def test_with_a_backend_there_is_no_such_box(enabled: Any, backend: None) -> Non
 
 def test_settings_that_differ_can_be_reset_one_by_one(enabled: Any, backend: None) -> None:
     props = enabled.context.scene.maquette
-    assert draw(enabled.context).drawn.count(("operator", "")) == 0
+    plain = draw(enabled.context).drawn.count(("operator", ""))
     assert "All as in the preset" in draw(enabled.context).texts
     props.tv3dg.steps, props.tv3dg.entropy = 50, 0.9
     layout = draw(enabled.context)
-    assert "2 changed" in layout.texts and layout.drawn.count(("operator", "")) == 2
+    assert "2 changed" in layout.texts and layout.drawn.count(("operator", "")) == plain + 2
 
 
 def test_there_is_no_job_panel_without_a_job(enabled: Any, backend: None) -> None:

@@ -58,3 +58,25 @@ def test_only_viewports_that_show_the_tab_take_dropped_images(enabled: Any) -> N
     assert not dropped_on("VIEW_3D", 1, "Maquette")  # the sidebar is closed
     assert not dropped_on("IMAGE_EDITOR", 240, "Maquette")
     assert not reference_list.MAQUETTE_FH_image.poll_drop(SimpleNamespace(area=None))
+
+
+def test_textures_of_results_are_not_offered_as_pictures_of_an_object(enabled: Any, png: Path) -> None:
+    from addon.scene.result_files import TEXTURE_PROPERTY
+    from addon.ui import reference_list
+    from tests.blender.layout import Layout
+
+    photo, texture = (enabled.data.images.load(str(png)) for _ in range(2))
+    texture[TEXTURE_PROPERTY] = "base colour"
+    menu: Any = reference_list.MAQUETTE_MT_add_reference
+    layout = Layout()
+    menu.draw(SimpleNamespace(layout=layout), enabled.context)
+    assert [text for kind, text in layout.drawn if kind == "operator"] == ["Open Files...", photo.name]
+
+
+@pytest.mark.parametrize("name", ["add_references", "replace_stage"])
+def test_the_file_browser_opens_with_pictures(enabled: Any, name: str) -> None:
+    def shown(operator: Any) -> Any:
+        return operator.get_rna_type().properties["display_type"]
+
+    ours, blenders = shown(getattr(enabled.ops.maquette, name)), shown(enabled.ops.image.open)
+    assert ours.enum_items[ours.default].value == blenders.enum_items["THUMBNAIL"].value

@@ -61,13 +61,13 @@ def test_the_panel_asks_for_the_same_again(enabled: Any, props: Any, tmp_path: P
 
 
 def test_what_cannot_come_back_is_said(props: Any, tmp_path: Path) -> None:
-    from addon.ui import take_settings
+    from addon.ui import fill_in
 
     odd = dataclasses.replace(ASKED, seed=2**40, settings={"steps": 40, "old_name": 1}, start="inputs/start.ply")
     job = written(tmp_path / "job", odd)
     (job / "inputs/00.png").unlink()
     (job / "inputs/00.png").symlink_to(tmp_path / "job/inputs/01.png")  # no link of a job folder is followed
-    missing = take_settings.take_request(props, job, odd)
+    missing = fill_in.take_request(props, job, odd)
     assert [len(each) > 20 for each in missing] == [True] * 4
     assert f"The seed {2**40} is larger" in missing[0] and missing[1].startswith("old_name is no setting of ")
     assert missing[2].startswith("The image mug.png was left out: ") and "Edit by Text" in missing[3]
@@ -76,17 +76,45 @@ def test_what_cannot_come_back_is_said(props: Any, tmp_path: Path) -> None:
 
 def test_a_kept_subject_is_found_by_what_it_is(enabled: Any, props: Any, tmp_path: Path) -> None:
     from addon import preferences
-    from addon.ui import take_settings
+    from addon.ui import fill_in
 
     kept = protocol.keep_subject(preferences.subjects_folder(), made_job(tmp_path / "learnt"), "Ted")
     own, files = protocol.subject_files(kept)
     asked = protocol.Request(system="dreambooth3d", prompt="a hat", subject=own, subject_files=tuple(files))
-    assert take_settings.take_request(props, tmp_path, asked) == [] and props.subject == "Ted"
+    assert fill_in.take_request(props, tmp_path, asked) == [] and props.subject == "Ted"
     protocol.delete_subject(kept)
-    assert "not there any more" in take_settings.take_request(props, tmp_path, asked)[0] and props.subject == ""
+    assert "not there any more" in fill_in.take_request(props, tmp_path, asked)[0] and props.subject == ""
 
 
 def test_a_folder_without_a_request_gets_a_sentence(enabled: Any, props: Any, tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match="request.json"):
         enabled.ops.maquette.use_settings(job=str(tmp_path))
     assert props.prompt == "a house"
+
+
+def test_words_that_the_prior_does_not_know_are_named_under_the_prompt(enabled: Any, props: Any) -> None:
+    from addon.ui import fill_in
+    from tests.blender.layout import Layout
+
+    def drawn() -> Layout:
+        layout = Layout()
+        fill_in.draw_title(layout, props)
+        fill_in.draw_unknown(layout, enabled.context)
+        return layout
+
+    props.prompt, props.negative_prompt = "a red gargoyle with wings", "a plinth"
+    assert " ".join(drawn().texts) == "Prompt The embedded prior does not know 'gargoyle', 'wings', 'plinth'."
+    props.prompt, props.negative_prompt = "a red mug", ""
+    assert drawn().texts == ["Prompt"] and "maquette.insert_word" in drawn().buttons
+    props.system, props.prompt = "dreambooth3d", "a sks mug"  # the word that it will be taught
+    assert fill_in.unknown_words(props) == []
+    props.prior, props.prompt = "folder", "a gargoyle"
+    assert drawn().texts == ["Prompt"] and not drawn().buttons
+    props.prior = "embedded"
+
+
+def test_a_known_word_is_added_to_the_prompt(enabled: Any, props: Any) -> None:
+    props.prompt = "a red "
+    assert enabled.ops.maquette.insert_word(word="teapot") == {"FINISHED"} and props.prompt == "a red teapot"
+    with pytest.raises(TypeError):
+        enabled.ops.maquette.insert_word(word="gargoyle")

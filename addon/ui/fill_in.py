@@ -1,4 +1,4 @@
-"""Takes what a job was asked for back into the panel, to change a little and generate again."""
+"""Fills in the panel by a click: with what a job was asked for, and with words that the prior knows."""
 
 # Blender makes its module at run time, and reads properties from annotations that are calls.
 # pyright: reportMissingImports=false, reportAttributeAccessIssue=false, reportInvalidTypeForm=false
@@ -12,10 +12,11 @@ from typing import Any
 
 import bpy
 
-from .. import preferences, protocol
+from .. import paths, preferences, prior_words, protocol
 from ..jobs import subject_list
 from . import properties, session
 
+UNKNOWN_SHOWN = 4  # words
 CANNOT_BE_SAID = "Stop After and Processor Cores stay as they are in the panel"
 
 
@@ -81,6 +82,76 @@ def _name_of(subject: str) -> str:
     return next((each.name for each in kept if not each.problem and protocol.subject_files(each)[0] == subject), "")
 
 
+# ---- words -----------------------------------------------------------------------------------------------------------
+
+_offered: list[tuple[str, str, str]] = []  # Blender does not keep the strings of a list that is made anew
+
+
+def unknown_words(props: Any) -> list[str]:
+    """Return the words of the scene's prompts that mean nothing to its prior, in their order.
+
+    Of a Stable Diffusion folder nothing is said: it knows nearly every word. The word for a subject is taught.
+    """
+    if props.prior != "embedded":
+        return []
+    taught = {str(getattr(properties.settings_of(props), "token", "")).lower()}
+    kept = subject_list.listed(preferences.subjects_folder()) if props.subject else ()
+    taught |= {each.record.token.lower() for each in kept if each.record is not None and each.name == props.subject}
+    known = prior_words.known_words(paths.EMBEDDED_PRIOR)
+    found = prior_words.unknown_words(f"{props.prompt} {props.negative_prompt}", known)
+    return [word for word in found if word not in taught]
+
+
+def draw_title(layout: Any, props: Any) -> None:
+    """Draw what is over the prompt, with a search among the words that the prior knows."""
+    row = layout.row()
+    row.label(text="Prompt")
+    if props.prior == "embedded":
+        row.operator(MAQUETTE_OT_insert_word.bl_idname, text="", icon="VIEWZOOM")
+
+
+def draw_unknown(layout: Any, context: bpy.types.Context) -> None:
+    """Name the words that mean nothing to the prior."""
+    if found := unknown_words(context.scene.maquette):
+        more = ", ..." if len(found) > UNKNOWN_SHOWN else ""
+        told = ", ".join(f"'{word}'" for word in found[:UNKNOWN_SHOWN]) + more
+        preferences.paragraph(layout, context, f"The embedded prior does not know {told}.", "ERROR")
+
+
+def _list_words(operator: Any, context: bpy.types.Context | None) -> list[tuple[str, str, str]]:
+    if not _offered:
+        words = prior_words.words_to_offer(prior_words.known_words(paths.EMBEDDED_PRIOR))
+        _offered[:] = [(word, word, "") for word in words]
+    return _offered
+
+
+class MAQUETTE_OT_insert_word(bpy.types.Operator):
+    """Add a word to the prompt"""
+
+    bl_idname = "maquette.insert_word"
+    bl_label = "Known Words"
+    bl_description = "Search the words that the embedded prior knows, and add one to the prompt"
+    bl_options = {"REGISTER", "UNDO", "INTERNAL"}
+    bl_property = "word"
+
+    word: bpy.props.EnumProperty(name="Word", description="One that the prior knows", items=_list_words)
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        """Let the artist search."""
+        context.window_manager.invoke_search_popup(self)
+        return {"RUNNING_MODAL"}
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Put it behind what is there."""
+        props = context.scene.maquette
+        props.prompt = f"{props.prompt.rstrip()} {self.word}".strip()
+        session.redraw()
+        return {"FINISHED"}
+
+
+# ---- a job's settings ------------------------------------------------------------------------------------------------
+
+
 class MAQUETTE_OT_use_settings(bpy.types.Operator):
     """Ask for the same again"""
 
@@ -105,4 +176,4 @@ class MAQUETTE_OT_use_settings(bpy.types.Operator):
         return {"FINISHED"}
 
 
-CLASSES = (MAQUETTE_OT_use_settings,)
+CLASSES = (MAQUETTE_OT_insert_word, MAQUETTE_OT_use_settings)

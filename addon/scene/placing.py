@@ -1,0 +1,78 @@
+"""Puts what was imported beside what stands there already, in a row along X."""
+
+# Blender makes its module at run time; pyright sees an almost empty one.
+# pyright: reportMissingImports=false, reportAttributeAccessIssue=false
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import bpy
+
+    from .importer import Imported
+
+GAP = 0.1  # between two things in a row, in widths of the one that is placed
+ROOM = 4.0  # what is so many times as wide or deep is a floor, a wall or a room, in which things stand
+TOUCH = 1e-4  # of its size: so far things may reach into each other, as what stands on a floor does
+SOLID = {"MESH", "CURVE", "SURFACE", "META", "FONT", "POINTCLOUD"}
+
+Corner = tuple[float, float, float]
+Box = tuple[Corner, Corner]  # the lowest and the highest corner, in the world
+
+
+def place_beside(made: Imported) -> float:
+    """Move what was imported along +X as far as it stands in another visible object; return how far, in units."""
+    import bpy
+
+    main = made.mesh or made.points
+    if main is None:
+        return 0.0
+    bpy.context.view_layer.update()  # else its matrix is that of before
+    others = [
+        box_of(each) for each in bpy.context.view_layer.objects
+        if each.type in SOLID and each.visible_get() and each not in (made.mesh, made.points)
+    ]  # fmt: skip
+    shift = free_shift(box_of(main), others)
+    for item in (made.mesh, made.points):
+        if item is not None:
+            item.location.x += shift
+    return shift
+
+
+def free_shift(box: Box, others: Iterable[Box]) -> float:
+    """Return how far along +X a box must go so that it is in none of the others that are no rooms for it."""
+    width, depth, height = size_of(box)
+    reach = TOUCH * max(width, depth, height)
+    blocking = []
+    for other in others:
+        is_room = max(size_of(other)[:2]) > ROOM * max(width, depth)
+        is_beside = min(overlap(box, other, axis) for axis in (1, 2)) <= reach
+        if not (is_room or is_beside):
+            blocking.append(other)
+    shift = 0.0
+    for other in sorted(blocking):  # from the lowest X on: each can only push it further
+        if overlap(box, other, 0, shift) > reach:
+            shift = other[1][0] - box[0][0] + GAP * width
+    return shift
+
+
+def size_of(box: Box) -> Corner:
+    """Return the width, depth and height of a box."""
+    (x0, y0, z0), (x1, y1, z1) = box
+    return x1 - x0, y1 - y0, z1 - z0
+
+
+def overlap(box: Box, other: Box, axis: int, shift: float = 0.0) -> float:
+    """Return how far a box, shifted along an axis, reaches into another along it; below 0 how far apart they are."""
+    return min(box[1][axis] + shift, other[1][axis]) - max(box[0][axis] + shift, other[0][axis])
+
+
+def box_of(item: bpy.types.Object) -> Box:
+    """Return the box along the world's axes around an object."""
+    from mathutils import Vector
+
+    corners = [item.matrix_world @ Vector(corner) for corner in item.bound_box]
+    low, high = ([end(corner[axis] for corner in corners) for axis in range(3)] for end in (min, max))
+    return (low[0], low[1], low[2]), (high[0], high[1], high[2])

@@ -1,0 +1,66 @@
+"""What is imported stands beside what is there, not in it."""
+
+# pyright: reportMissingImports=false
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+bpy: Any = pytest.importorskip("bpy", reason="bpy is not in this environment; install requirements.lock")
+
+from addon.scene import importer, placing  # noqa: E402
+from tests.blender.made_results import make_result  # noqa: E402
+
+
+def moved(x: float = 0.0, y: float = 0.0, z: float = 0.0, size: float = 1.0) -> placing.Box:
+    """Return a cube that stands on its place."""
+    return (x - size / 2, y - size / 2, z), (x + size / 2, y + size / 2, z + size)
+
+
+@pytest.mark.parametrize(
+    ("others", "expected"),
+    [
+        ([], 0.0),
+        ([moved()], 1.1),  # beside it, a tenth of its width away
+        ([moved(x=0.4)], 1.5),
+        ([moved(x=-0.4)], 0.7),
+        ([moved(x=1.0)], 0.0),  # touching is beside
+        ([moved(y=1.0)], 0.0),
+        ([moved(z=-1.0)], 0.0),  # it stands on that
+        ([moved(z=1.5)], 0.0),
+        ([moved(x=1.1), moved()], 2.2),  # in a row, in whatever order they are found
+        ([moved(), moved(x=2.5)], 1.1),  # there is room between these
+        ([moved(), moved(x=2.0)], 3.1),  # and here there is none
+        ([moved(size=9.0)], 0.0),  # a room
+        ([moved(size=3.0)], 2.1),
+        ([((-20.0, -20.0, 0.0), (20.0, 20.0, 0.0))], 0.0),  # a floor
+    ],
+)
+def test_a_box_goes_as_far_as_it_must(others: list[placing.Box], expected: float) -> None:
+    assert placing.free_shift(moved(), others) == pytest.approx(expected)
+
+
+def test_results_stand_in_a_row_and_the_first_beside_what_was_there(tmp_path: Path) -> None:
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    bpy.ops.mesh.primitive_cube_add(size=1.0, location=(2.0, 0.0, 0.5))
+    hidden = bpy.context.object.copy()
+    bpy.context.scene.collection.objects.link(hidden)
+    hidden.location.x = 2.8
+    hidden.hide_set(True)
+    bpy.context.scene.cursor.location = (2.0, 0.0, 0.0)
+    job = make_result(tmp_path / "job")
+    shifts, boxes = [], []
+    for _ in range(2):
+        made = importer.import_result(job)
+        shifts.append(placing.place_beside(made))
+        assert made.mesh is not None and made.points is not None
+        assert made.mesh.location == made.points.location
+        bpy.context.view_layer.update()
+        boxes.append(placing.box_of(made.mesh))
+    width = placing.size_of(boxes[0])[0]
+    assert boxes[0][0][0] == pytest.approx(2.5 + placing.GAP * width)
+    assert boxes[1][0][0] == pytest.approx(boxes[0][1][0] + placing.GAP * width)
+    assert 0 < shifts[0] < shifts[1]
