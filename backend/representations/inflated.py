@@ -15,6 +15,7 @@ from backend.representations.radiance import EMPTY_RAW, START_DENSITY, logit, ra
 from backend.representations.radiance_grid import RadianceGrid, grid_points
 
 ROUND = 1.3  # half the thickness over the distance to the outline; 1 makes a tube of a line, more makes up for slopes
+STEEP = 0.85  # sine of the camera's elevation, above which the plane faces it: 58 degrees
 STRENGTH = 12.0  # of the density at the middle, as a blob's
 BLURRED = 10  # cells along a side that are left of the colours: details belong to the side that shows them
 
@@ -22,10 +23,11 @@ BLURRED = 10  # cells along a side that are left of the colours: details belong 
 def inflated_grid(
     resolution: int, camera: Cameras, rgb: Tensor, mask: Tensor, *, background: float = 0.9
 ) -> RadianceGrid:
-    """Return a grid whose density fills a mask [1, S, S, 1] as one camera sees it, about the plane through the origin.
+    """Return a grid whose density fills a mask [1, S, S, 1] as one camera sees it, about a plane through the origin.
 
-    Half its thickness is ROUND times the distance to the outline. Its colours are those of rgb [1, S, S, 3] inside the
-    mask, blurred, so that no detail of the front is on the back.
+    The plane is upright and faces the camera, as things stand; one that looks steeply finds it lying. Half the thickness
+    is ROUND times the distance to the outline. Its colours are those of rgb [1, S, S, 3] inside the mask, blurred, so
+    that no detail of the front is on the back.
     """
     from scipy import ndimage
 
@@ -39,7 +41,10 @@ def inflated_grid(
     layers = torch.cat([away[None, None], _blurred(rgb.cpu(), mask.cpu())], dim=1)  # [1, 4, S, S]
     found = functional.grid_sample(layers, places.view(1, 1, -1, 2), align_corners=False)[0, :, 0].T  # [M, 4]
     half = ROUND * found[:, 0] * local[:, 2] / camera.intrinsics[0, 0, 0].cpu()  # world units
-    off = (local[:, 2] - to_camera[2, 3]).abs()  # from the plane through the origin
+    towards = functional.normalize(camera.position[0].cpu() * torch.tensor([1.0, 1.0, 0.0]), dim=0)  # things stand
+    if float(functional.normalize(camera.position[0].cpu(), dim=0)[2].abs()) > STEEP:
+        towards = functional.normalize(camera.position[0].cpu(), dim=0)
+    off = (points @ towards).abs()  # from the plane through the origin
     falling = functional.softplus(STRENGTH * (1 - off / half.clamp_min(1e-3))).clamp_min(START_DENSITY)
     raw = torch.where(half > 0, raw_of(falling), raw_of(torch.tensor(START_DENSITY)))
     raw = torch.where(points.norm(dim=1) <= 1, raw, EMPTY_RAW - 1)

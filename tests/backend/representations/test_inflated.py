@@ -44,6 +44,15 @@ def test_from_the_side_it_is_thick_where_it_is_wide_and_thin_where_it_is_thin() 
     assert float(silhouette_iou(behind.flip(2), drawn()[1])) > 0.8
 
 
+def test_it_stands_upright_when_it_is_seen_from_above() -> None:
+    field = inflated_grid(64, orbit([0.0], 30.0, size=SIZE), *drawn())
+    seen = volume_renderer(field, samples=160)(orbit([90.0], 0.0, size=SIZE), torch.ones(3)).alpha[0, ..., 0] > 0.5
+    columns = torch.arange(SIZE).float()
+    middles = [float((columns * row).sum() / row.sum()) for row in seen.float() if row.any()]
+    upper, lower = middles[len(middles) // 4], middles[3 * len(middles) // 4]  # not its ends, which views cut slantwise
+    assert abs(upper - SIZE / 2) < 2.5 and abs(lower - SIZE / 2) < 2.5
+
+
 def test_colours_are_those_inside_the_mask_without_details() -> None:
     camera = orbit([0.0], 0.0, size=SIZE)
     rgb, mask = drawn()
