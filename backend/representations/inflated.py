@@ -26,8 +26,8 @@ def inflated_grid(
     """Return a grid whose density fills a mask [1, S, S, 1] as one camera sees it, about a plane through the origin.
 
     The plane is upright, as things stand, and faces the camera; one that looks steeply finds it lying. Half its
-    thickness is ROUND times the distance to the outline. Its colours are those of rgb [1, S, S, 3] inside the mask, blurred, so
-    that no detail of the front is on the back.
+    thickness is ROUND times the distance to the outline. Its colours are those of rgb [1, S, S, 3] inside the mask,
+    blurred, so that no detail of the front is on the back.
     """
     from scipy import ndimage
 
