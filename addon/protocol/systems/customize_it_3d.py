@@ -163,7 +163,8 @@ class CustomizeIt3DSettings:
         choices=NOISE_WEIGHTS,
     )
     scale: float = setting(
-        GUIDANCE, 10.0, "Prompt Strength", "How strongly the words for the object pull", 0, 200,
+        GUIDANCE, 7.0, "Prompt Strength", "How strongly the words for the object pull; too much over-saturates", 0, 200,
+        paper=10.0,
     )
     lambda_sds: float = setting(
         GUIDANCE, 1.0, "Learnt Object", "Weight of what the taught prior says of the views", 0, 10,
