@@ -43,7 +43,7 @@ ROOT = Path(__file__).resolve().parent
 LOCKS = ("backend/requirements.lock", "requirements-dev.lock", "backend/torch.lock")
 DEMO_FILES = ("model.glb", "points.ply", "preview.png", "turntable.webp", "scene.blend", "result.json")
 # Modules of benchmarks/commands/ without --out for figures and --gpu.
-NOT_BENCHMARKS = {"demo", "edits", "playground", "scene", "styles", "variants"}
+NOT_BENCHMARKS = {"demo", "edits", "playground", "scene", "variants"}
 HOURS_LONG = "quality"  # benchmarks whose names begin so run for hours and are started by hand
 
 # What the bpy package links and Debian's smallest installation lacks, and the Debian package of each.

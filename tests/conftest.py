@@ -73,7 +73,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print how many tests were skipped for each reason, and the names of those that want a Blender or a screen."""
+    """Print figures that tests have recorded, how many were skipped for each reason, and which want a Blender."""
+    for report in terminalreporter.stats.get("passed", []):
+        for name, text in report.user_properties:
+            if name == "figures":
+                terminalreporter.section(f"{report.nodeid.removeprefix('tests/')}, {report.duration:.0f} s")
+                terminalreporter.write_line(str(text).rstrip())
     counts: dict[str, int] = {}
     named: dict[str, list[str]] = {}
     for report in terminalreporter.stats.get("skipped", []):

@@ -363,17 +363,20 @@ class Queue:
 
     def _take_back(self) -> None:
         """Let jobs wait again whose process ended with the Blender that had them run."""
-        taken = {turn.ticket for turn in self._taken()}
+        taken = {turn.ticket: turn for turn in self._taken()}
         turns = protocol.read_turns(self.folder / protocol.QUEUE_FILE)
-        begun = [turn for turn in turns if turn.ticket in taken and self._is_interrupted(turn)]
+        begun = [turn for turn in turns if turn.ticket in taken and self._is_interrupted(taken[turn.ticket])]
         if begun:
             fresh = [protocol.new_turn(turn.job) for turn in begun]
             others = [turn for turn in turns if turn.ticket not in taken]
             protocol.write_turns(self.folder / protocol.QUEUE_FILE, fresh + others)
 
     def _is_interrupted(self, turn: protocol.Turn) -> bool:
+        """Say whether a job has had its turn and came to no end in it, or not even to its first word."""
+        job = self.folder / turn.job
         try:
-            return store.state(self.folder / turn.job) == store.INTERRUPTED
+            is_there = protocol.is_inside(job, protocol.REQUEST_FILE)
+            return is_there and (not protocol.has_begun(job, turn) or store.state(job) == store.INTERRUPTED)
         except (OSError, protocol.ProtocolError):  # whatever is the matter with it, it does not run by itself
             return False
 

@@ -58,8 +58,9 @@ def repeat_job(job: Path) -> Path:
 def edit_job(folder: Path, job: Path, prompt: str, **changes: Any) -> Path:
     """Write a new job below `folder` that changes the result of another one by words, and return it.
 
-    It begins from that job's points and has copies of its visual prompts. `changes` are as in Request.edited, whose
-    ProtocolError it raises; ValueError for a job that cannot be edited, and as `protocol.make_job` does.
+    It begins from that job's points, or from what a stage has left and its subject, and has copies of its visual
+    prompts. `changes` are as in Request.edited, whose ProtocolError it raises; ValueError for a job that cannot be
+    edited, and as `protocol.make_job` does.
     """
     if reason := why_not_edit(protocol.read_request(job), state(job)):
         raise ValueError(f"{job.name} cannot be edited: {reason}.")
@@ -68,11 +69,12 @@ def edit_job(folder: Path, job: Path, prompt: str, **changes: Any) -> Path:
 
 def why_not_edit(request: protocol.Request, state: str) -> str:
     """Return why a job in a state cannot be edited by text, else nothing; no file is read."""
-    if not protocol.SYSTEMS[request.system].can_be_edited:
+    system = protocol.SYSTEMS[request.system]
+    if not system.can_be_edited:
         return f"results of the system {request.system} cannot be changed by words"
     if state != FINISHED:
         return "it has no result yet"
-    return "" if "points" in request.outputs else "it made no points, which an edit begins from"
+    return "" if system.edit_stage or "points" in request.outputs else "it made no points, which an edit begins from"
 
 
 def list_jobs(folder: Path) -> list[Path]:

@@ -23,6 +23,7 @@ from .arguments import add_subject as add_subject
 from .arguments import add_subjects as add_subjects
 from .arguments import add_system as add_system
 from .arguments import named_value as named_value
+from .edits import describe_edit as describe_edit
 from .events import LAST as LAST
 from .events import LINE_BYTES as LINE_BYTES
 from .events import Cancel as Cancel
@@ -78,7 +79,6 @@ from .job_folder import RESULT_FILES as RESULT_FILES
 from .job_folder import RESULT_FOLDER as RESULT_FOLDER
 from .job_folder import STAGES_FOLDER as STAGES_FOLDER
 from .job_folder import TURNTABLE_FILE as TURNTABLE_FILE
-from .job_folder import describe_edit as describe_edit
 from .job_folder import is_running as is_running
 from .job_folder import make_folder as make_folder
 from .job_folder import make_job as make_job
@@ -99,9 +99,11 @@ from .queue_files import read_turns as read_turns
 from .queue_files import write_turns as write_turns
 from .request import IMAGES as IMAGES
 from .request import INPUT_FOLDER as INPUT_FOLDER
+from .request import OF_A_SUBJECT as OF_A_SUBJECT
 from .request import OUTPUTS as OUTPUTS
 from .request import PROMPT_CHARACTERS as PROMPT_CHARACTERS
 from .request import START_FILE as START_FILE
+from .request import START_VALUES as START_VALUES
 from .request import SUBJECT_FOLDER as SUBJECT_FOLDER
 from .request import SUBJECT_RECORD as SUBJECT_RECORD
 from .request import VERSION as VERSION
@@ -122,6 +124,7 @@ from .subjects import SubjectRecord as SubjectRecord
 from .subjects import Taught as Taught
 from .subjects import decode_record as decode_record
 from .subjects import delete_subject as delete_subject
+from .subjects import encode_record as encode_record
 from .subjects import encode_taught as encode_taught
 from .subjects import find_subject as find_subject
 from .subjects import keep_subject as keep_subject
@@ -131,6 +134,7 @@ from .subjects import read_subject as read_subject
 from .subjects import subject_files as subject_files
 from .subjects import subject_line as subject_line
 from .systems import DEFAULT_SYSTEM as DEFAULT_SYSTEM
+from .systems import FROM_RESULT as FROM_RESULT
 from .systems import KEPT_SUBJECT as KEPT_SUBJECT
 from .systems import PRESETS as PRESETS
 from .systems import ROLES as ROLES

@@ -1,4 +1,4 @@
-"""A job folder: the names of its files, whether it runs, and how one is made, new or as an edit of another.
+"""A job folder: the names of its files, whether it runs, and how one is made.
 
 The folder is the truth about a job: whoever has it, has everything, on any machine. Names are relative to the folder.
 """
@@ -12,9 +12,8 @@ import shutil
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from .inside import OPEN, PRIVATE, file_size, is_inside, open_file, write_whole
+from .inside import OPEN, PRIVATE, file_size, open_file, write_whole
 from .request import INPUT_FOLDER, Request, decode_request, encode_request
 from .shared_files import is_locked
 from .typed_json import ProtocolError
@@ -119,20 +118,6 @@ def make_folder(folder: Path, request: Request, sources: Sequence[Path], mode: i
     except BaseException:
         shutil.rmtree(unfinished, ignore_errors=True)
         raise
-
-
-def describe_edit(job: Path, prompt: str, **changes: Any) -> tuple[Request, list[Path]]:
-    """Return the request that changes the result of a job by words, and its files: visual prompts, and the points.
-
-    `changes` are as in Request.edited, whose ProtocolError it raises; ValueError for a job that lacks one of the files,
-    or where a link stands in its place.
-    """
-    request = read_request(job).edited(prompt, **changes)
-    names = [*(image.path for image in request.images), POINTS_FILE]
-    for name in names:
-        if not is_inside(job, name):
-            raise ValueError(f"{job.name or job} has no {name}, or a link in its place: it cannot be edited.")
-    return request, [job / name for name in names]
 
 
 def megabytes(size: int) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any
 
-from .systems import KEPT_SUBJECT, PRESETS, ROLES, SYSTEMS, Value
+from .systems import FROM_RESULT, KEPT_SUBJECT, PRESETS, ROLES, SYSTEMS, Value
 from .typed_json import ProtocolError, build, parse
 
 VERSION = 1  # of the protocol: Hello and Request carry it, and a newer one is refused
@@ -23,6 +23,7 @@ OUTPUTS = ("mesh", "points")
 
 INPUT_FOLDER = "inputs"
 START_FILE = f"{INPUT_FOLDER}/start.ply"
+START_VALUES = f"{INPUT_FOLDER}/start.safetensors"  # of systems that begin from what a stage leaves
 
 SUBJECT_FOLDER = f"{INPUT_FOLDER}/subject"  # the files of a kept subject, by their names there
 SUBJECT_RECORD = "subject.json"  # whose SHA-256 names a subject; it holds those of the others
@@ -74,7 +75,7 @@ class Request:
     """Say completely what is to be made; frozen when the job folder is written.
 
     `prior` is "embedded" or a folder ("sd15" is kept for later); `threads` 0 means every core; `settings` override
-    values of the preset. `start` is a copy of the points.ply to begin from, of an earlier job's `start_prompt`.
+    values of the preset. `start` is a copy of what to begin from, of an earlier job's `start_prompt`.
     `subject` names a kept one, instead of photos, whose `subject_files` are copied into SUBJECT_FOLDER.
     Every refusal is a ProtocolError whose sentence the artist reads before a process starts.
     """
@@ -175,20 +176,22 @@ class Request:
 
     @property
     def roles(self) -> set[str]:
-        """Return what its images are, with KEPT_SUBJECT where it begins from one."""
-        return {image.role for image in self.images} | ({KEPT_SUBJECT} if self.subject else set())
+        """Return what its images are, with KEPT_SUBJECT and FROM_RESULT where it begins from one."""
+        begun = {KEPT_SUBJECT: self.subject, FROM_RESULT: self.start}
+        return {image.role for image in self.images} | {role for role, named in begun.items() if named}
 
     def edited(self, prompt: str, **changes: Any) -> Request:
         """Return the request that changes what this one made by another prompt, with the same seed and settings.
 
-        It begins from START_FILE, a copy of this one's points.ply, which look like the images of the object, so that
-        these are left out; visual prompts stay. `changes` are fields that shall be others than this one's; of the
-        settings, those named. Raises ProtocolError as a new request does.
+        It begins from START_FILE, a copy of this one's points.ply, or from START_VALUES, which look like the images of
+        the object, so that these are left out; visual prompts stay. `changes` are fields that shall be others than this
+        one's; of the settings, those named. Raises ProtocolError as a new request does.
         """
         if unknown := sorted(changes.keys() - vars(self).keys()):
             raise ProtocolError(f"A request has no {', '.join(unknown)}. Check the spelling.")
         changes["settings"] = self.settings | changes.get("settings", {})
-        begin: dict[str, Any] = {"start": START_FILE, "start_prompt": self.prompt, "stop_after": ""}
+        start = START_VALUES if SYSTEMS[self.system].edit_stage else START_FILE
+        begin: dict[str, Any] = {"start": start, "start_prompt": self.prompt, "stop_after": ""}
         begin["images"] = tuple(image for image in self.images if image.role == "visual_prompt")
         return dataclasses.replace(self, prompt=prompt.strip(), **begin | changes)
 

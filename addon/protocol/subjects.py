@@ -21,7 +21,7 @@ from pathlib import Path
 
 from .inside import PRIVATE, file_size, files_inside, is_inside, make_folder_in, open_file, rename_inside, write_whole
 from .job_folder import INPUT_BYTES, RECORD_FILE, STAGES_FOLDER, is_running, megabytes, read_request
-from .request import OF_A_SUBJECT, SUBJECT_FILES, SUBJECT_RECORD
+from .request import OF_A_SUBJECT, SUBJECT_FILES, SUBJECT_FOLDER, SUBJECT_RECORD
 from .systems import SYSTEMS
 from .typed_json import ProtocolError, build, parse
 
@@ -134,6 +134,25 @@ def subject_files(subject: Subject) -> tuple[str, dict[str, Path]]:
     return own, {name: subject.folder / name for name in names}
 
 
+def learnt_subject(job: Path) -> tuple[str, dict[str, Path]]:
+    """Return what names the subject of a job in another request, and its files, as `subject_files` does of a kept one.
+
+    A job from a kept subject has that one. Raises ProtocolError for a job that has learnt none, or has no record of it.
+    """
+    request = read_request(job)
+    if request.subject:
+        return request.subject, {name: job / SUBJECT_FOLDER / name for name in request.subject_files}
+    _, sources = _learnt(job)
+    weights = next(source for target, source in sources.items() if target.startswith("taught/"))
+    stage = "/".join(weights.split("/")[:2])  # stages/NUMBER-NAME
+    record = read_record(job, f"{stage}/{SUBJECT_RECORD}")
+    files = decode_record(record).files
+    if not files.keys() <= sources.keys():
+        raise ProtocolError(f"{job.name} has lost files of its subject since it was learnt: run it again.")
+    paths = {SUBJECT_RECORD: job / stage / SUBJECT_RECORD} | {name: job / sources[name] for name in sorted(files)}
+    return hashlib.sha256(record).hexdigest(), paths
+
+
 # ---- keeping and deleting --------------------------------------------------------------------------------------------
 
 
@@ -158,7 +177,7 @@ def keep_subject(folder: Path, job: Path, name: str) -> Subject:
         record = SubjectRecord(
             name=name, subject=facts.subject, token=facts.token, prior=facts.prior, files=hashes
         )  # fmt: skip
-        content = (json.dumps(dataclasses.asdict(record), indent=1, sort_keys=True) + "\n").encode()
+        content = encode_record(record)
         write_whole(folder, f"{unfinished}/{SUBJECT_RECORD}", content)
         slug = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:40] or "subject"
         leaf = f"{slug}-{hashlib.sha256(content).hexdigest()[:8]}"
@@ -228,6 +247,11 @@ def _copy(job: Path, source: str, folder: Path, target: str) -> str:
 def encode_taught(taught: Taught) -> bytes:
     """Return the text of TAUGHT_FILE."""
     return (json.dumps(dataclasses.asdict(taught), indent=1) + "\n").encode()
+
+
+def encode_record(record: SubjectRecord) -> bytes:
+    """Return the text of SUBJECT_RECORD."""
+    return (json.dumps(dataclasses.asdict(record), indent=1, sort_keys=True) + "\n").encode()
 
 
 def read_taught(job: Path, name: str) -> Taught:

@@ -220,6 +220,8 @@ class _JobRun:
             last = self._attempt(run_system)
         except KeyboardInterrupt:
             last = protocol.Interrupted(reason=self._control.interrupted or "interrupted", seconds=self.seconds)
+        except JobCancelled:
+            last = protocol.Cancelled(seconds=self.seconds)
         if identity(self.folder) == this:
             return last
         if self._outbox is not None:
@@ -247,8 +249,6 @@ class _JobRun:
             return self._finished("")
         except JobStopped as stop:
             return self._finished(str(stop))
-        except JobCancelled:
-            return protocol.Cancelled(seconds=self.seconds)
         except JobInterrupted as interruption:
             return protocol.Interrupted(reason=str(interruption), seconds=self.seconds)
         except Exception as error:  # noqa: BLE001 - the one place where whatever goes wrong becomes the last message

@@ -18,8 +18,9 @@ from typing import Any
 
 import torch
 
-from backend.cameras import Cameras, concatenate
+from backend.cameras import Cameras, concatenate, orbit, view_words
 from backend.diffusion.denoiser import TOGETHER_PIXELS, Prior
+from backend.diffusion.joint_attention import joined
 from backend.diffusion.sampling import denoise, noise_for
 from backend.diffusion.vsd_lora import LAYERS
 from backend.errors import BadInput
@@ -27,6 +28,7 @@ from backend.errors import BadInput
 TEXT_LAYERS = ("q_proj", "k_proj", "v_proj", "out_proj")
 BETAS, DECAY, MAX_NORM = (0.9, 0.999), 1e-2, 1.0  # of AdamW and of a step's gradient; diffusers' DreamBooth script
 CLASS_STEPS, CLASS_SCALE = 25, 4.0  # of the sampling of class pictures
+CLASS_HEIGHTS, TURN = (-10.0, 45.0), 137.507764  # degrees; the golden angle spreads sides and heights, however many
 
 
 @dataclass(frozen=True)
@@ -48,10 +50,20 @@ class Examples:
     cameras: Cameras | None = None  # from where each is seen, where that is known and the prior takes it
     weight: float = 1.0
     batch: int = 4  # drawn in each step
+    group: int = 1  # so many that follow each other are views of one object, and seen together
 
     def __post_init__(self) -> None:
         if len(self.latents) != len(self.prompts):
             raise ValueError(f"{len(self.prompts)} prompts for {len(self.latents)} pictures")
+        if len(self.latents) % self.group:
+            raise ValueError(f"{len(self.latents)} pictures are no groups of {self.group} views")
+
+    def draw(self, generator: torch.Generator) -> torch.Tensor:
+        """Draw the pictures of a step, [B]: single ones, or whole groups, one at least."""
+        groups = torch.randint(
+            len(self.latents) // self.group, (max(1, self.batch // self.group),), generator=generator
+        )  # fmt: skip
+        return (groups[:, None] * self.group + torch.arange(self.group)).flatten()
 
 
 class Finetuning:
@@ -89,13 +101,15 @@ class Finetuning:
         """Take one step on pictures drawn from each kind of examples; return each kind's loss before it, unweighted.
 
         The loss is the mean squared error of what the network predicts, noise or velocity, each picture noised to a
-        timestep of its own. Draws come from the generator (on the CPU). A loss that is not finite changes nothing.
+        timestep of its own, views that are seen together to one. Draws come from the generator (on the CPU). A loss
+        that is not finite changes nothing.
         """
         losses = []
         for kind in examples:
-            rows = torch.randint(len(kind.latents), (kind.batch,), generator=generator)
-            loss = self._loss(kind, rows, generator)
-            (kind.weight * loss).backward()
+            rows = kind.draw(generator)
+            with joined(self.prior.unet, kind.group):  # also on the way back, where layers are computed again
+                loss = self._loss(kind, rows, generator)
+                (kind.weight * loss).backward()
             losses.append(float(loss.detach()))
         torch.nn.utils.clip_grad_norm_(self.parameters.values(), MAX_NORM)
         if all(map(math.isfinite, losses)):
@@ -106,7 +120,8 @@ class Finetuning:
     def _loss(self, kind: Examples, rows: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
         prior = self.prior
         clean = kind.latents[rows].to(prior.device)  # [B, C, h, w]
-        times = torch.randint(len(prior.alphas), (len(rows),), generator=generator).to(prior.device)
+        times = torch.randint(len(prior.alphas), (len(rows) // kind.group,), generator=generator)
+        times = times.repeat_interleave(kind.group).to(prior.device)
         noise = torch.randn(clean.shape, generator=generator).to(clean)
         noisy, wanted = prior.noised(clean, times, noise)
         options: dict[str, Any] = {"encoder_hidden_states": self._context(kind, rows).to(prior.dtype)}
@@ -159,22 +174,49 @@ def min_snr_weight(alphas: torch.Tensor, gamma: float, velocity: bool) -> torch.
 
 def class_examples(
     prior: Prior, prompt: str, count: int, generator: torch.Generator, *, weight: float = 1.0, batch: int = 4,
-    together: int = 8,
+    views: int = 0, together: int = 8,
 ) -> Examples:  # fmt: skip
     """Draw pictures of the class from the prior itself, as latents, for prior preservation.
 
-    They are drawn once; the loss on them keeps the class, and with it the sides that the photos do not show.
-    Source: DreamBooth, section 3.3.
+    They are drawn once; the loss on them keeps the class, and with it the sides that the photos do not show. With
+    `views` they are of known sides, as many of each object, which see each other where that is more than one: so is
+    kept what the prior knows of sides, and how it lets views see each other. The count is then a multiple of that.
+    Source: DreamBooth, section 3.3; views: MVDream (arXiv 2308.16512), section 3.4, which keeps the weights instead.
     """
-    drawn = []
-    for first in range(0, count, together):
-        number = min(together, count - first)
-        said, nothing = prior.embed([prompt] * number), prior.embed([""] * number)
-        noise = noise_for(prior, number, generator)
+    kind = class_views(prompt, count, views, weight=weight, batch=batch)
+    drawn, whole = [], max(1, together // kind.group) * kind.group
+    for first in range(0, len(kind.prompts), whole):
+        some = slice(first, first + whole)
+        prompts = kind.prompts[some]
+        said = prior.embed(prompts, kind.cameras[some] if kind.cameras else None)
+        if kind.group > 1:
+            said = said.unflatten(0, (-1, kind.group))
+        noise, nothing = noise_for(prior, len(prompts), generator), prior.embed([""] * len(prompts))
         drawn.append(
             denoise(prior.predict_noise, noise, prior.alphas, said, nothing, steps=CLASS_STEPS, scale=CLASS_SCALE)
         )
-    return Examples(torch.cat(drawn), (prompt,) * count, weight=weight, batch=batch)
+    return replace(kind, latents=torch.cat(drawn))
+
+
+def class_views(
+    prompt: str, count: int, views: int, *, weight: float = 1.0, batch: int = 4,
+    latents: torch.Tensor | None = None,
+) -> Examples:  # fmt: skip
+    """Return pictures of the class as examples: what is said of each and, with `views`, from where it is seen.
+
+    That is the same whenever it is asked; without latents they are empty. Each object is turned further than the last.
+    """
+    group = max(1, views)
+    count = -(-count // group) * group
+    if latents is None:
+        latents = torch.zeros(count, 0)
+    if not views:
+        return Examples(latents, (prompt,) * count, weight=weight, batch=batch)
+    azimuths = [TURN * (row // group) + 360.0 * (row % group) / group for row in range(count)]
+    low, high = CLASS_HEIGHTS
+    cameras = orbit(azimuths, [low + (high - low) * (TURN * row % 360) / 360 for row in range(count)])
+    said = tuple(f"{prompt}, {word} view" for word in view_words(cameras))
+    return Examples(latents, said, cameras=cameras, weight=weight, batch=batch, group=group)
 
 
 def with_token(prompt: str, token: str, subject: str) -> str:

@@ -8,6 +8,7 @@ import torch
 
 from backend.cameras import Cameras
 from backend.diffusion.denoiser import Prior
+from backend.diffusion.joint_views import join_views
 from backend.diffusion.scores import PredictNoise, classifier_free_guidance, ddim_step, predict_pair
 
 
@@ -42,21 +43,23 @@ def image_to_image(
     generator: torch.Generator,
     cameras: Cameras | None = None,
     negative_prompt: str = "",
+    together: bool = False,
 ) -> torch.Tensor:
     """Redraw images [B, H, W, 3] in [0, 1]: noised to a share `strength` of the schedule and denoised from there.
 
     It takes int(steps * strength) of the steps, as diffusers does; with none, what is left is the autoencoder's round
-    trip. Each image has noise of its own. Source: Meng et al., SDEdit, 2021, algorithm 1.
+    trip. Each image has noise of its own. They are drawn as views of one object that see each other where that is
+    asked for `together`, of a prior that takes views. Source: Meng et al., SDEdit, 2021, algorithm 1.
     """
     latents = prior.encode(images)
     count = min(int(steps * strength), steps)
     if count:
         first = round(count / steps * (len(prior.alphas) - 1))
         noise = torch.randn(latents.shape, generator=generator).to(latents)
-        alpha = prior.alphas[first]
+        alpha, conditional = prior.alphas[first], prior.embed(prompts, cameras)
         latents = denoise(
             prior.predict_noise, alpha.sqrt() * latents + (1 - alpha).sqrt() * noise, prior.alphas,
-            prior.embed(prompts, cameras), prior.embed([negative_prompt] * len(prompts)),
+            join_views(conditional) if together else conditional, prior.embed([negative_prompt] * len(prompts)),
             steps=count, scale=scale, first=first,
         )  # fmt: skip
     return prior.decode(latents)

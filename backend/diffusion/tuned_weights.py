@@ -17,6 +17,7 @@ from safetensors import safe_open
 
 from backend.diffusion.denoiser import Prior
 from backend.diffusion.finetune import Finetuning
+from backend.diffusion.joint_attention import make_joint, make_single
 from backend.errors import BadInput, MissingModel
 from backend.weights import fingerprint
 
@@ -58,9 +59,12 @@ def load_tuned(prior: Prior, folder: Path) -> Prior:
         unet=copy.deepcopy(prior.unet), scheduler=absent, safety_checker=absent, feature_extractor=absent,
         requires_safety_checker=False,
     )  # fmt: skip
+    make_single(pipe.unet)  # diffusers knows its own processors alone
     pipe.load_lora_weights(folder, local_files_only=True, use_safetensors=True)
     pipe.fuse_lora()
     pipe.unload_lora_weights()
+    if prior.takes_views:
+        make_joint(pipe.unet)
     return replace(
         prior, fingerprint=mark, unet=pipe.unet.requires_grad_(False).eval(),
         text_encoder=pipe.text_encoder.requires_grad_(False).eval(),

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
 
+from backend.errors import JobCancelled
 from backend.runtime.watchdog import is_wanted
 
 NATIVE_SECONDS = 0.6  # until a process leaves whose main thread does not come to a signal
@@ -30,6 +31,7 @@ class Control:
         self._cancelled: set[str] = set()  # names of folders; "" is a command about the next job, whichever that is
         self._finished: set[str] = set()
         self._lock = threading.Lock()
+        self.wake: Callable[[], None] = lambda: None  # lets the main thread hear at once that its job is given up
 
     def begin(self, job: str) -> None:
         """Let a job run: it takes over the commands without a name that came while none ran."""
@@ -51,6 +53,8 @@ class Control:
         """Give up a job: the named one, even before its turn, or the running one, or the next if none runs."""
         with self._lock:
             self._cancelled.add(job or self.job)
+        if self.may_leave_at_once and self.is_cancelled:
+            self.wake()
 
     def finish(self, job: str = "") -> None:
         """Make the steps of a job end early; without a name, of the running or the next one."""
@@ -83,15 +87,20 @@ class Control:
 
     @contextlib.contextmanager
     def undisturbed(self) -> Iterator[None]:
-        """Let a signal wait for the end of the block, rather than tear what is written in it."""
+        """Let a signal, or a wish to cancel, wait for the end of the block, rather than tear what is written in it."""
         kept, self.may_leave_at_once = self.may_leave_at_once, False
         try:
             yield
         finally:
             self.may_leave_at_once = kept
-        if kept and self.interrupted and threading.current_thread() is threading.main_thread():
+        if kept and threading.current_thread() is threading.main_thread():
+            self.leave_if_told()
+
+    def leave_if_told(self) -> None:
+        """Leave the job, in the main thread, where nothing is lost by it: KeyboardInterrupt or JobCancelled."""
+        if self.may_leave_at_once and (self.interrupted or self.is_cancelled):
             self.may_leave_at_once = False
-            raise KeyboardInterrupt
+            raise KeyboardInterrupt if self.interrupted else JobCancelled
 
     @property
     def is_cancelled(self) -> bool:
@@ -107,7 +116,7 @@ class Control:
 def install_signal_handlers(control: Control) -> None:
     """Let the first signal that asks to leave interrupt the run at its next step, or at once where there are none.
 
-    A second one does so at once.
+    A second one does so at once. A wish to cancel is heard as soon, where the system has signals for that.
     """
 
     def interrupt(number: int, frame: FrameType | None) -> None:
@@ -119,6 +128,11 @@ def install_signal_handlers(control: Control) -> None:
 
     for number in ending_signals():
         signal.signal(number, interrupt)
+    if sys.platform != "win32":  # there a job is given up when the main thread comes to its next step
+        signal.signal(signal.SIGUSR1, lambda number, frame: control.leave_if_told())
+        main = threading.main_thread().ident
+        assert main is not None
+        control.wake = lambda: signal.pthread_kill(main, signal.SIGUSR1)
 
 
 def ending_signals() -> list[signal.Signals]:

@@ -89,7 +89,10 @@ class Job:
         self.stages: list[dict[str, Any]] = []  # name, number, seconds, files (path -> SHA-256), made_from, ...
         self.warnings: list[str] = []  # of this run
         for name in (STAGES_FOLDER, RESULT_FOLDER, PREVIEW_FILE.partition("/")[0]):
-            files_inside(folder, name)  # before anything is done: libraries open files in there by their paths
+            # Before anything is done: libraries open files in there by their paths.
+            for path in files_inside(folder, name):
+                if path.endswith(".tmp"):  # of a run that was killed while it wrote
+                    remove_inside(folder, path)
         self._inputs = {path: _input_hash(folder, path) for path in _files(folder, INPUT_FOLDER, pass_over=True)}
         self._identity = identity(folder)
         self._is_finishing = False
@@ -134,6 +137,9 @@ class Job:
         is_new = record is None
         if record is None:
             record = self._make(number, name, make)
+        for path in files_inside(self.folder, self._stage):
+            if path.startswith(f"{self._stage}/checkpoint-"):  # also of a run that was killed before it came to this
+                remove_inside(self.folder, path)
         self._is_finishing |= record["finish"]
         self.stages.append(record)
         values = load_values(self.stage_folder, self.folder)
@@ -176,9 +182,6 @@ class Job:
             "replaced": [],
         }
         self._write_record(record)
-        for name in files_inside(self.folder, self._stage):
-            if name.startswith(f"{self._stage}/checkpoint-"):
-                remove_inside(self.folder, name)
         return record
 
     def _finished_record(self) -> dict[str, Any] | None:

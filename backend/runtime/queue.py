@@ -29,7 +29,8 @@ class Turns:
         waiting = {turn.ticket for turn in self._in_order()}
         taken = [turn for turn in protocol.read_turns(folder / protocol.TAKEN_FILE) if turn.ticket in waiting]
         self._taken = {turn.ticket for turn in taken}
-        protocol.write_turns(folder / protocol.TAKEN_FILE, taken)
+        # Under a name that the next process uses, too: nobody else writes it, and a kill leaves nothing for ever.
+        protocol.write_whole(folder, protocol.TAKEN_FILE, "".join(map(protocol.encode, taken)).encode())
         protocol.write_whole(folder, protocol.COMMANDS_FILE, b"")  # they were for the process before
 
     def take(self) -> Path | None:

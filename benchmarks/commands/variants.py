@@ -1,4 +1,4 @@
-"""Compares losses and settings of TV-3DG: `python -m benchmarks.commands.variants --group losses [--names CSM SDS]`.
+"""Compares losses and settings of a system: `python -m benchmarks.commands.variants --group losses [--names CSM SDS]`.
 
 Every variant is the same jobs with other settings; their folders lie below out/quality and are kept, so that a night
 that was broken off goes on, and more groups, variants and cases can be added. Rows that are measured again take the
@@ -22,7 +22,11 @@ from benchmarks.data.cases import choose
 from benchmarks.data.jobs import Run, finished, prepare, run_jobs
 
 CASES = "prompt-mug,prompt-chair,prompt-cactus,prompt-rocket,prompt-rabbit,prompt-house"
-OTHER_CASES = {"style": "style", "unseen": "image,artists"}
+OTHER_CASES = {
+    "style": "style",
+    "unseen": "image,artists",
+    "subjects": "subject-dog,subject-mug,subject-chair,subject-bird,subject-bear,subject-rabbit",
+}
 HEAD = 24  # pixels above a column of a grid, for its name
 EVALUATED = 40  # steps of csm whose evaluations the others get, too
 
@@ -86,6 +90,24 @@ UNSEEN: dict[str, dict[str, protocol.Setting]] = {
     "tau 1, palette 10": {"reference_tau": 1.0, "palette": 10.0},
 }
 
+# Of DreamBooth3D, beside the whole of it: the paper's baselines, what the paper has not, and single parts left out.
+AT_ONCE: dict[str, protocol.Setting] = {  # the first field is the result
+    "warm_start": True, "final_steps": 1, "multi_view_steps": 1, "reconstruction": 0.0, "photo_weight": 0.0,
+}  # fmt: skip
+SUBJECTS: dict[str, dict[str, protocol.Setting]] = {
+    "whole": {},
+    "stage 1 alone": AT_ONCE,
+    "DreamBooth and SDS": {**AT_ONCE, "partial_steps": 16},  # one stage, under the fully taught prior
+    "no redrawn views": {"reconstruction": 0.0},
+    "no cameras of photos": {"photo_cameras": False},
+    "photos not kept to": {"photo_weight": 0.0},
+    "class from anywhere": {"class_views": False},
+    "as in the paper": {"photo_cameras": False, "photo_weight": 0.0, "class_views": False, "camera_tokens": False},
+    "warm start": {"warm_start": True},
+    "CSD": {"loss": "csd"},
+}
+SYSTEMS = {"subjects": "dreambooth3d"}  # of groups that are not of TV-3DG
+
 
 def evaluations(settings: dict[str, Any], timestep: float = 480.0) -> float:
     """Return the UNet's evaluations of a view in a mean step: docs/tv3dg.md has the formula of each loss."""
@@ -114,6 +136,7 @@ def groups() -> dict[str, dict[str, dict[str, protocol.Setting]]]:
         "ablations": ABLATIONS,
         "style": STYLE,
         "unseen": UNSEEN,
+        "subjects": SUBJECTS,
     }  # fmt: skip
 
 
@@ -128,10 +151,10 @@ def main() -> int:
     parser.add_argument("--preset", choices=protocol.PRESETS, default="bench")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--out", type=Path, default=Path("out/quality"))
-    parser.add_argument("--results", type=Path, help="default: benchmarks/results/variants-tv3dg-PRESET.json")
+    parser.add_argument("--results", type=Path, help="default: benchmarks/results/variants-SYSTEM-PRESET.json")
     parser.add_argument("--sheet", type=Path, help="draw all results into this file, a column for each variant")
     options = parser.parse_args()
-    variants = groups()[options.group]
+    variants, system = groups()[options.group], SYSTEMS.get(options.group, "tv3dg")
     names = options.names or list(variants)
     try:
         cases = choose(options.cases or OTHER_CASES.get(options.group, CASES))
@@ -144,7 +167,7 @@ def main() -> int:
         (
             name,
             prepare(
-                case, options.out, system="tv3dg", preset=options.preset, seed=0, prior="embedded",
+                case, options.out, system=system, preset=options.preset, seed=0, prior="embedded",
                 threads=options.threads, settings=variants[name],
             ),
         )
@@ -153,7 +176,7 @@ def main() -> int:
     ]  # fmt: skip
     missing = {run.folder: run for _, run in runs if not finished(run.folder)}
     failed = run_jobs(list(missing.values()))
-    path = options.results or RESULTS / f"variants-tv3dg-{options.preset}.json"
+    path = options.results or RESULTS / f"variants-{system}-{options.preset}.json"
     done = [(name, run) for name, run in runs if finished(run.folder)]
     put(path, options.group, measure(done, options.threads), options)
     if options.sheet:

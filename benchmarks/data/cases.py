@@ -15,8 +15,8 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file
 
-from backend.cameras import framing_distance, orbit
-from backend.embedded.objects.shapes import HELD_OUT, Subject, make_subject
+from backend.cameras import Cameras, azimuth_elevation, framing_distance, orbit
+from backend.embedded.objects.shapes import COLOURS, HELD_OUT, Subject, make_subject
 from backend.embedded.objects.solids import photograph
 from backend.images import load_image, save_image, square
 from backend.meshes.mesh import Mesh
@@ -46,6 +46,7 @@ class Case:
     style_of: str = ""  # category of what the style image shows
     unseen: bool = False  # whether the shape lies outside what the prior was trained on
     model: str = ""  # of an artist
+    shown: str = ""  # colour of the subject in its photos, where the prompt wants it in another
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -95,6 +96,9 @@ _SUBJECTS = [
     ("bird", "teal", "plain", True), ("sofa", "pink", "checks", False), ("bear", "brown", "plain", False),
     ("boat", "white", "plain", False), ("rabbit", "gray", "plain", False), ("castle", "red", "plain", False),
 ]  # fmt: skip
+_RECOLOURED = (
+    "blue", "red", "green", "red", "purple", "yellow", "orange", "teal", "red", "orange", "purple", "white",
+)  # fmt: skip
 _IMAGES = [
     ("chair", "green"), ("robot", "red"), ("dog", "blue"), ("teapot", "yellow"), ("car", "orange"),
     ("bird", "purple"), ("sofa", "teal"), ("turtle", "green"), ("cake", "pink"), ("clock", "blue"),
@@ -106,7 +110,10 @@ _OUTSIDE = [
 
 
 def all_cases() -> tuple[Case, ...]:
-    """Return the 12 prompts, 12 prompts with a style, 12 subjects and 15 single images."""
+    """Return the 12 prompts, 12 prompts with a style, 12 subjects with 2 prompts each, and 15 single images.
+
+    Of a subject's prompts one asks for it as it is, the other for it in another colour: so its truth is known, too.
+    """
     cases = [
         Case(f"prompt-{category}", "prompt", prompt, category, colour, seed=_seeds(100 + i), **more)
         for i, (prompt, category, colour, more) in enumerate(_PROMPTS)
@@ -122,6 +129,13 @@ def all_cases() -> tuple[Case, ...]:
         Case(f"subject-{category}", "subject", f"a {category}", category, colour, pattern, hat, _seeds(300 + i))
         for i, (category, colour, pattern, hat) in enumerate(_SUBJECTS)
     ]
+    cases += [
+        Case(
+            f"subject-{category}-{wanted}", "subject", f"a {wanted} {category}", category, wanted, pattern, hat,
+            _seeds(300 + i), shown=colour,
+        )
+        for i, ((category, colour, pattern, hat), wanted) in enumerate(zip(_SUBJECTS, _RECOLOURED, strict=True))
+    ]  # fmt: skip
     cases += [
         Case(
             f"image-{category}", "image", f"a {colour} {category}", category, colour, seed=_seeds(400 + i), unseen=True
@@ -163,9 +177,14 @@ def subject_of(case: Case) -> Subject:
     """Return the generated object of a case. For a prompt it is one of many that the words may mean."""
     if case.outside:
         raise ValueError(f"{case.name} is no object of the generator")
-    return make_subject(
-        case.seed, category=case.category, colour=case.colour, pattern=case.pattern, hat=case.hat, unseen=case.unseen
-    )
+    drawn = make_subject(
+        case.seed, category=case.category, colour=case.shown or case.colour, pattern=case.pattern, hat=case.hat,
+        unseen=case.unseen,
+    )  # fmt: skip
+    if not case.shown:
+        return drawn
+    colours = (COLOURS[case.colour], *drawn.solid.colours[1:])
+    return replace(drawn, colour=case.colour, solid=replace(drawn.solid, colours=colours))
 
 
 def true_views(case: Case) -> Draw:
@@ -248,24 +267,38 @@ def style_image(case: Case) -> torch.Tensor:
 
 def photo(case: Case, number: int) -> torch.Tensor:
     """Return one unposed photo of a subject, [256, 256, 3]: any side, crop and light, before a busy background."""
-    rng = random.Random(1000 * case.seed + number)
-    fov = rng.uniform(30, 50)
-    camera = orbit(
-        [rng.uniform(-180, 180)], rng.uniform(-5, 40), fov_degrees=fov,
-        distance=float(framing_distance(fov)) * rng.uniform(0.95, 1.5), size=256,
-    )  # fmt: skip
+    rng = _photo_draws(case, number)
+    camera = _photo_camera(rng)
     intrinsics = camera.intrinsics.clone()
     intrinsics[:, 0, 2] += 256 * rng.uniform(-0.12, 0.12)  # not in the middle
     intrinsics[:, 1, 2] += 256 * rng.uniform(-0.12, 0.12)
     camera = replace(camera, intrinsics=intrinsics)
     azimuth, height = rng.uniform(0, 2 * math.pi), rng.uniform(0.3, 1.2)
     sun = torch.tensor([math.cos(azimuth), math.sin(azimuth), height])
-    solid = subject_of(case).solid
+    solid = subject_of(replace(case, colour=case.shown or case.colour, shown="")).solid
     # Before white and before black: the difference says how much of each pixel is background.
     white = photograph(solid, camera, torch.ones(3), light=sun).rgb[0]
     black = photograph(solid, camera, torch.zeros(3), light=sun).rgb[0]
     open_share = (white - black).mean(-1, keepdim=True)
     return (black + open_share * _background(rng, 256)).clamp(0, 1)
+
+
+def photo_place(case: Case, number: int) -> tuple[float, float]:
+    """Return azimuth and elevation, in degrees, from which a photo of a subject was taken; no system is told."""
+    azimuth, elevation = azimuth_elevation(_photo_camera(_photo_draws(case, number)))
+    return float(azimuth[0]), float(elevation[0])
+
+
+def _photo_draws(case: Case, number: int) -> random.Random:
+    return random.Random(1000 * case.seed + number)
+
+
+def _photo_camera(rng: random.Random) -> Cameras:
+    fov = rng.uniform(30, 50)
+    return orbit(
+        [rng.uniform(-180, 180)], rng.uniform(-5, 40), fov_degrees=fov,
+        distance=float(framing_distance(fov)) * rng.uniform(0.95, 1.5), size=256,
+    )  # fmt: skip
 
 
 def _background(rng: random.Random, size: int) -> torch.Tensor:

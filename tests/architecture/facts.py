@@ -64,7 +64,7 @@ UNMIRRORED = {
     "benchmarks/commands/field.py",
     "benchmarks/commands/prior.py",
     "benchmarks/commands/rasteriser.py",
-    "benchmarks/commands/styles.py",
+    "benchmarks/report/styles.py",
     "benchmarks/training/autoencoders.py",
     "benchmarks/training/denoisers.py",
     "benchmarks/training/sides.py",

@@ -13,6 +13,7 @@ import torch
 
 from backend import __main__ as command_line
 from backend.errors import EmptyMask, UnfitEnvironment
+from backend.meshes.unwrapping import charts
 from backend.runtime.job import Job
 
 
@@ -91,6 +92,13 @@ def cut_out(job: Job) -> dict[str, Any]:
     raise EmptyMask("The mask is empty: 0 of 4 pixels are opaque.", "Check the image's alpha channel.")
 
 
+def unwrap() -> dict[str, Any]:
+    """Lay out triangles that share no edge."""
+    corners = torch.rand(300_000, 3, generator=torch.Generator().manual_seed(0)).numpy()
+    faces = torch.arange(300_000).reshape(-1, 3).numpy().astype("uint32")
+    return {"charts": len(charts(corners, faces, corners, 4096)[0])}
+
+
 def run_fake(job: Job) -> None:
     """Do what the prompt says."""
     match job.request.prompt.split():
@@ -112,6 +120,8 @@ def run_fake(job: Job) -> None:
                 subject_mask(*load_image(job.input_path(image)))
         case ["mesh"]:
             job.stage("mesh", lambda: time.sleep(60) or {})
+        case ["unwrap"]:  # which takes minutes
+            job.stage("mesh", unwrap)
         case ["native"]:  # which no signal reaches
             job.stage("mesh", lambda: {"hash": hashlib.pbkdf2_hmac("sha256", b"a", b"b", 200_000_000).hex()})
         case ["late"]:  # a signal that comes when only the last message is missing

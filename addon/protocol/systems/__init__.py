@@ -12,6 +12,7 @@ from .checks import check_settings as check_settings
 from .checks import checked as checked
 from .customize_it_3d import CUSTOMIZE_IT_3D
 from .dreambooth3d import DREAMBOOTH3D
+from .system import FROM_RESULT as FROM_RESULT
 from .system import KEPT_SUBJECT as KEPT_SUBJECT
 from .system import PRESETS as PRESETS
 from .system import ROLES as ROLES

@@ -9,13 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .guidance_choices import LOSSES, NOISE_WEIGHTS
-from .system import Group, Picture, Stage, System, setting
+from .system import FROM_RESULT, Group, Picture, Stage, System, setting
 
 SUBJECT = Group("subject_learning", "Learning the Subject")
 FIELD = Group("field", "Field")
 GUIDANCE = Group("guidance", "Prompt")
 VIEWS = Group("views", "Imagined Views")
 TERMS = Group("field_terms", "Smoothness")
+EDIT = Group("field_edit", "Edit by Text")
 MESH = Group("field_mesh", "Mesh and Points")
 
 MOST_PHOTOS = 50
@@ -31,6 +32,15 @@ class DreamBooth3DSettings:
     token: str = setting(SUBJECT, "sks", "Token", "The rare word that comes to mean the subject, beside what it is")
     subject_class: str = setting(
         SUBJECT, "", "Class", "What the subject is, in the words of the prompt: bear; empty finds it there",
+    )
+    matting: str = setting(
+        SUBJECT, "embedded", "Cut Out By",
+        "What finds the subject in a photo: embedded, colours (along the border), or a folder with Segment Anything",
+    )
+    # The paper's photos have no cameras.
+    photo_cameras: bool = setting(
+        SUBJECT, True, "Find Cameras",
+        "Find out from where each photo was taken, by asking the prior, if it can be told of cameras", paper=False,
     )
     # The paper's 150, 800 and 150 are of Imagen; for the embedded prior docs/dreambooth3d.md.
     partial_steps: int = setting(
@@ -77,6 +87,13 @@ class DreamBooth3DSettings:
     )
     class_weight: float = setting(
         SUBJECT, 1.0, "Keep the Class", "Weight of those pictures; 0 draws none, and the sides may be forgotten", 0, 4,
+    )
+
+    # Neither the paper nor DreamBooth says from where they are seen.
+    class_views: bool = setting(
+        SUBJECT, True, "Keep the Sides",
+        "Draw the class pictures from known sides, if the prior can be told, so that it does not forget sides; "
+        "together, where it can draw several views of one object", paper=False,
     )
 
     # The paper does not say; DreamFusion's.
@@ -161,6 +178,12 @@ class DreamBooth3DSettings:
         GUIDANCE, True, "Tell Camera",
         "Tell the prior where the camera is, if it can take that; otherwise it is told in words", paper=False,
     )
+    # MVDream's; the paper has none.
+    joint_views: bool = setting(
+        GUIDANCE, True, "Views Together",
+        "Let the prior see all views of a step together, and those that are redrawn, if it can; otherwise each by "
+        "itself", paper=False,
+    )
     perp_neg: float = setting(
         GUIDANCE, 0.0, "Against Other Sides",
         "Weight against the front and side where another side is in view (Perp-Neg); takes longer", 0, 4,
@@ -189,6 +212,12 @@ class DreamBooth3DSettings:
     reconstruction: float = setting(
         VIEWS, 1.0, "Keep to the Views", "Weight of the redrawn views' colours in the final object", 0, 100,
     )
+    photo_weight: float = setting(
+        VIEWS, 1.0, "Keep to the Photos",
+        "Weight of the photos' colours in the final object, where it is known from where they were taken and the "
+        "prompt says no more than what the subject is", 0, 100,
+        paper=0.0,
+    )
     reconstruction_views: int = setting(
         VIEWS, 2, "Views per Step", "How many of the redrawn views are compared in each step", 1, 8,
     )
@@ -202,6 +231,17 @@ class DreamBooth3DSettings:
     distortion: float = setting(TERMS, 0.1, "Thin Surfaces", "Weight against density spread along a ray", 0, 10)
     smoothness: float = setting(TERMS, 0.02, "Surface Evenness", "Weight against noise in its direction", 0, 10)
     variation: float = setting(TERMS, 1e-3, "Grid Evenness", "Weight against noise in density and colour", 0, 1)
+
+    edit_steps: int = setting(
+        EDIT, 80, "Steps", "How often the field of a result is changed by new words", 1, 20_000, bench=12, standard=160,
+        paper=2_000,
+    )
+    edit_scale: float = setting(
+        EDIT, 7.5, "Prompt Strength", "How strongly the new words pull, against the old ones", 0, 200,
+    )
+    edit_redraw: float = setting(
+        EDIT, 0.7, "Redraw", "How much noise its views are redrawn from by the new words", 0, 1,
+    )
 
     mesh_resolution: int = setting(
         MESH, 112, "Resolution", "Cells along one side of the grid that the mesh is made from", 16, 256, bench=64,
@@ -240,6 +280,7 @@ DREAMBOOTH3D = System(
             stop="Cut-Outs",
             kept="photos",
         ),
+        Stage("places", "Finding Cameras", seconds=10.0, comes=lambda roles, settings: settings.photo_cameras),
         Stage(
             "classes",
             "Drawing the Class",
@@ -248,7 +289,7 @@ DREAMBOOTH3D = System(
             kept="classes",
         ),
         Stage("teaching", "Learning the Subject", seconds=45.0, kept="taught"),
-        Stage("coarse", "First Object", seconds=35.0),
+        Stage("coarse", "First Object", seconds=35.0, comes=lambda roles, settings: FROM_RESULT not in roles),
         Stage(
             "redrawn",
             "Redrawing Views",
@@ -264,6 +305,8 @@ DREAMBOOTH3D = System(
         Stage("mesh", "Making the Mesh", seconds=8.0),
     ),
     roles=("subject",),
+    can_be_edited=True,
+    edit_stage="refined",
     fewest_images=2,
     too_few=(
         "A subject takes 3 to 6 photos, 2 at least: add some. From a single one 'Object from One Image' makes it."

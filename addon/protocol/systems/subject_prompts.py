@@ -44,6 +44,14 @@ def class_word(prompt: str, token: str, named: str = "") -> str:
     return words[-1] if words else "object"
 
 
+def says_more(prompt: str, token: str, subject: str) -> bool:
+    """Say whether a prompt is about more than the subject as it is: "a photo of a sks bear" is not, "a red bear" is."""
+    text = " ".join(word.strip(MARKS + "\"'") for word in prompt.lower().split())
+    for known in (subject.lower(), token.lower(), *FRAMES):
+        text = f" {text} ".replace(f" {known} ", " ", 1).strip()
+    return bool(set(text.split()) - {"a", "an", "the"})
+
+
 @dataclass(frozen=True)
 class Recipe:
     """A kind of prompt for a subject: `template` has {subject}, and {word} where there is something to choose."""

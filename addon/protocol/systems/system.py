@@ -12,8 +12,9 @@ from functools import cached_property
 from typing import Any, Generic, TypeVar
 
 Value = int | float | str | bool
-# Beside the roles of its images, what a job has that begins from a kept subject.
+# Beside the roles of its images, what a job has that begins from a kept subject, or from a result.
 KEPT_SUBJECT = "kept"
+FROM_RESULT = "start"
 
 T = TypeVar("T", bound=Value)
 S = TypeVar("S")
@@ -166,7 +167,8 @@ class System(Generic[S]):
     needs_image_or_prompt: bool = False  # an image of its first role, or words
     fewest_images: int = 0
     too_few: str = ""
-    can_be_edited: bool = False  # a job can begin from the points of another one and change them by words
+    can_be_edited: bool = False  # a job can begin from the result of another one and change it by words
+    edit_stage: str = ""  # it begins from what that stage leaves, and with its subject; from the points where empty
     former: Mapping[str, Former] = field(default_factory=dict)
 
     @property

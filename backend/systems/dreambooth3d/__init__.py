@@ -2,7 +2,8 @@
 
 Stages: cutouts (the photos' subject) -> classes (the prior's own pictures of the class) -> teaching (partly and fully)
 -> coarse (a field under the partly taught prior) -> redrawn (its views, by the fully taught one) -> reteaching ->
-refined (the final field) -> mesh. A job that begins from a kept subject has not the first three.
+refined (the final field) -> mesh. A job that begins from a kept subject has not the first three; an
+edit of a result has not the fourth, either.
 Source: Raj et al., DreamBooth3D (arXiv 2303.13508), section 3.
 """
 
@@ -12,25 +13,26 @@ from dataclasses import asdict, replace
 from functools import partial as bound
 
 from addon.protocol.systems.dreambooth3d import DREAMBOOTH3D, DreamBooth3DSettings
-from addon.protocol.systems.subject_prompts import class_word
-from backend.diffusion.denoiser import Prior, kept_prior
+from addon.protocol.systems.subject_prompts import class_word, says_more
+from backend.diffusion.denoiser import LONGEST_VIEW, Prior, kept_prior
 from backend.diffusion.finetune import with_token
 from backend.diffusion.guidance import Guidance, GuidanceOptions, guidance_for
 from backend.representations.radiance_grid import RadianceGrid
 from backend.runtime.job import Job
 from backend.runtime.machine import compute_device
+from backend.systems.dreambooth3d.edit import of_edit, read_start
 from backend.systems.dreambooth3d.field import first_field, optimise_field
 from backend.systems.dreambooth3d.kept import asked_subject, load_subject
 from backend.systems.dreambooth3d.mesh import sampled_points, textured_field
-from backend.systems.dreambooth3d.photos import cut_out_photos
+from backend.systems.dreambooth3d.photos import cut_out_layers, on_white
+from backend.systems.dreambooth3d.places import photo_places, posed_photos, taught_photos
 from backend.systems.dreambooth3d.pseudo_views import held_to, redraw_views
 from backend.systems.dreambooth3d.subject import (
     class_pictures,
     draw_class,
-    photo_examples,
+    imagined_examples,
     teach,
     teach_views,
-    view_examples,
 )
 from backend.systems.inputs import read_prompt
 from backend.systems.overrides import chosen_settings
@@ -41,7 +43,9 @@ def run(job: Job) -> None:
     """Run the whole system in a job folder; the results lie in its `result`."""
     request = job.request
     settings = chosen_settings(DREAMBOOTH3D, request.preset, job.settings)
+    settings = of_edit(settings) if request.start else settings
     record = asked_subject(job)  # before anything is loaded
+    begun = read_start(job) if request.start else None
     if record is not None:
         settings = replace(settings, token=record.token, subject_class=record.subject)
     prior = kept_prior(request.prior, compute_device())
@@ -50,34 +54,39 @@ def run(job: Job) -> None:
     said = f"a {settings.token} {subject}"
 
     if record is None:
-        photos = cut_out_photos(job, prior.image_size)
+        layers = cut_out_layers(job, prior.image_size, settings.matting)
+        places = photo_places(job, prior, on_white(layers), subject, settings, made_with)
         known = draw_class(job, prior, subject, settings, made_with)
-        real = photo_examples(prior, photos, said, settings.tuning_batch)
-        partial, full = teach(job, prior, [real, *known], settings, subject, made_with)
+        real = taught_photos(prior, on_white(layers), places, said, settings)
+        partial, full = teach(job, prior, [*real, *known], settings, subject, made_with)
     else:
         kept = load_subject(job, record, prior)
-        known = class_pictures(kept.classes, subject, settings)
-        real = photo_examples(prior, kept.photos, said, settings.tuning_batch)
-        partial, full = kept.partial, kept.full
+        known = class_pictures(kept.classes, kept.class_views, subject, settings)
+        layers, partial, full = kept.photos, kept.partial, kept.full
+        places = photo_places(job, prior, on_white(layers), subject, settings, made_with)
+        real = taught_photos(prior, on_white(layers), places, said, settings)
 
     def ball(steps: int) -> RadianceGrid:
         return first_field(settings, steps).to(prior.device)
 
-    first = bound(
-        optimise_field, job, guidance_of(partial, settings), prompt, settings, ball(settings.coarse_steps),
-        settings.coarse_steps,
-    )  # fmt: skip
-    coarse = RadianceGrid(**job.stage("coarse", first, depends_on=made_with)).to(prior.device)
+    if begun is None:
+        first = bound(
+            optimise_field, job, guidance_of(partial, settings), prompt, settings, ball(settings.coarse_steps),
+            settings.coarse_steps,
+        )  # fmt: skip
+        begun = RadianceGrid(**job.stage("coarse", first, depends_on=made_with))
+    coarse = begun.to(prior.device)
 
     cameras, pictures = redraw_views(job, full, coarse, prompt, settings, made_with)
-    told = settings.camera_tokens
-    imagined = view_examples(prior, pictures, cameras, prompt, settings.tuning_batch, tell_cameras=told)
-    multi_view = teach_views(job, partial, [real, imagined, *known], settings, said, made_with)
+    imagined = imagined_examples(prior, pictures, cameras, prompt, settings)
+    multi_view = teach_views(job, partial, [*real, imagined, *known], settings, said, made_with)
 
+    same = not says_more(request.prompt, settings.token, subject) and not request.start
+    shown = posed_photos(layers, places, coarse, settings.view_size) if same and settings.photo_weight else None
     start = coarse if settings.warm_start else ball(settings.final_steps)
     final = bound(
         optimise_field, job, guidance_of(multi_view, settings), prompt, settings, start, settings.final_steps,
-        held_to(settings, pictures),
+        held_to(settings, pictures), prior.shorten(request.start_prompt, LONGEST_VIEW), shown,
     )  # fmt: skip
     field = RadianceGrid(**job.stage("refined", final, depends_on=made_with)).to("cpu")
     made = mesh_stage(job, bound(textured_field, field, settings, prior.image_size))
@@ -108,5 +117,6 @@ def guidance_of(prior: Prior, settings: DreamBooth3DSettings) -> Guidance:
         GuidanceOptions(
             loss=settings.loss, scale=settings.scale, delta_t=settings.delta_t, difference=1.0, perturbation=0.0,  # pyright: ignore
             weight=settings.weight, perp_neg=settings.perp_neg, views_at_once=settings.views_at_once,  # pyright: ignore
+            joint_views=settings.joint_views,
         ),
     )  # fmt: skip

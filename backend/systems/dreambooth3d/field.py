@@ -19,7 +19,7 @@ from backend.diffusion.guidance import Guidance
 from backend.diffusion.latents import backpropagate_to_images, encode
 from backend.losses import opacity_entropy, photometric
 from backend.regularisers import grid_variation, normal_image_smoothness, over_rays, sparsity
-from backend.rendering.renderer import background_word, draw_background, turntable_view
+from backend.rendering.renderer import Renderer, background_word, draw_background, turntable_view
 from backend.rendering.volume import volume_renderer
 from backend.rendering.volume_shading import ALBEDO, Shading, draw_light
 from backend.representations.radiance_grid import RadianceGrid, blob_grid
@@ -105,15 +105,21 @@ def optimise_field(
     start: RadianceGrid,
     total: int,
     views: PseudoViews | None = None,
+    against: str = "",
+    photos: PseudoViews | None = None,
 ) -> dict[str, torch.Tensor]:
-    """Shape a field until it looks like the prompt from everywhere, and weakly like the redrawn views; return it."""
+    """Shape a field until it looks like the prompt from everywhere, and weakly like the redrawn views; return it.
+
+    It is held to `photos`, too, where it is known from where they were taken. Another prompt to guide `against`, of the
+    result that is edited, lets only what the two differ in pull.
+    """
     prior, generator = guidance.prior, job.generator
+    white = torch.ones(3, device=prior.device)
     growing = GrowingField(start, settings.field_memory)
     parts: dict[str, Stateful] = {"field": growing}
     if guidance.variational_score is not None:
         parts["particle"] = guidance.variational_score
     state = OptimisationState(parts)
-    white = torch.ones(3, device=prior.device)
     heights = (settings.low_elevation, settings.high_elevation)
     for step in job.steps(total, state):
         growing.grow(max(len(growing.field), nodes_at(step, total, settings.nodes)))
@@ -125,7 +131,7 @@ def optimise_field(
         t = draw_timestep(timestep_window(step, total, warmup=settings.warmup), len(prior.alphas), generator)
         contexts = guidance.contexts(
             prompt, job.request.negative_prompt, cameras, tell_cameras=settings.camera_tokens,
-            background=background_word(background),
+            background=background_word(background), against=against,
         )  # fmt: skip
 
         render = volume_renderer(field, samples=samples, generator=generator, shading=shading)
@@ -147,12 +153,13 @@ def optimise_field(
             + settings.smoothness * normal_image_smoothness(rendering.normal)
             + settings.variation * grid_variation(field.values)
         )
+        known = volume_renderer(field, samples=samples, generator=generator)
         if views is not None and settings.reconstruction:
-            chosen = torch.randperm(len(views.cameras), generator=generator)[: settings.reconstruction_views].tolist()
-            known = volume_renderer(field, samples=samples, generator=generator)
-            seen = known(concatenate([views.cameras[i] for i in chosen]), white).rgb
-            wanted = views.pictures[chosen].to(seen)
-            loss = loss + settings.reconstruction * photometric(seen, wanted, torch.ones_like(seen[..., :1]))
+            loss = loss + settings.reconstruction * view_loss(
+                known, views, settings.reconstruction_views, white, generator
+            )
+        if photos is not None and settings.photo_weight:
+            loss = loss + settings.photo_weight * view_loss(known, photos, 1, white, generator)
         loss.backward()
         if not all(torch.isfinite(p.grad).all() for p in field.parameters().values() if p.grad is not None):
             growing.optimiser.zero_grad()
@@ -165,6 +172,15 @@ def optimise_field(
         if job.preview_due:
             job.preview(turntable_view(volume_renderer(growing.field), prior.image_size, step))
     return growing.field.state_dict()
+
+
+def view_loss(
+    render: Renderer, views: PseudoViews, count: int, white: torch.Tensor, generator: torch.Generator
+) -> torch.Tensor:
+    """Return a scalar: how far some views of a field, drawn at random, are from their pictures on white."""
+    chosen = torch.randperm(len(views.cameras), generator=generator)[:count].tolist()
+    seen = render(concatenate([views.cameras[i] for i in chosen]), white).rgb
+    return photometric(seen, views.pictures[chosen].to(seen), torch.ones_like(seen[..., :1]))
 
 
 def backdrop(field: RadianceGrid, settings: DreamBooth3DSettings, generator: torch.Generator) -> torch.Tensor:

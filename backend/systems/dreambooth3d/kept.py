@@ -19,7 +19,7 @@ from backend.diffusion.tuned_weights import load_tuned
 from backend.errors import BadInput
 from backend.runtime.checkpoint import read_whole, sha256
 from backend.runtime.job import Job
-from backend.systems.dreambooth3d.photos import on_white, read_cut_outs
+from backend.systems.dreambooth3d.photos import read_cut_outs
 
 ANEW = "Choose the kept subject again in a new job."
 CLASSES_FILE = "classes/tensors.safetensors"
@@ -31,8 +31,9 @@ class KeptSubject:
 
     subject: str  # its class
     token: str
-    photos: torch.Tensor  # [N, S, S, 3] on white
+    photos: torch.Tensor  # cut-outs with alpha, [N, S, S, 4]
     classes: torch.Tensor | None  # latents [M, C, h, w] of pictures of the class
+    class_views: int  # how many of these are views of one object, 0 where they are seen from anywhere
     partial: Prior
     full: Prior
 
@@ -64,15 +65,23 @@ def load_subject(job: Job, record: SubjectRecord, prior: Prior) -> KeptSubject:
         )
     photos = [_file(job, name) for name in sorted(record.files) if name.startswith("photos/")]
     partial, full = (load_tuned(prior, _file(job, f"taught/{name}")) for name in ("partial", "full"))
-    classes = None
+    classes, views = None, 0
     if CLASSES_FILE in record.files:
-        found = safetensors.torch.load(read_whole(_file(job, CLASSES_FILE), job.folder)).get("latents")
+        tensors = safetensors.torch.load(read_whole(_file(job, CLASSES_FILE), job.folder))
+        found, views = tensors.get("latents"), int(tensors.get("views", torch.tensor(0)))
         likeness = prior.encode(torch.ones(1, prior.image_size, prior.image_size, 3)).shape[1:]
-        if found is None or found.shape[1:] != likeness or not len(found):
+        fit = found is not None and found.shape[1:] == likeness and len(found) and 0 <= views <= len(found)
+        if found is None or not fit or len(found) % max(1, views) or (views > 1 and not prior.takes_views):
             raise BadInput("The class pictures of the kept subject are of another prior.", ANEW)
         classes = found.float().to(prior.device)
     return KeptSubject(
-        record.subject, record.token, on_white(read_cut_outs(photos, prior.image_size)), classes, partial, full
+        record.subject,
+        record.token,
+        read_cut_outs(photos, prior.image_size),
+        classes,
+        views,
+        partial,
+        full,
     )
 
 

@@ -14,9 +14,11 @@ from addon.protocol import InputImage
 from backend.errors import EmptyMask
 from backend.images import load_image, resize_cut_out, save_image, square_crop, subject_mask
 from backend.runtime.job import Job
+from backend.systems.dreambooth3d.cutting import subject_in
 from backend.systems.inputs import named
 from backend.systems.reference import MARGIN, MAX_PIXELS
 from backend.vision.image_encoder import load_image_encoder
+from backend.vision.matting import COLOURS, load_matting
 
 FEWEST, MANY = 2, 12
 SMALL = 24  # pixels a side, of what is compared
@@ -37,15 +39,22 @@ def asked_photos(job: Job) -> tuple[InputImage, ...]:
     return photos
 
 
-def cut_out_photos(job: Job, size: int) -> torch.Tensor:
-    """Run the stage `cutouts`; return the photos [N, size, size, 3] on white.
+def cut_out_photos(job: Job, size: int, matting: str = COLOURS) -> torch.Tensor:
+    """Run the stage `cutouts`; return the photos [N, size, size, 3] on white, as `cut_out_layers` does with alpha."""
+    return on_white(cut_out_layers(job, size, matting))
 
-    It leaves photo-NN.png, with alpha, which the artist may replace. Photos without a subject are left out with a
-    warning. Raises BadInput where fewer than two are left.
+
+def cut_out_layers(job: Job, size: int, matting: str = COLOURS) -> torch.Tensor:
+    """Run the stage `cutouts`; return the photos with alpha, [N, size, size, 4].
+
+    A `matting` of `load_matting` finds the subject where a photo has no alpha. It leaves photo-NN.png, with alpha,
+    which the artist may replace. Photos without a subject are left out with a warning. Raises BadInput where fewer
+    than two are left.
     """
     photos = asked_photos(job)
 
     def make() -> dict[str, Any]:
+        finder = None if matting == COLOURS else load_matting(matting)
         kept: list[str] = []
         lost: list[str] = []
         for number, photo in enumerate(photos, 1):
@@ -53,7 +62,7 @@ def cut_out_photos(job: Job, size: int) -> torch.Tensor:
             with named(photo):
                 rgb, alpha = load_image(path)
             try:
-                mask = subject_mask(rgb, alpha)
+                rgb, mask = (rgb, subject_mask(rgb, alpha)) if finder is None else subject_in(rgb, alpha, finder)
             except EmptyMask as error:
                 lost.append(f"{photo.called} is left out: {error.message}")
                 continue
@@ -74,10 +83,9 @@ def cut_out_photos(job: Job, size: int) -> torch.Tensor:
     for sentence in made["lost"]:
         job.warn(sentence, "Photograph it whole before a plain background, or cut it out (a PNG with alpha).")
     layers = read_cut_outs([folder / name for name in made["kept"]], size)
-    seen = on_white(layers)
-    for sentence, hint in doubts(layers) + unlike(seen):
+    for sentence, hint in doubts(layers) + unlike(on_white(layers)):
         job.warn(sentence, hint)
-    return seen
+    return layers
 
 
 def read_cut_outs(files: Sequence[Path], size: int) -> torch.Tensor:

@@ -1,6 +1,7 @@
 """Views of the first object at known cameras, redrawn by the fully taught prior: what the final object is held to.
 
-Each is noised to one level and denoised by itself, so that they contradict each other a little.
+Each is noised to one level and denoised by itself, so that they contradict each other a little; where the prior takes
+views, some of them see each other.
 Source: Raj et al., DreamBooth3D (arXiv 2303.13508), section 3.3, stage 2.
 """
 
@@ -21,9 +22,9 @@ from backend.rendering.volume import volume_renderer
 from backend.representations.radiance_grid import RadianceGrid
 from backend.runtime.job import Job
 from backend.systems.dreambooth3d.field import PseudoViews, resized
+from backend.systems.dreambooth3d.subject import TOGETHER
 
 GOLDEN = 0.381966  # of the range of heights from one view to the next: spread evenly, however many there are
-TOGETHER = 4  # views redrawn at once
 ROOM = 1 / 8  # of a picture: how far beyond the first object's outline a redrawn one may reach
 
 
@@ -32,6 +33,12 @@ def around(settings: DreamBooth3DSettings, size: int) -> Cameras:
     count, low, high = settings.pseudo_views, settings.low_elevation, settings.high_elevation
     azimuths = [360.0 * view / count for view in range(count)]
     return orbit(azimuths, [low + (high - low) * ((0.5 + GOLDEN * view) % 1) for view in range(count)], size=size)
+
+
+def sides_apart(count: int) -> list[slice]:
+    """Return which of so many views around are redrawn at once: TOGETHER at most, far from each other."""
+    apart = -(-count // TOGETHER)
+    return [slice(first, None, apart) for first in range(apart)]
 
 
 def redraw_views(
@@ -47,18 +54,19 @@ def redraw_views(
     @torch.no_grad()
     def make() -> dict[str, Any]:
         render = volume_renderer(field, samples=3 * len(field) // 2)
-        for first in range(0, len(cameras), TOGETHER):
-            some = cameras[first : first + TOGETHER]
+        joint = settings.joint_views and settings.camera_tokens and full.takes_views
+        for places in sides_apart(len(cameras)):
+            some = cameras[places]
             seen = render(some, torch.ones(3, device=full.device))
             drawn = image_to_image(
                 full, seen.rgb.clamp(0, 1), [f"{prompt}, {word} view" for word in view_words(some)],
                 strength=settings.pseudo_noise, steps=settings.pseudo_steps, scale=settings.pseudo_scale,
                 cameras=some if settings.camera_tokens else None, negative_prompt=job.request.negative_prompt,
-                generator=job.generator,
+                generator=job.generator, together=joint,
             )  # fmt: skip
             drawn = on_white(drawn, seen.alpha)
-            for number, picture in enumerate(drawn, first + 1):
-                save_image(job.stage_folder / f"view-{number:02}.png", picture)
+            for number, picture in zip(range(len(cameras))[places], drawn, strict=True):
+                save_image(job.stage_folder / f"view-{number + 1:02}.png", picture)
             job.preview(drawn[0])
         return {}
 

@@ -77,6 +77,22 @@ def test_a_process_is_gone_soon_after_blender_was_killed_and_the_job_is_not_lost
     assert again.waiting == [a, b] and again.is_held and not again.is_foreign
 
 
+def test_a_job_whose_process_was_killed_before_its_first_word_waits_again(
+    tmp_path: Path, start: Callable[..., Queue]
+) -> None:
+    a, b = make(tmp_path, "a"), make(tmp_path, "b")
+    (a / protocol.EVENTS_FILE).write_text(protocol.encode(protocol.Failed(kind="x", message="x", hint="")))  # earlier
+    taken = [protocol.Turn(job="a", ticket="1", begin=(a / protocol.EVENTS_FILE).stat().st_size)]
+    taken += [protocol.Turn(job="removed", ticket="2")]
+    order = [*taken, protocol.Turn(job="b", ticket="3")]
+    protocol.write_turns(tmp_path / protocol.QUEUE_FILE, order)
+    protocol.write_turns(tmp_path / protocol.TAKEN_FILE, taken)
+    assert start().waiting == [a, b]
+    protocol.write_turns(tmp_path / protocol.QUEUE_FILE, order)
+    protocol.write_turns(tmp_path / protocol.TAKEN_FILE, [protocol.Turn(job="a", ticket="1")])  # it has said something
+    assert [job.name for job in start().waiting] == ["removed", "b"]
+
+
 def test_a_detached_queue_goes_on_when_blender_was_killed_and_the_next_one_attaches_to_it(
     tmp_path: Path, start: Callable[..., Queue]
 ) -> None:

@@ -201,7 +201,7 @@ def test_a_request_without_a_start_is_written_as_before_there_were_any() -> None
         ({"start": "/start.ply"}, "leads out of the job folder"),
         ({"start": "inputs/start.ply", "start_prompt": "x" * 1001}, "prompt of the start has 1001 characters"),
         ({"start_prompt": "a red robot"}, "no start"),
-        ({"start": "inputs/start.ply", "system": "dreambooth3d"}, "dreambooth3d cannot begin from a result"),
+        ({"start": "inputs/start.ply", "system": "customize_it_3d"}, "customize_it_3d cannot begin"),
         ({"start": "inputs/start.ply", "start_prompt": "a  mug "}, "say what is to be different"),
     ],
 )

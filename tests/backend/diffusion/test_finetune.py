@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
-from backend.cameras import orbit
+from backend.cameras import azimuth_elevation, orbit
 from backend.diffusion import finetune
 from backend.diffusion.denoiser import Prior, load_prior
 from backend.diffusion.finetune import (
@@ -16,9 +18,11 @@ from backend.diffusion.finetune import (
     FinetuneOptions,
     Finetuning,
     class_examples,
+    class_views,
     min_snr_weight,
     with_token,
 )
+from backend.diffusion.joint_attention import joined, make_joint
 from backend.errors import BadInput
 from backend.runtime.checkpoint import load_checkpoint, save_checkpoint
 
@@ -185,3 +189,91 @@ def test_a_loss_that_is_not_finite_changes_nothing(prior: Prior, photos: Example
     broken = Examples(torch.full_like(photos.latents, float("nan")), photos.prompts)
     tuning.step([broken], torch.Generator().manual_seed(0))
     assert all(torch.equal(value, before[name]) for name, value in tuning.parameters.items())
+
+
+@pytest.fixture(scope="module")
+def joint(prior: Prior) -> Prior:
+    unet = copy.deepcopy(prior.unet)
+    make_joint(unet)
+    return replace(prior, unet=unet)
+
+
+def test_views_of_one_object_are_drawn_whole_and_noised_to_one_level(joint: Prior) -> None:
+    kind = class_views("a bear", 10, 4, batch=8)
+    assert len(kind.prompts) == 12 and kind.cameras is not None  # as many groups as hold ten
+    rows = kind.draw(torch.Generator().manual_seed(0))
+    assert rows.shape == (8,) and torch.equal(rows.reshape(2, 4) % 4, torch.arange(4).expand(2, 4))
+    azimuths = azimuth_elevation(kind.cameras)[0].reshape(3, 4)
+    assert torch.allclose(azimuths.diff(dim=1).remainder(360), torch.full((3, 3), 90.0), atol=1e-2)
+    assert {said.rsplit(", ")[-1] for said in kind.prompts} == {"front view", "side view", "back view"}
+    single = class_views("a bear", 10, 1)
+    assert (
+        single.cameras is not None
+        and single.group == 1
+        and len(single.prompts) == 10
+        and len(set(azimuth_elevation(single.cameras)[0])) == 10
+    )
+    assert class_views("a bear", 10, 0).cameras is None
+    with pytest.raises(ValueError, match="6 pictures are no groups of 4 views"):
+        Examples(torch.zeros(6, 1), ("a",) * 6, group=4)
+
+    seen = []
+    latents = torch.randn(12, *joint_latents(joint), generator=torch.Generator().manual_seed(1))
+    kind = replace(kind, latents=latents, batch=4)
+    tuning = Finetuning(joint, FinetuneOptions(rank=2))
+    with joined(tuning.prior.unet, 4):
+        told = float(tuning._loss(kind, torch.arange(4, 8), torch.Generator().manual_seed(7)).detach())
+    generator = torch.Generator().manual_seed(7)
+    t = int(torch.randint(len(joint.alphas), (1,), generator=generator))
+    noise = torch.randn(4, *joint_latents(joint), generator=generator)
+    a = joint.alphas[t]
+    noisy = a.sqrt() * latents[4:8] + (1 - a).sqrt() * noise
+    assert kind.cameras is not None
+    context = joint.embed(kind.prompts[4:8], kind.cameras[4:8])
+    for said in (context[None], context):
+        seen.append(float((joint.predict_noise(noisy, t, said) - noise).square().mean() / a))
+    assert told == pytest.approx(seen[0], rel=1e-3) and abs(seen[0] - seen[1]) > 1e-3 * seen[1]
+
+
+def joint_latents(prior: Prior) -> tuple[int, int, int]:
+    config = prior.unet.config
+    return config.in_channels, config.sample_size, config.sample_size
+
+
+def test_a_step_joins_views_where_they_are_and_photos_stay_single(
+    joint: Prior, photos: Examples, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    views = class_examples(joint, "a bear", 4, torch.Generator().manual_seed(0), views=4, batch=4)
+    assert views.group == 4 and views.latents.shape[0] == 4
+    tuning, asked = Finetuning(joint, FinetuneOptions(rank=2)), []
+    plain = Finetuning._loss
+
+    def watched(self: Finetuning, kind: Examples, *rest: Any) -> torch.Tensor:
+        asked.append(next(m.processor.views for n, m in self.prior.unet.named_modules() if n.endswith("attn1")))
+        return plain(self, kind, *rest)
+
+    monkeypatch.setattr(Finetuning, "_loss", watched)
+    tuning.step([photos, views], torch.Generator().manual_seed(1))
+    assert asked == [1, 4]
+
+
+def test_joint_views_are_kept_by_views_of_the_class(joint: Prior, photos: Examples) -> None:
+    """What the prior says of views that see each other moves less where such views are learnt beside the photos."""
+    generator = torch.Generator().manual_seed(0)
+    views = class_examples(joint, "a bear", 8, generator, views=4, batch=4, weight=2.0)
+    other = class_examples(joint, "a bear", 4, torch.Generator().manual_seed(9), views=4)
+    assert other.cameras is not None
+    context = joint.embed(other.prompts, other.cameras)[None]
+
+    def moved(kinds: list[Examples]) -> float:
+        after = taught(joint, FinetuneOptions(rate=4e-4), kinds, 6).prior
+        said = []
+        for t in (300, 600):
+            noisy = joint.alphas[t].sqrt() * other.latents + (1 - joint.alphas[t]).sqrt() * torch.randn(
+                other.latents.shape, generator=torch.manual_seed(t)
+            )
+            said.append(after.predict_noise(noisy, t, context) - joint.predict_noise(noisy, t, context))
+        return float(torch.stack(said).square().mean())
+
+    both, alone = moved([photos, views]), moved([photos])
+    assert both < 0.8 * alone, (both, alone)

@@ -93,3 +93,19 @@ def test_the_stronger_the_farther_from_the_image() -> None:
     assert away == sorted(away) and away[-1] > 0.1 > 0.01 > away[0]
     found, _ = redrawn(0.6)
     assert not torch.allclose(found[0], found[1])  # each has noise of its own
+
+
+def test_images_are_redrawn_together_where_that_is_asked() -> None:
+    seen: list[tuple[int, ...]] = []
+
+    class Watched(Gaussians):
+        def predict_noise(self, latents: torch.Tensor, t: int, context: torch.Tensor) -> torch.Tensor:
+            seen.append(tuple(context.shape))
+            return super().predict_noise(latents, t, context)
+
+    prior: Any = Watched()
+    pictures = torch.full((2, 8, 8, 3), 0.9)
+    for together in (True, False):
+        generator = torch.Generator().manual_seed(5)
+        image_to_image(prior, pictures, ["", ""], strength=0.5, steps=2, generator=generator, together=together)
+    assert seen == [(1, 2, 1, 1), (2, 1, 1), (4, 1, 1)]  # joined apart from the unconditional one

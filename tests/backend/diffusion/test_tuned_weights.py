@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ from safetensors.torch import load_file, save_file
 
 from backend.diffusion.denoiser import Prior, load_prior
 from backend.diffusion.finetune import Examples, FinetuneOptions, Finetuning
+from backend.diffusion.joint_attention import make_joint
 from backend.diffusion.sampling import noise_for
 from backend.diffusion.tuned_weights import load_tuned, save_tuned
 from backend.errors import BadInput, MissingModel
@@ -77,3 +80,20 @@ def test_weights_of_another_network_are_refused_and_its_configuration_is_not_rea
     save_file(weights, file)
     with pytest.raises(BadInput, match="of another network"):
         load_tuned(prior, tmp_path)
+
+
+@pytest.mark.parametrize("rank", [2, 0])
+def test_a_prior_that_takes_views_still_does_with_what_it_was_taught(prior: Prior, tmp_path: Path, rank: int) -> None:
+    unet = copy.deepcopy(prior.unet)
+    make_joint(unet)
+    joint = replace(prior, unet=unet)
+    latents = noise_for(prior, 2, torch.Generator().manual_seed(0))
+    tuning = Finetuning(joint, FinetuneOptions(rate=1e-3, rank=rank))
+    tuning.step([Examples(latents, tuple(SAID), batch=2)], torch.Generator().manual_seed(1))
+    save_tuned(tmp_path, tuning)
+    loaded = load_tuned(joint, tmp_path)
+    context = joint.embed(SAID)[None]
+    assert loaded.takes_views
+    expected = tuning.prior.predict_noise(latents, STEP, context)
+    learnt = float((expected - joint.predict_noise(latents, STEP, context)).abs().mean())
+    assert float((loaded.predict_noise(latents, STEP, context) - expected).abs().mean()) < 0.1 * learnt

@@ -1,4 +1,7 @@
-"""A run that is killed five times and resumed each time ends in the same bytes as one that nobody disturbed."""
+"""A run that is killed five times and resumed each time ends in the same bytes as one that nobody disturbed.
+
+What it was writing when it was killed does not stay.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +17,9 @@ import pytest
 
 from addon import protocol
 from addon.jobs import store
-from tests.backend.fake_system import write_job
+from tests.backend.fake_system import fit, write_job
 from tests.backend.processes import Process
+from tests.backend.runtime.test_job import Setup
 
 SETTINGS = {"steps": 120, "pause": 0.02, "checkpoint_steps": 4}
 
@@ -50,3 +54,20 @@ def test_a_killed_job_ends_in_the_same_bytes(tmp_path: Path) -> None:
     expected = (whole / "result/points.bin").read_bytes()
     assert len(expected) > 400 and (killed / "result/points.bin").read_bytes() == expected
     assert store.state(killed) == store.FINISHED and store.results(killed) == [killed / "result/points.bin"]
+
+
+def test_what_a_killed_run_had_half_written_is_cleared_away(tmp_path: Path) -> None:
+    fit(Setup(tmp_path / "a", settings={"steps": 4}).job)
+    whole = {path for path in (tmp_path / "a").rglob("*") if path.is_file()}
+    for name in (
+        "preview/latest.png.tmp",
+        "result/points.bin.tmp",
+        "stages/1-prepare/stage.json.tmp",
+        "stages/2-fit-weights/checkpoint-1.safetensors",  # the stage is done: nobody goes on from it
+        "stages/2-fit-weights/checkpoint-1.safetensors.tmp",
+    ):
+        (tmp_path / "a" / name).write_bytes(b"half of it")
+    setup = Setup(tmp_path / "a")
+    fit(setup.job)
+    assert {path for path in (tmp_path / "a").rglob("*") if path.is_file()} == whole
+    assert all(event.loaded for event in setup.of(protocol.Stage)) and not setup.of(protocol.Warning)

@@ -102,6 +102,23 @@ def test_turns_are_taken_once_and_pruned_and_damaged_files_do_no_harm(tmp_path: 
     assert [made.take(), made.take(), made.take()] == [tmp_path / "c", tmp_path / "d", None]
 
 
+def test_a_process_that_is_killed_while_it_prunes_leaves_nothing_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    turns(tmp_path, "a")
+
+    def die(*arguments: object, **options: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("os.replace", die)
+    with pytest.raises(KeyboardInterrupt):
+        queue.Turns(tmp_path)
+    assert [path.name for path in tmp_path.glob("*.tmp")] == ["taken.jsonl.tmp"]
+    monkeypatch.undo()
+    queue.Turns(tmp_path)
+    assert not list(tmp_path.glob("*.tmp"))
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="sparse files")
 def test_no_more_is_read_of_a_queue_than_it_may_be_long(tmp_path: Path) -> None:
     turns(tmp_path, "a")
@@ -135,6 +152,23 @@ def test_commands_reach_the_process_through_a_file_and_old_wishes_are_forgotten(
         time.sleep(0.02)
     assert [protocol.decode(line) for line in lines] == [protocol.Cancel(job="b")]
     assert list(order) == [] and said == [protocol.Idle(seconds=0.0)]
+
+
+def test_cancel_is_heard_while_a_mesh_is_unwrapped_and_the_next_job_has_its_turn(tmp_path: Path) -> None:
+    folder = tmp_path / "jobs"
+    write_job(folder / "a", prompt="unwrap")
+    write_job(folder / "b", settings={"steps": 4})
+    turns(folder, "a", "b")
+    process = Process(tmp_path, "queue", folder)
+    while not any(isinstance(event, protocol.Stage) for event in store.read_events(folder / "a")[0]):
+        assert process.is_alive
+        time.sleep(0.01)
+    time.sleep(1.0)  # into the middle of it, unless the machine is busy
+    with (folder / protocol.COMMANDS_FILE).open("ab") as file:
+        file.write(protocol.encode(protocol.Cancel(job="a")).encode())
+    done = process.wait(60)  # the unwrapping itself takes minutes
+    assert hellos(done.stdout) == ["a", "b"] and done.returncode == 4
+    assert [store.state(folder / name) for name in "ab"] == [store.CANCELLED, store.FINISHED]
 
 
 def test_commands_behind_a_line_without_end_are_heard(tmp_path: Path) -> None:

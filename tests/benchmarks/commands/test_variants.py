@@ -12,6 +12,7 @@ from types import SimpleNamespace
 import pytest
 from PIL import Image
 
+from addon.protocol.systems.dreambooth3d import DREAMBOOTH3D
 from addon.protocol.systems.tv3dg import TV3DG
 from backend.diffusion.guidance import LOSSES as BACKEND_LOSSES
 from backend.systems.overrides import chosen_settings
@@ -23,9 +24,13 @@ from benchmarks.report.quality_tables import variants as table
 
 
 def test_every_variant_is_one_the_system_takes() -> None:
-    for group in variants.groups().values():
+    for name, group in variants.groups().items():
+        system = DREAMBOOTH3D if name == "subjects" else TV3DG
         for chosen in group.values():
-            chosen_settings(TV3DG, "bench", chosen)
+            chosen_settings(system, "bench", chosen)
+    bench = DREAMBOOTH3D.presets["bench"]
+    assert variants.SUBJECTS["DreamBooth and SDS"]["partial_steps"] == bench.full_steps > bench.partial_steps
+    assert {case.kind for case in choose(variants.OTHER_CASES["subjects"])} == {"subject"}
     named = {chosen.get("loss", "vpcsm") for chosen in variants.LOSSES.values()}
     assert named == set(BACKEND_LOSSES)
     assert len(choose(variants.CASES)) == 6 and len(choose(variants.OTHER_CASES["style"])) == 12

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from backend.cameras import orbit
-from backend.embedded.objects.shapes import HELD_OUT
+from backend.embedded.objects.shapes import COLOURS, HELD_OUT
 from backend.images import load_image, subject_mask
 from backend.meshes.rasteriser import silhouette_iou
 from benchmarks.data import cases
@@ -27,7 +27,7 @@ from benchmarks.data.cases import (
 
 def test_the_set_counts_what_it_says() -> None:
     found = all_cases()
-    assert collections.Counter(case.kind for case in found) == {"prompt": 12, "style": 12, "subject": 12, "image": 15}
+    assert collections.Counter(case.kind for case in found) == {"prompt": 12, "style": 12, "subject": 24, "image": 15}
     assert sum(case.outside for case in found) == 5
     assert len({case.name for case in found}) == len(found)
 
@@ -44,7 +44,7 @@ def test_what_is_shown_is_held_out_and_is_what_the_words_say() -> None:
 
 def test_cases_are_chosen_by_kind_and_name() -> None:
     assert [case.name for case in choose("image-robot,prompt")][:2] == ["image-robot", "prompt-mug"]
-    assert len(choose("all")) == 51 and len(choose("image,image-robot")) == 15
+    assert len(choose("all")) == 63 and len(choose("image,image-robot")) == 15
     with pytest.raises(ValueError, match="there is no case 'imag': name a kind"):
         choose("imag")
     with pytest.raises(ValueError, match="unknown kind"):
@@ -57,6 +57,16 @@ def test_photos_are_unposed_and_always_the_same(tmp_path: Path) -> None:
     assert one.shape == (256, 256, 3) and torch.equal(one, photo(case, 0))
     assert (one - other).abs().mean() > 0.05
     assert one[:40].std((0, 1)).min() > 0.005  # the wall is not of one colour
+
+
+def test_a_subject_in_another_colour_has_the_photos_and_the_shape_of_the_first() -> None:
+    plain, red = choose("subject-bear,subject-bear-red")
+    assert (plain.prompt, red.prompt, red.shown) == ("a bear", "a red bear", "brown")
+    assert torch.equal(photo(plain, 0), photo(red, 0))
+    one, other = subject_of(plain).solid, subject_of(red).solid
+    assert one.primitives == other.primitives and one.colours[1:] == other.colours[1:]
+    assert one.colours[0] != other.colours[0] == COLOURS["red"]
+    assert {case.shown for case in all_cases() if case.kind != "subject"} == {""}
 
 
 def test_an_image_from_outside_shows_the_mesh_that_is_its_truth() -> None:

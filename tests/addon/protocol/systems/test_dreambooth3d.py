@@ -30,6 +30,6 @@ def test_cut_outs_and_imagined_views_can_be_replaced_and_the_class_is_drawn_wher
     assert MOST_PHOTOS == protocol.IMAGES and MOST_VIEWS == DREAMBOOTH3D.presets["paper"].pseudo_views
     settings = DreamBooth3DSettings()
     names = [stage.name for stage in DREAMBOOTH3D.stages_of({"subject"}, settings, ("points",))]
-    assert names == ["cutouts", "classes", "teaching", "coarse", "redrawn", "reteaching", "refined", "mesh"]
+    assert names == ["cutouts", "places", "classes", "teaching", "coarse", "redrawn", "reteaching", "refined", "mesh"]
     alone = DREAMBOOTH3D.stages_of({"subject"}, replace(settings, class_weight=0.0), ("mesh",))
     assert "classes" not in {stage.name for stage in alone}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from addon.protocol.systems.subject_prompts import RECIPES, class_word
+from addon.protocol.systems.subject_prompts import RECIPES, class_word, says_more
 
 
 @pytest.mark.parametrize(
@@ -34,3 +34,16 @@ def test_recipes_name_the_subject_with_its_token_and_keep_its_class() -> None:
     assert RECIPES["material"].prompt("bear", "sks", " glass ") == "a sks bear made of glass"
     assert set(made) == {"context", "colour", "material", "accessory", "style", "pose", "drawing"}
     assert {class_word(prompt, "sks") for prompt in made.values()} == {"teddy bear"}
+
+
+@pytest.mark.parametrize(
+    ("prompt", "more"),
+    [
+        ("a bear", False), ("a sks bear", False), ("A photo of a sks bear.", False), ("bear", False),
+        ("the bear", False), ("a red bear", True),
+        ("a sks bear wearing a hat", True), ("a drawing of a red sks bear", True),
+        ("a bear and a bear", True),
+    ],
+)  # fmt: skip
+def test_a_prompt_that_changes_the_subject_says_more_than_its_class(prompt: str, more: bool) -> None:
+    assert says_more(prompt, "sks", "bear") is more

@@ -17,7 +17,7 @@ def test_requests_go_by_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(systems.SYSTEMS, "made_up", MADE_UP)
     with pytest.raises(protocol.ProtocolError, match="prompt is empty"):
         protocol.Request(system="made_up")
-    with pytest.raises(protocol.ProtocolError, match="made_up cannot begin from a result; tv3dg can"):
+    with pytest.raises(protocol.ProtocolError, match="made_up cannot begin from a result; tv3dg and dreambooth3d can"):
         protocol.Request(system="made_up", prompt="x", start="inputs/start.ply", start_prompt="y")
     wordless = dataclasses.replace(MADE_UP, needs_prompt=False, can_be_edited=True, roles=("subject",))
     monkeypatch.setitem(systems.SYSTEMS, "made_up", wordless)

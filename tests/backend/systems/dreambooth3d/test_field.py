@@ -72,7 +72,7 @@ def shaped(
 ) -> RadianceGrid:
     folder.mkdir(parents=True, exist_ok=True)
     photos = tuple(protocol.InputImage(path=f"inputs/{i:02}.png", role="subject") for i in range(3))
-    settled = {"checkpoint_steps": checkpoint_steps}
+    settled: dict[str, protocol.Setting] = {"checkpoint_steps": checkpoint_steps}
     asked = protocol.Request(system="dreambooth3d", prompt="a ball", images=photos, settings=settled)
     job = Job(folder, asked, lambda event: None, Control())
     guidance: Any = pull

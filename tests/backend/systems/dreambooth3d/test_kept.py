@@ -49,7 +49,9 @@ def test_a_second_prompt_has_the_stages_of_the_field_alone_and_goes_on_to_the_sa
     whole = open_job(job_of(kept, tmp_path / "whole"))
     dreambooth3d.run(whole)
     system = protocol.SYSTEMS["dreambooth3d"]
-    assert [record["name"] for record in whole.stages] == ["coarse", "redrawn", "reteaching", "refined", "mesh"]
+    assert [record["name"] for record in whole.stages] == [
+        "places", "coarse", "redrawn", "reteaching", "refined", "mesh",
+    ]  # fmt: skip
     assert [stage.name for stage in system.stages_of(whole.request.roles, system.presets["bench"], ("mesh",))] == [
         record["name"] for record in whole.stages
     ]
@@ -71,7 +73,7 @@ def test_it_is_what_the_job_has_learnt(kept: protocol.Subject, prior: Prior, tmp
     record = asked_subject(job)
     assert record is not None and (record.subject, record.token) == ("robot", "sks")
     loaded = load_subject(job, record, prior)
-    assert loaded.photos.shape == (2, 128, 128, 3) and loaded.classes is not None and len(loaded.classes) == 1
+    assert loaded.photos.shape == (2, 128, 128, 4) and loaded.classes is not None and len(loaded.classes) == 1
     weights = [prior_.unet.conv_in.weight for prior_ in (prior, loaded.partial, loaded.full)]
     assert all(torch.equal(weights[0], other) for other in weights[1:])  # the LoRA is in the attention
     names = [name for name in prior.unet.state_dict() if name.endswith("attn1.to_q.weight")]

@@ -7,7 +7,7 @@ import torch
 
 from addon.protocol.systems.dreambooth3d import DreamBooth3DSettings
 from backend.cameras import azimuth_elevation
-from backend.systems.dreambooth3d.pseudo_views import around, held_to, on_white
+from backend.systems.dreambooth3d.pseudo_views import around, held_to, on_white, sides_apart
 
 
 def test_cameras_are_evenly_around_at_heights_of_the_range_and_one_distance() -> None:
@@ -33,3 +33,10 @@ def test_what_was_invented_far_from_the_object_is_white() -> None:
     seen = on_white(torch.zeros(1, 64, 64, 3), alpha)
     assert torch.equal(seen[:, :8], torch.ones(1, 8, 64, 3))
     assert float(seen[:, 24:40, 24:40].max()) == pytest.approx(0, abs=1e-6)
+
+
+def test_views_that_are_redrawn_at_once_are_far_from_each_other_and_each_is_once() -> None:
+    for count in (1, 3, 4, 10, 12, 20):
+        taken = [list(range(count)[places]) for places in sides_apart(count)]
+        assert sorted(sum(taken, [])) == list(range(count)) and max(map(len, taken)) <= 4
+    assert [list(range(12)[places]) for places in sides_apart(12)][0] == [0, 3, 6, 9]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,14 +12,17 @@ import torch
 
 from addon import protocol
 from addon.protocol.subjects import read_taught
-from addon.protocol.systems.dreambooth3d import DreamBooth3DSettings
-from backend.cameras import orbit
+from addon.protocol.systems.dreambooth3d import DREAMBOOTH3D, DreamBooth3DSettings
+from backend.cameras import azimuth_elevation, orbit
 from backend.diffusion.denoiser import Prior, load_prior
 from backend.diffusion.finetune import Finetuning
+from backend.diffusion.joint_attention import make_joint
 from backend.runtime.control import Control
 from backend.runtime.job import Job
 from backend.systems.dreambooth3d.subject import (
     finetune_options,
+    imagined_examples,
+    known_sides,
     photo_examples,
     teach,
     view_examples,
@@ -46,7 +50,8 @@ def test_views_have_their_side_and_camera_and_photos_have_none(prior: Prior) -> 
     photos = photo_examples(prior, pictures, "a sks bear", 3)
     assert photos.cameras is None and photos.prompts == ("a sks bear",) * 2 and photos.batch == 3
     views = view_examples(prior, pictures, cameras, "a red sks bear", 3, tell_cameras=True)
-    assert views.prompts == ("a red sks bear, front view", "a red sks bear, back view") and views.cameras is cameras
+    assert views.prompts == ("a red sks bear, front view", "a red sks bear, back view") and views.cameras is not None
+    assert torch.equal(views.cameras.camera_to_world, cameras.camera_to_world)
     assert view_examples(prior, pictures, cameras, "x", 3, tell_cameras=False).cameras is None
     assert torch.allclose(views.latents, photos.latents)
 
@@ -81,3 +86,32 @@ def test_partly_and_fully_taught_are_moments_of_one_run_also_after_a_kill(
     monkeypatch.setattr(Finetuning, "step", step)
     again = taught(tmp_path / "half")
     assert [each.fingerprint for each in again] == [partial.fingerprint, full.fingerprint]
+
+
+def test_views_that_are_seen_together_stand_a_quarter_of_the_round_apart(prior: Prior) -> None:
+    settings = DreamBooth3DSettings(pseudo_views=8)
+    pictures, cameras = torch.rand(8, prior.image_size, prior.image_size, 3), orbit(range(0, 360, 45), 10.0)
+    alone = imagined_examples(prior, pictures, cameras, "a bear", settings)
+    joint = taking_views(prior)
+    together = imagined_examples(joint, pictures, cameras, "a bear", settings)
+    assert alone.group == 1 and together.group == 4 and together.cameras is not None
+    azimuths = azimuth_elevation(together.cameras)[0].remainder(360)
+    assert azimuths.round().tolist() == [0, 90, 180, 270, 45, 135, 225, 315]
+    assert torch.equal(together.latents[1], alone.latents[2])
+    assert imagined_examples(joint, pictures[:6], cameras[:6], "a bear", settings).group == 1  # no whole groups
+    assert imagined_examples(joint, pictures, cameras, "a bear", replace(settings, joint_views=False)).group == 1
+
+
+def test_class_pictures_are_of_known_sides_where_the_prior_takes_cameras(prior: Prior) -> None:
+    settings = DreamBooth3DSettings()
+    assert known_sides(prior, settings) == 1 and known_sides(taking_views(prior), settings) == 4
+    assert known_sides(prior, replace(settings, class_views=False)) == 0
+    assert known_sides(replace(prior, camera_encoder=None), settings) == 0
+    paper = DREAMBOOTH3D.presets["paper"]
+    assert known_sides(taking_views(prior), paper) == 0 and not paper.joint_views
+
+
+def taking_views(prior: Prior) -> Prior:
+    unet = copy.deepcopy(prior.unet)
+    make_joint(unet)
+    return replace(prior, unet=unet)

@@ -1,4 +1,4 @@
-"""Draws one prompt under five visual prompts: `python -m benchmarks.commands.styles --sheet docs/images/styles.png`.
+"""Draws one prompt under five visual prompts: `python -m benchmarks.report.styles --sheet docs/images/styles.png`.
 
 The pictures are those of five cases with a style, of other things than the prompt names. Job folders are kept below
 out/quality, so a run that was broken off goes on.

@@ -1,0 +1,1 @@
+"""How a subject is learnt from photos, measured part by part."""
