@@ -81,6 +81,21 @@ def feature_distance(features: torch.Tensor, target: torch.Tensor) -> torch.Tens
     return (one - other).square().sum(dim=-1).mean()
 
 
+def contextual(features: torch.Tensor, target: torch.Tensor, bandwidth: float = 0.5) -> torch.Tensor:
+    """Return how unlike two sets of vectors [B, N, C] and [B, M, C] are, wherever in the pictures each one stands.
+
+    Cosines about the targets' mean; each vector is compared with its own nearest one, so that 0 says that every target
+    has one that no other is near to. Source: Mechrez et al., The Contextual Loss for Image Transformation, 2018,
+    eq. 2-5.
+    """
+    mean = target.mean(dim=1, keepdim=True)
+    one, other = (torch.nn.functional.normalize(each - mean, dim=-1, eps=1e-6) for each in (features, target))
+    apart = 1 - one @ other.transpose(1, 2)  # [B, N, M]
+    relative = apart / (apart.amin(dim=2, keepdim=True) + 1e-5)
+    similarity = ((1 - relative) / bandwidth).softmax(dim=2)
+    return -similarity.amax(dim=1).mean(dim=1).log().mean()
+
+
 def reward_shortfall(reward: torch.Tensor) -> torch.Tensor:
     """Return the mean of relu(2 - r): rewards [B] above two deviations are good enough.
 

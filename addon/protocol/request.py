@@ -109,6 +109,9 @@ class Request:
         _check_prompt("negative prompt", self.negative_prompt)
         if SYSTEMS[self.system].needs_prompt and not _has_words(self.prompt):
             raise ProtocolError("The prompt is empty: describe the object in a few words, for example 'a red mug'.")
+        shown = any(image.role == SYSTEMS[self.system].roles[0] for image in self.images)
+        if SYSTEMS[self.system].needs_image_or_prompt and not shown and not _has_words(self.prompt):
+            raise ProtocolError("There is neither an image nor a prompt: give an image of the object, or describe it.")
         if len(self.images) > IMAGES:
             raise ProtocolError(f"The request has {len(self.images)} images; at most {IMAGES} are used. Remove some.")
         self._check_start()

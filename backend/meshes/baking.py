@@ -109,7 +109,7 @@ def bake_from_views(
         cosine = (towards * normals).sum(dim=-1)  # [P]
         facing = torch.nonzero(cosine > min_cosine).squeeze(-1)  # [K], a third of the texels: the rest costs nothing
         image = torch.cat([weighted, confidence], dim=-1)
-        rgba, visible = _project(mesh, camera, image, points[facing], cosine[facing, None])
+        rgba, visible = read_where_seen(mesh, camera, image, points[facing], cosine[facing, None])
         weight = visible * (rgba[:, 3:] > 0.5) * rgba[:, 3:] * cosine[facing, None] ** 4
         colours[facing] += weight * (rgba[:, :3] / rgba[:, 3:].clamp(min=0.5)).clamp(0, 1)
         weights[facing] += weight
@@ -147,7 +147,7 @@ def view_share(mesh: Mesh, camera: Cameras, alpha: torch.Tensor, size: int) -> t
     near, far = (math.cos(math.radians(angle)) for angle in FADES)
     share = torch.zeros(len(points), 1)
     facing = torch.nonzero(cosine > far).squeeze(-1)
-    inside, visible = _project(mesh, camera, _fade(mesh, camera, alpha), points[facing], cosine[facing, None])
+    inside, visible = read_where_seen(mesh, camera, _fade(mesh, camera, alpha), points[facing], cosine[facing, None])
     along = ((cosine[facing, None] - far) / (near - far)).clamp(0, 1)
     share[facing] = along.square() * (3 - 2 * along) * inside * visible
     return share
@@ -181,7 +181,7 @@ def _fade(mesh: Mesh, camera: Cameras, alpha: torch.Tensor) -> torch.Tensor:
     return torch.from_numpy(np.clip((away - 1) / width, 0, 1).astype(np.float32))[..., None]
 
 
-def _project(
+def read_where_seen(
     mesh: Mesh, camera: Cameras, image: torch.Tensor, points: torch.Tensor, cosine: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Read an image [H, W, C] where points [K, 3] appear: values [K, C], and whether each is visible [K, 1].

@@ -71,7 +71,8 @@ def write_results(
         details = {"prompt": request.prompt, "system": request.system, "seed": request.seed}
         there, place = placed(shape, origin, height)
         facts |= place
-        write_glb(job.folder / protocol.MESH_FILE, there, name=request.prompt[:60], extras=details)
+        called = request.prompt or str(made_with.get("class", request.system))  # one image needs no words
+        write_glb(job.folder / protocol.MESH_FILE, there, name=called[:60], extras=details)
     draw = mesh_views(shape) if shape is not None else point_views(points.render)
     extent = points.extent if shape is None else float(shape.vertices.norm(dim=1).max())
     away = float(framing_distance(40.0)) * max(1.0, 1.05 * extent)  # what grew in an edit is in the pictures, too

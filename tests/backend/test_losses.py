@@ -9,6 +9,7 @@ import torch
 from torch.autograd import gradcheck
 
 from backend.losses import (
+    contextual,
     feature_distance,
     masked_total_variation,
     normal_alignment,
@@ -237,6 +238,40 @@ def test_features_are_compared_by_direction():
     assert feature_distance(one, 7 * one).item() == pytest.approx(0, abs=1e-6)
     assert feature_distance(one, torch.tensor([[0.0, 1.0]])).item() == pytest.approx(2)
     assert feature_distance(one, -one).item() == pytest.approx(4)
+
+
+def slow_contextual(one: torch.Tensor, other: torch.Tensor, bandwidth: float) -> float:
+    """Return the contextual loss of vectors [N, C] and [M, C] in plain loops."""
+    mean = other.mean(0)
+
+    def apart(x: torch.Tensor, y: torch.Tensor) -> float:
+        x, y = x - mean, y - mean
+        return 1 - float(x @ y) / (float(x.norm()) * float(y.norm()))
+
+    rows = []
+    for x in one:
+        distances = [apart(x, y) for y in other]
+        weights = [math.exp((1 - d / (min(distances) + 1e-5)) / bandwidth) for d in distances]
+        rows.append([weight / sum(weights) for weight in weights])
+    best = [max(row[j] for row in rows) for j in range(len(other))]
+    return -math.log(sum(best) / len(best))
+
+
+def test_the_contextual_loss_is_that_of_plain_loops() -> None:
+    drawn = torch.Generator().manual_seed(4)
+    one, other = (torch.randn(2, n, 5, generator=drawn, dtype=torch.float64) for n in (7, 6))
+    wanted = [slow_contextual(*pair, 0.5) for pair in zip(one, other, strict=True)]
+    assert float(contextual(one, other)) == pytest.approx(sum(wanted) / 2, rel=1e-6)
+    assert float(contextual(one, other, 0.2)) != pytest.approx(sum(wanted) / 2, rel=1e-2)
+    assert gradcheck(lambda x: contextual(x, other), one.requires_grad_())
+
+
+def test_the_contextual_loss_does_not_see_where_something_stands_and_is_least_for_the_same_things() -> None:
+    drawn = torch.Generator().manual_seed(5)
+    one, other = (torch.randn(1, 8, 6, generator=drawn, dtype=torch.float64) for _ in range(2))
+    moved = one[:, torch.randperm(8, generator=drawn)]
+    assert float(contextual(moved, other)) == pytest.approx(float(contextual(one, other)))
+    assert float(contextual(moved, one)) == pytest.approx(0, abs=1e-3) and float(contextual(one, other)) > 0.3
 
 
 def test_rewards_above_two_are_good_enough():

@@ -102,7 +102,7 @@ def test_it_is_in_both_command_lines(listed: None, capsys: pytest.CaptureFixture
     for parser in (of_blender(), of_backend()):
         with pytest.raises(SystemExit):
             parser.parse_args(["generate", "--help"])
-        assert "tv3dg, dreambooth3d, toy" in capsys.readouterr().out
+        assert "tv3dg, dreambooth3d, customize_it_3d, toy" in capsys.readouterr().out
     asked = ["generate", "--system", "toy", "--set", "steps=3", "--out", "job", "--stop-after", "shrink"]
     found = of_backend().parse_args(asked)
     assert (found.system, found.set, found.stop_after) == ("toy", [("steps", 3)], "shrink")

@@ -5,12 +5,12 @@ Nothing of a system is looked up by a name from elsewhere: what is not in the ta
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from .checks import WrongSetting as WrongSetting
 from .checks import check_settings as check_settings
 from .checks import checked as checked
+from .customize_it_3d import CUSTOMIZE_IT_3D
 from .dreambooth3d import DREAMBOOTH3D
 from .system import FROM_RESULT as FROM_RESULT
 from .system import KEPT_SUBJECT as KEPT_SUBJECT
@@ -23,20 +23,13 @@ from .system import System as System
 from .system import Value as Value
 from .tv3dg import TV3DG
 
-
-@dataclass(frozen=True)
-class NoSettings:
-    """Of a system that is not built yet."""
-
-
 # The panel's choices are kept in a .blend by their places in here: a new system comes last of those that are built.
 SYSTEMS: dict[str, System[Any]] = {
     system.name: system
     for system in (
         TV3DG,
         DREAMBOOTH3D,
-        # Known to requests, so that folders made for them can be named; not part of this version.
-        System("customize_it_3d", "One Image", "", NoSettings, roles=("reconstruct",), needs_prompt=False),
+        CUSTOMIZE_IT_3D,
     )
 }
 DEFAULT_SYSTEM = TV3DG.name

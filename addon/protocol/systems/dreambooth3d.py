@@ -306,7 +306,6 @@ DREAMBOOTH3D = System(
     edit_stage="refined",
     fewest_images=2,
     too_few=(
-        "A subject takes 3 to 6 photos, 2 at least: add some. From a single one 'Object from one image' would make it, "
-        "which is not there yet: use Prompt and Style."
+        "A subject takes 3 to 6 photos, 2 at least: add some. From a single one 'Object from One Image' makes it."
     ),
 )

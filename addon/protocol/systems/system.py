@@ -165,6 +165,7 @@ class System(Generic[S]):
     stages: tuple[Stage, ...] = ()
     roles: tuple[str, ...] = ("reconstruct",)
     needs_prompt: bool = True
+    needs_image_or_prompt: bool = False  # an image of its first role, or words
     fewest_images: int = 0
     too_few: str = ""
     can_be_edited: bool = False  # a job can begin from the result of another one and change it by words

@@ -10,7 +10,7 @@ import pytest
 
 from addon import protocol
 from addon.jobs.progress import MAX_WARNINGS, UNKNOWN_SECONDS, JobProgress, follow, new_course
-from addon.protocol.systems import TV3DG, NoSettings, Stage, System
+from addon.protocol.systems import TV3DG, Stage, System
 
 TYPICAL_SECONDS = {stage.name: stage.seconds for stage in TV3DG.stages}
 HELLO = protocol.Hello(job="j", backend="0", pid=1)
@@ -63,7 +63,7 @@ def test_the_short_stages_are_those_that_may_be_missing() -> None:
 
 def test_a_stage_takes_the_time_of_its_own_system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     own = (Stage("look", "Looking", 1.0), Stage("mesh", "Meshing", 30.0))
-    monkeypatch.setitem(protocol.SYSTEMS, "toy", System("toy", "Toy", "", NoSettings, own))
+    monkeypatch.setitem(protocol.SYSTEMS, "toy", System("toy", "Toy", "", TV3DG.settings_class, own))
     protocol.write_request(tmp_path, protocol.Request(system="toy", prompt="x"))
     course = reduce(follow, (HELLO, protocol.Stage(number=2, name="mesh", stages=2)), new_course(tmp_path))
     assert course.system == "toy" and follow(course, progress(1, 4)).share == 1 / 4

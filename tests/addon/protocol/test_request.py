@@ -85,7 +85,11 @@ def test_a_wrong_request_is_refused_with_a_sentence(fields: dict[str, Any], word
 
 
 def test_one_image_needs_no_prompt() -> None:
-    assert Request(system="customize_it_3d").prompt == ""
+    image = InputImage(path="inputs/00.png")
+    assert Request(system="customize_it_3d", images=(image,)).prompt == ""
+    for images in ((), (InputImage(path="inputs/00.png", role="visual_prompt"),)):
+        with pytest.raises(ProtocolError, match="neither an image nor a prompt: give an image of the object"):
+            Request(system="customize_it_3d", images=images)
 
 
 @pytest.mark.parametrize(
@@ -125,8 +129,8 @@ KEPT = {"subject": "0" * 64, "subject_files": ("subject.json", "photos/photo-01.
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
-        ({}, r"No photo is given. A subject takes 3 to 6 photos, 2 at least: .*'Object from one image'"),
-        ({"images": PHOTOS[:1]}, "Only 1 photo is given. .*'Object from one image'"),
+        ({}, r"No photo is given. A subject takes 3 to 6 photos, 2 at least: .*'Object from One Image'"),
+        ({"images": PHOTOS[:1]}, "Only 1 photo is given. .*'Object from One Image'"),
         ({"images": (PHOTOS[0], InputImage(path="a.png"))}, "Only 1 photo is given"),
         (KEPT | {"images": PHOTOS[:2]}, "has its own photos: leave the images away"),
         (KEPT | {"subject": "bear"}, "'bear' names no kept subject"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import subprocess
 import sys
 from pathlib import Path
@@ -144,7 +145,9 @@ def test_a_mistyped_setting_leaves_no_folder_in_the_way_of_the_corrected_command
     assert (tmp_path / "job/request.json").exists()
 
 
-def test_a_system_that_this_version_lacks_is_said_so(tmp_path: Path) -> None:
+def test_a_system_that_this_version_lacks_is_said_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    unbuilt = dataclasses.replace(protocol.SYSTEMS["customize_it_3d"], stages=())
+    monkeypatch.setitem(protocol.SYSTEMS, unbuilt.name, unbuilt)
     request = protocol.read_request(write_job(tmp_path / "job", system="customize_it_3d"))
     job = Job(tmp_path / "job", request, lambda event: None, Control())
     with pytest.raises(BadInput, match="customize_it_3d is not part of this version"):

@@ -26,10 +26,10 @@ def test_requests_go_by_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
     assert protocol.first_role("made_up") == "subject" and protocol.first_role("unheard of") == "reconstruct"
 
 
-def test_requests_know_systems_that_are_not_built() -> None:
-    assert set(protocol.SYSTEMS) == {"tv3dg", "dreambooth3d", "customize_it_3d"}
-    assert list(systems.built_systems()) == ["tv3dg", "dreambooth3d"]
-    assert protocol.Request(system="customize_it_3d").prompt == ""
+def test_requests_know_systems_that_are_not_built(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert list(protocol.SYSTEMS) == list(systems.built_systems()) == ["tv3dg", "dreambooth3d", "customize_it_3d"]
+    monkeypatch.setitem(systems.SYSTEMS, "made_up", dataclasses.replace(MADE_UP, stages=(), needs_prompt=False))
+    assert protocol.Request(system="made_up").prompt == "" and "made_up" not in systems.built_systems()
     assert protocol.first_role("dreambooth3d") == "subject"
 
 

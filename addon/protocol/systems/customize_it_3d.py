@@ -1,0 +1,353 @@
+"""Customize-It-3D as its requests, the panel and the backend know it: what can be set, and the stages of a job.
+
+Source of what the comments call the paper's: Customize-It-3D (arXiv 2312.11535) and its authors' code, which has most
+of the numbers; docs/customize-it-3d.md compares.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .guidance_choices import LOSSES, NOISE_WEIGHTS
+from .system import Group, Picture, Stage, System, setting
+
+OBJECT = Group("object_learning", "Learning the Object")
+SHAPE = Group("object_shape", "Shape")
+GUIDANCE = Group("object_guidance", "Unseen Sides")
+REFERENCE = Group("object_reference", "Likeness")
+TERMS = Group("object_terms", "Smoothness")
+POINTS = Group("object_points", "Colours")
+MESH = Group("object_mesh", "Mesh")
+
+MOST_ENHANCED = 24  # views that can be replaced in the panel
+
+
+# fmt: off
+@dataclass(frozen=True)
+class CustomizeIt3DSettings:
+    """Everything that a preset chooses, and a request can override by name."""
+
+    # In the prompts before the class; a word that no text has.
+    token: str = setting(OBJECT, "sks", "Token", "The rare word that comes to mean the object, beside what it is")
+    subject_class: str = setting(
+        OBJECT, "", "Class", "What the object is: chair; empty takes it from the prompt, or from the image",
+    )
+    # The wording of the authors' training, word for word in guidance too; their guidance says it otherwise.
+    rgb_prompt: str = setting(
+        OBJECT, "a rgb photo of {subject}", "Said of Colours", "What the prior is told of the image's colours",
+    )
+    depth_prompt: str = setting(
+        OBJECT, "a depth map of {subject}", "Said of Depth", "What the prior is told of the depth image",
+    )
+    normal_prompt: str = setting(
+        OBJECT, "a normal map of {subject}", "Said of Normals", "What the prior is told of the normal image",
+    )
+    mask_prompt: str = setting(
+        OBJECT, "a foreground mask of {subject}", "Said of the Mask", "What the prior is told of the mask",
+    )
+    modalities: str = setting(
+        OBJECT, "all", "Learn From", "Which images of the object the prior learns from",
+        choices=(
+            ("all", "All Four Images", "Colours, depth, normals and mask"),
+            ("rgb", "Colours Alone", "The image itself and nothing else; normals are then not judged by words"),
+        ),
+    )
+    schedule: str = setting(
+        OBJECT, "mixed", "Order", "In which order the four images are learnt",
+        choices=(
+            ("mixed", "Together", "All in each step, by their numbers of steps"),
+            ("sequential", "One by One", "Mask, depth, normals, then colours, as the paper's authors do"),
+        ),
+        paper="sequential",
+    )
+    mask_steps: int = setting(OBJECT, 25, "Steps, Mask", "How often the prior learns from the mask", 0, 1_000, bench=4)
+    depth_steps: int = setting(OBJECT, 50, "Steps, Depth", "How often it learns from the depth", 0, 1_000, bench=8)
+    normal_steps: int = setting(OBJECT, 50, "Steps, Normals", "How often it learns from the normals", 0, 1_000, bench=8)
+    rgb_steps: int = setting(OBJECT, 75, "Steps, Colours", "How often it learns from the colours", 1, 1_000, bench=12)
+    # The authors' 1e-6 is for all of Stable Diffusion.
+    tuning_rate: float = setting(
+        OBJECT, 1e-4, "Rate", "How fast the prior learns; too fast forgets what such things look like", 1e-9, 0.01,
+        paper=1e-6,
+    )
+    tuning_whole: str = setting(
+        OBJECT, "auto", "What Learns", "All of the prior's weights, or small changes beside them",
+        choices=(
+            ("auto", "By Its Size", "All weights of a small prior, small changes beside those of a large one"),
+            ("all", "All Weights", "As in the paper; needs much memory with a large prior"),
+            ("lora", "Small Changes", "A LoRA: little memory, small files"),
+        ),
+    )
+    tuning_rank: int = setting(OBJECT, 16, "Rank", "Size of the small changes, where those are taught", 1, 128)
+    tuning_text_encoder: bool = setting(
+        OBJECT, False, "Teach Words", "Teach the network that reads the prompt, too", paper=True,
+    )
+    tuning_batch: int = setting(
+        OBJECT, 2, "Images per Step", "How many images of the object, and as many pictures of the class, are in a step",
+        1, 16, paper=1,
+    )
+    class_pictures: int = setting(
+        OBJECT, 16, "Class Pictures", "Pictures of the class that the prior draws beforehand, not to forget it",
+        1, 400, bench=4, standard=48, paper=200,
+    )
+    class_weight: float = setting(
+        OBJECT, 1.0, "Keep the Class", "Weight of those pictures; 0 draws none, and the sides may be forgotten", 0, 4,
+    )
+    # Of the pictures' mean distance before teaching.
+    least_variety: float = setting(
+        OBJECT, 0.35, "Least Variety", "Share of a class's variety that must be left, or the job warns; 0 never does",
+        0, 1,
+    )
+
+    coarse_steps: int = setting(
+        SHAPE, 200, "Steps", "How often the shape is changed", 1, 20_000, bench=50, standard=600, paper=7_000,
+    )
+    nodes: int = setting(
+        SHAPE, 96, "Nodes", "Points along a side of the grid in the end; it begins with a third of them", 6, 192,
+        bench=48,
+    )
+    view_size: int = setting(
+        SHAPE, 64, "View Size", "Pixels of a view of the shape, scaled for the prior; more is sharper and slower",
+        8, 512, unit="pixels", paper=128,
+    )
+    field_rate: float = setting(
+        SHAPE, 0.2, "Rate", "How fast density and colour change at first", 1e-9, 1, paper=0.05,
+    )
+    field_rate_end: float = setting(SHAPE, 0.2, "Rate Left", "Share of that rate that is left in the end", 1e-9, 1)
+    # Adam's beta_2.
+    field_memory: float = setting(
+        SHAPE, 0.99, "Memory", "How long the usual size of a change is remembered; 0.99 is a hundred steps", 0, 0.9999,
+    )
+    start: str = setting(
+        SHAPE, "outline", "Begin From", "What the shape begins as",
+        choices=(
+            ("outline", "Outline", "The image's outline, blown up: thick where it is wide"),
+            ("ball", "Ball", "A soft ball, as in the paper; thin parts take long to grow"),
+        ),
+        paper="ball",
+    )
+    radius: float = setting(SHAPE, 0.5, "First Radius", "Radius of that ball", 0.05, 1)
+    views: int = setting(SHAPE, 2, "Views per Step", "How many other sides are looked at in each step", 1, 8, paper=1)
+    # The paper's 45 degrees for 2,000 of 7,000 steps, then all at once.
+    first_azimuth: float = setting(
+        SHAPE, 45.0, "First Turn", "How far from the image's side the first views are", 1, 180, unit="degrees",
+    )
+    widened: float = setting(
+        SHAPE, 0.3, "Turned Round", "Share of the steps after which views come from all around", 0.01, 1,
+    )
+    low_elevation: float = setting(
+        SHAPE, -10.0, "Lowest View", "Least height of the views around the object", -90, 90, unit="degrees",
+        paper=-20.0,
+    )
+    high_elevation: float = setting(
+        SHAPE, 40.0, "Highest View", "Greatest height of the views around the object", -90, 90, unit="degrees",
+        paper=20.0,
+    )
+    # Shares of the authors' two launches, of 7,000 steps together.
+    unlit: float = setting(
+        SHAPE, 0.3, "Unlit Share", "Share of the steps at first in which colours are seen without any light", 0, 1,
+        paper=0.5,
+    )
+    lit: float = setting(
+        SHAPE, 0.25, "Lit Views", "Share of the steps after that in which a light shows the shape", 0, 1, paper=0.5,
+    )
+    textureless: float = setting(
+        SHAPE, 0.2, "White Shape", "Share of those in which the shape is lit without its colours", 0, 1,
+    )
+
+    loss: str = setting(
+        GUIDANCE, "sds", "Loss", "What turns the prior's opinion of the views into changes of the object",
+        choices=LOSSES,
+    )
+    weight: str = setting(
+        GUIDANCE, "sds", "Weight by Noise", "How much the opinion counts at each noise level, whichever the loss",
+        choices=NOISE_WEIGHTS,
+    )
+    scale: float = setting(
+        GUIDANCE, 7.0, "Prompt Strength", "How strongly the words for the object pull; too much over-saturates", 0, 200,
+        paper=10.0,
+    )
+    lambda_sds: float = setting(
+        GUIDANCE, 1.0, "Learnt Object", "Weight of what the taught prior says of the views", 0, 10,
+    )
+    low_noise: float = setting(
+        GUIDANCE, 0.2, "Least Noise", "Share of the noise that views have at least when the prior is asked", 0, 1,
+    )
+    high_noise: float = setting(
+        GUIDANCE, 0.6, "Most Noise", "Share of the noise that views have at most", 0.01, 1,
+    )
+    delta_t: int = setting(
+        GUIDANCE, 100, "Noise Stride", "Distance between two noise levels of ISM and CSM; shorter takes longer", 1, 400,
+    )
+    # The share of steps in which the normal map is judged, from the authors' 1,000 of 7,000.
+    normal_views: float = setting(
+        GUIDANCE, 0.25, "Judge Normals",
+        "Share of the steps in which the normals of a view are judged, with the words for normals", 0, 1,
+    )
+    depth_views: float = setting(
+        GUIDANCE, 0.0, "Judge Depth", "Share of the steps in which its depth is judged", 0, 1,
+    )
+    mask_views: float = setting(
+        GUIDANCE, 0.0, "Judge Outline", "Share of the steps in which its outline is judged", 0, 1,
+    )
+    shading_aware: bool = setting(
+        GUIDANCE, True, "Words by Kind", "Judge normals, depth and outline with words of their own, as learnt",
+    )
+    camera_tokens: bool = setting(
+        GUIDANCE, True, "Tell Camera",
+        "Tell the prior where the camera is, if it can take that; otherwise it is told in words", paper=False,
+    )
+    perp_neg: float = setting(
+        GUIDANCE, 0.0, "Against Other Sides",
+        "Weight against the front and side where another side is in view (Perp-Neg); takes longer", 0, 4,
+    )
+    # The authors' 40, of angle / 180.
+    novel_views: float = setting(
+        GUIDANCE, 4.0, "Turned Image", "Weight of what the image looks like from other sides, as the 3D prior thinks",
+        0, 100, paper=40.0,
+    )
+    novel_scale: float = setting(
+        GUIDANCE, 3.0, "Image Strength", "How strongly the 3D prior keeps to the image", 0, 30, paper=5.0,
+    )
+
+    # Shares of the mean guidance: the authors' 1,000 stands beside its sum, in steps of the image's side alone.
+    reference: float = setting(REFERENCE, 20.0, "Colour", "Weight of the image's colours", 0, 1_000)
+    reference_mask: float = setting(REFERENCE, 20.0, "Outline", "Weight of its outline", 0, 1_000)
+    reference_depth: float = setting(REFERENCE, 0.5, "Depth", "Weight of its depth", 0, 10)
+    reference_normal: float = setting(REFERENCE, 0.2, "Normals", "Weight of its normals", 0, 10, paper=0.0)
+    image_features: float = setting(
+        REFERENCE, 0.0, "Same Thing", "Weight for other sides to be of the same kind of thing", 0, 10, paper=0.1,
+    )
+    text_features: float = setting(
+        REFERENCE, 0.0, "As Described", "Weight for other sides to fit the description", 0, 10, paper=0.1,
+    )
+
+    sparsity: float = setting(TERMS, 0.02, "Emptiness", "Weight against anything being there at all", 0, 10)
+    entropy: float = setting(TERMS, 0.02, "Solidity", "Weight against half-transparent parts; less leaves fog", 0, 4)
+    orientation: float = setting(TERMS, 0.02, "Facing", "Weight against surfaces that face away but are seen", 0, 10)
+    distortion: float = setting(TERMS, 0.1, "Thin Surfaces", "Weight against density spread along a ray", 0, 10)
+    smoothness: float = setting(TERMS, 0.02, "Surface Evenness", "Weight against noise in its direction", 0, 10)
+    variation: float = setting(TERMS, 1e-3, "Grid Evenness", "Weight against noise in density and colour", 0, 1)
+
+    points: int = setting(
+        POINTS, 20_000, "Points", "How many points carry the colours", 100, 1_000_000, bench=4_000, standard=50_000,
+        paper=700_000,
+    )
+    points_from: str = setting(
+        POINTS, "mesh", "Points From", "Where the points come from",
+        choices=(
+            ("mesh", "The Surface", "Evenly spread on it"),
+            ("depth", "Depth Images", "From what cameras around it see, unevenly"),
+        ),
+    )
+    enhanced_views: int = setting(
+        POINTS, 12, "Views", "From how many sides unseen points get their colours", 1, 100, bench=6,
+        standard=20, paper=33,
+    )
+    # Near the image's side, and elsewhere.
+    enhance_near: float = setting(
+        POINTS, 0.15, "Redraw Near", "How much noise views near the image's side are redrawn from; 0 leaves them", 0, 1,
+    )
+    enhance_far: float = setting(POINTS, 0.3, "Redraw Far", "The same for all other views", 0, 1, paper=0.05)
+    enhance_steps: int = setting(
+        POINTS, 30, "Redraw Steps", "Steps of the redrawing, for all noise", 1, 200, paper=50,
+    )
+    enhance_scale: float = setting(
+        POINTS, 4.0, "Redraw Strength", "How strongly the words pull in it", 0, 30, paper=7.5,
+    )
+    refine_steps: int = setting(
+        POINTS, 60, "Steps", "How often the points' colours and their network are changed", 0, 20_000, bench=12,
+        standard=200, paper=3_000,
+    )
+    refine_rate: float = setting(
+        POINTS, 3e-3, "Rate", "How fast they change at first; it falls to a tenth in a third of the steps", 1e-9, 0.1,
+        paper=1e-3,
+    )
+    point_radius: float = setting(POINTS, 2.0, "Point Radius", "Radius of a point in a view", 0.5, 8, unit="pixels")
+    refine_guidance: float = setting(
+        POINTS, 0.5, "Learnt Object", "Weight of what the taught prior says of the coloured points", 0, 10, paper=1.0,
+    )
+    refine_novel_views: float = setting(
+        POINTS, 1.0, "Turned Image", "Weight of what the 3D prior says of them", 0, 100, paper=40.0,
+    )
+    refine_image_features: float = setting(
+        POINTS, 0.0, "Same Thing", "Weight for other sides to be of the same kind of thing", 0, 100, paper=1.0,
+    )
+    contextual: float = setting(
+        POINTS, 0.05, "Same Details", "Weight for other sides to have the image's details, wherever they are", 0, 10,
+    )
+    # A hundred to one, as the authors' 1e5 and 1e3.
+    anchor_known: float = setting(
+        POINTS, 1_000.0, "Keep Known Colours", "Weight against change of the points that the image shows", 0, 1e6,
+    )
+    anchor_others: float = setting(
+        POINTS, 10.0, "Keep Other Colours", "Weight against change of the other points", 0, 1e6,
+    )
+
+    mesh_resolution: int = setting(
+        MESH, 112, "Resolution", "Cells along one side of the grid that the mesh is made from", 16, 256, bench=64,
+        standard=144, paper=256,
+    )
+    max_faces: int = setting(
+        MESH, 12_000, "Faces at Most", "The mesh is simplified to this many triangles", 100, 100_000, bench=4_000,
+        standard=20_000, paper=50_000,
+    )
+    texture_size: int = setting(
+        MESH, 1024, "Texture Size", "Pixels along one side of the texture", 32, 4096, bench=512, paper=2048,
+    )
+    texture_steps: int = setting(
+        MESH, 10, "Texture Steps", "How often the texture is corrected until the mesh looks like its views", 0, 200,
+    )
+    remove_light: bool = setting(
+        MESH, False, "Remove Light",
+        "Take the light that the mesh's shading explains out of the image's colours, so that Blender's is the only one",
+    )
+    # A folder with one folder for each network: docs/companions.md.
+    companions: str = setting(
+        MESH, "", "Networks", "Folder with networks for depth, normals, features, turned views; empty: our own",
+    )
+    paper_compat: bool = setting(
+        MESH, False, "Faults of the Original",
+        "Do what the authors' code does where it errs: one field of view, normals in world axes, no words for sides",
+    )
+# fmt: on
+
+
+CUSTOMIZE_IT_3D = System(
+    "customize_it_3d",
+    "Object from One Image",
+    "One image of an object becomes the object, with its unseen sides, as a textured mesh and coloured points",
+    CustomizeIt3DSettings,
+    stages=(
+        Stage(
+            "modalities",
+            "Looking",
+            seconds=1.0,
+            leaves=(
+                Picture("rgb.png", "Colour", "The picture of the object, before any background"),
+                Picture("mask.png", "Mask", "White where the object is, black elsewhere"),
+                Picture("depth.png", "Depth", "How near it is: white is nearest, black is furthest"),
+                Picture("normal.png", "Normals", "Which way it faces: red to the right, green up, blue to the viewer"),
+            ),
+            stop="Four Images",
+        ),
+        Stage("classes", "Drawing the Class", seconds=3.0, comes=lambda roles, settings: settings.class_weight > 0),
+        Stage("teaching", "Learning the Object", seconds=20.0),
+        Stage("coarse", "Shaping", seconds=60.0),
+        Stage("surface", "Finding the Surface", seconds=8.0),
+        Stage(
+            "enhanced",
+            "Redrawing Views",
+            seconds=4.0,
+            leaves=tuple(
+                Picture(f"side-{number:02}.png", f"View {number}", "The object from a side, redrawn")
+                for number in range(1, MOST_ENHANCED + 1)
+            ),
+            stop="Redrawn Views",
+        ),
+        Stage("refined", "Refining Colours", seconds=30.0),
+        Stage("mesh", "Making the Mesh", seconds=4.0),
+    ),
+    roles=("reconstruct",),
+    needs_prompt=False,
+    needs_image_or_prompt=True,
+)
