@@ -57,7 +57,7 @@ def doubts_about(path: Path) -> list[tuple[str, str]]:
             )
         )
     if alpha is not None:
-        inside = ndimage.binary_erosion(solid, iterations=max(1, side // 32))
+        inside = np.asarray(ndimage.binary_erosion(solid, iterations=max(1, side // 32)), dtype=bool)
         clear = float(((mask.numpy() < 0.9) & inside).sum() / max(1, inside.sum()))
         if clear > CLEAR:
             found.append(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -113,7 +114,8 @@ def test_guidance_joins_views_and_what_is_seen_only_where_the_prior_and_the_loss
     assert old.unconditional.shape == old.conditional.shape and not torch.equal(old.unconditional, old.conditional)
     packed = old.conditional.shape[2] - tokens
     assert torch.equal(old.unconditional[:, 0, -packed:], old.conditional[:, 0, -packed:])  # they see the same
-    for options in ({"loss": "vsd"}, {"perp_neg": 1.0}):
+    unjoined: tuple[dict[str, Any], ...] = ({"loss": "vsd"}, {"perp_neg": 1.0})
+    for options in unjoined:
         assert contexts(sees, seen=seen, **options).conditional.ndim == 3
 
 

@@ -42,6 +42,7 @@ def test_the_background_is_called_what_it_is_unless_the_prompt_says_it():
 def test_a_long_prompt_keeps_as_many_clauses_as_are_read_before_the_view():
     prior = replace(load_prior("embedded"), completion=prompt_completion())
     assert prior.complete("a red mug") == "a red mug, plain, matte, white background, soft light"
+    prompt = told = ""
     for words in range(2, 40):
         prompt = " ".join(["red"] * words)
         told = prior.complete(prompt, "gray")

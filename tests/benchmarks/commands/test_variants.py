@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -25,7 +26,7 @@ from benchmarks.report.quality_tables import variants as table
 
 def test_every_variant_is_one_the_system_takes() -> None:
     for name, group in variants.groups().items():
-        system = DREAMBOOTH3D if name == "subjects" else TV3DG
+        system: Any = DREAMBOOTH3D if name == "subjects" else TV3DG
         for chosen in group.values():
             chosen_settings(system, "bench", chosen)
     bench = DREAMBOOTH3D.presets["bench"]
