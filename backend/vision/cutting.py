@@ -24,7 +24,7 @@ AGREED = 0.6  # IoU of two masks of the same object
 UNSURE = 0.4  # share of the network's mask in which it is neither sure of the object nor of the background
 LOST = 0.6  # the same, above which it has seen nothing
 SAME_HUE, DARKEST = 6.0, 45.0  # CIELAB: how a shadow may differ from its ground
-SHADED = 0.04  # of a mask
+SHADED = 0.08  # of a mask: the gray arms of a red robot before gray are 0.04
 GIVE = "Give a mask (a second image, white where the object is), or a PNG with alpha."
 
 
