@@ -17,6 +17,8 @@ Both sides import this one package and say `protocol.X`; it needs nothing but th
 
 from __future__ import annotations
 
+from .arguments import FARMS as FARMS
+from .arguments import add_farm as add_farm
 from .arguments import add_mask as add_mask
 from .arguments import add_set as add_set
 from .arguments import add_stop_after as add_stop_after

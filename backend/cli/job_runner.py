@@ -10,15 +10,16 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, assert_never
+from typing import TYPE_CHECKING, assert_never
 
 from addon import protocol
 from backend.cli.console import Console, show
+from backend.cli.openjd_lines import OpenJDLines
 from backend.errors import BackendError, BadInput, JobCancelled, JobInterrupted, JobStopped, explain
 from backend.runtime.control import Control, install_signal_handlers, leave_native_code, read_commands
 from backend.runtime.folder_lock import folder_lock, identity
 from backend.runtime.machine import maquette_version
-from backend.runtime.streams import Outbox, output_to, reserve_streams
+from backend.runtime.streams import Outbox, Sink, output_to, reserve_streams
 from backend.runtime.watchdog import start_watchdog
 from backend.systems.overrides import chosen_settings
 
@@ -57,9 +58,17 @@ def run_folders(
     *,
     supervised: bool,
     for_a_person: bool = False,
+    for_openjd: bool = False,
+    patience_seconds: float = 1.0,
 ) -> int:
-    """Run job folders one after the other; return the exit code of the first that was not done."""
+    """Run job folders one after the other; return the exit code of the first that was not done.
+
+    `patience_seconds` is how long to wait for a folder that another process holds.
+    """
     process = _Process(supervised)
+    process.patience_seconds = patience_seconds
+    if for_openjd:
+        process.events = OpenJDLines(process.streams.events)
     process.to_come = len(folders)
     code = process.run(folders, run_system, for_a_person)
     return code or (LEFT if process.to_come else 0)
@@ -92,6 +101,8 @@ class _Process:
 
     def __init__(self, supervised: bool, stay_file: Path | None = None, owner_file: Path | None = None) -> None:
         self.streams = reserve_streams()
+        self.events: Sink = self.streams.events
+        self.patience_seconds = 1.0
         self.control = Control(stay_file=stay_file, owner_file=owner_file)
         self.begun = 0  # jobs
         self.to_come = 0  # of those that were named
@@ -108,7 +119,8 @@ class _Process:
         code = 0
         for folder in folders:
             console = Console(self.streams.console) if for_a_person else None
-            run = _JobRun(folder.resolve(), self.control, None if for_a_person else self.streams.events, console)
+            run = _JobRun(folder.resolve(), self.control, None if for_a_person else self.events, console)
+            run.patience_seconds = self.patience_seconds
             self._current = run
             self.begun, self.to_come = self.begun + 1, max(self.to_come - 1, 0)
             with console.sign_of_life() if console else contextlib.nullcontext():
@@ -183,8 +195,9 @@ class _Process:
 class _JobRun:
     """One job folder on its way from Hello to its last message."""
 
-    def __init__(self, folder: Path, control: Control, stream: BinaryIO | None, console: Console | None) -> None:
+    def __init__(self, folder: Path, control: Control, stream: Sink | None, console: Console | None) -> None:
         self.folder = folder
+        self.patience_seconds = 1.0
         self._control = control
         self._stream = stream
         self._console = console
@@ -199,7 +212,7 @@ class _JobRun:
                 raise BadInput(
                     f"{self.folder} is not a job folder: it has no {protocol.REQUEST_FILE}.", "Check the path."
                 )
-            with folder_lock(self.folder), output_to(self.folder / protocol.LOG_FILE):
+            with folder_lock(self.folder, self.patience_seconds), output_to(self.folder / protocol.LOG_FILE):
                 logging.basicConfig(level=logging.INFO, format=LOG_FORMAT, force=True)
                 return self._with_events(self.folder / protocol.EVENTS_FILE, lambda: self._execute(run_system))
         except (BackendError, OSError, protocol.LinkInside) as error:  # the folder is not ours to write in

@@ -11,6 +11,11 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent.parent  # of the repository, or of the installed extension
 
+# What the smallest job needs. No preset is measured by itself: these bounds are all that is known.
+GIB = 1 << 30
+NEEDED_MEMORY = 7 * GIB // 2  # bytes of main memory in all; the demo takes less
+NEEDED_GPU_MEMORY = 2 * GIB  # bytes free; an estimate, since CUDA itself takes half a GiB
+
 # Between two parallel loops OpenMP's threads turn in circles for 10 ms (GNU) or 200 ms (LLVM, Intel) before they sleep.
 # Beside Blender, which wants the cores too, a job then takes six times as long; sleeping at once costs an idle machine
 # half as much again. These are some 0.3 ms and 1 ms.
