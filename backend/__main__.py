@@ -54,7 +54,8 @@ def main(argv: Sequence[str] | None = None, run_system: Callable[[Job], None] = 
                 patience_seconds=arguments.patience,
             )
         case "queue":
-            return run_queue(arguments.folder.resolve(), run_system, arguments.supervised, arguments.idle_seconds)
+            folder, idle_seconds = arguments.folder.resolve(), arguments.idle_seconds
+            return run_queue(folder, run_system, arguments.supervised, idle_seconds, arguments.worker)
         case "farm" | "subjects":
             try:
                 if arguments.command == "farm":

@@ -224,7 +224,7 @@ class MAQUETTE_PT_job(_Panel, bpy.types.Panel):
         assert job is not None, "poll has seen one"
         course = session.course(job)
         self.layout.label(text=wording.shortened(title(job), TITLE_LETTERS), translate=False)
-        if job == session.running():
+        if job in session.all_running():
             _draw_progress(self.layout, job, course)
         elif course.last is not None:
             _draw_end(self.layout, context, job, course.last)
@@ -273,7 +273,7 @@ def _draw_progress(layout: Any, job: Path, course: JobProgress) -> None:
         layout.label(text=told, icon="TIME")
     row = layout.row(align=True)
     row.operator("maquette.finish", icon="CHECKMARK")
-    row.operator("maquette.cancel", icon="X")
+    row.operator("maquette.cancel", icon="X").job = str(job)
     if course.preview is not None and (picture := _icon(job, course.preview.as_posix())):
         layout.template_icon(picture, scale=PICTURE)
 

@@ -34,6 +34,9 @@ def parser() -> argparse.ArgumentParser:
     queue.add_argument("folder", type=Path, metavar="DIR")
     queue.add_argument("--supervised", action="store_true", help="obey commands on stdin, and leave when it closes")
     queue.add_argument("--idle-seconds", type=float, default=0.0, help="how long to wait for more jobs in the end")
+    queue.add_argument(
+        "--worker", type=int, default=0, metavar="K", help="beside others of other numbers, as one for each GPU"
+    )
 
     generate = commands.add_parser("generate", help="make a job folder and run it")
     protocol.add_system(generate)

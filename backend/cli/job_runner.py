@@ -74,16 +74,23 @@ def run_folders(
     return code or (LEFT if process.to_come else 0)
 
 
-def run_queue(folder: Path, run_system: Callable[[Job], None], supervised: bool, idle_seconds: float) -> int:
-    """Run the jobs that wait in a folder until none is left; return the exit code of the first that was not done."""
+def run_queue(
+    folder: Path, run_system: Callable[[Job], None], supervised: bool, idle_seconds: float, worker: int = 0
+) -> int:
+    """Run the jobs that wait in a folder until none is left; return the exit code of the first that was not done.
+
+    Workers of other numbers may do so at the same time.
+    """
     from backend.runtime import queue
 
     process = _Process(supervised, folder / protocol.STAY_FILE, folder / protocol.OWNER_FILE)
     try:
         if not folder.is_dir():
             raise BadInput(f"There is no folder {folder}.", "Give the folder of a queue's job folders.")
-        with folder_lock(folder):
-            turns = queue.Turns(folder)
+        if not 0 <= worker < protocol.MOST_WORKERS:
+            raise BadInput(f"There is no worker {worker}.", f"Give a number from 0 to {protocol.MOST_WORKERS - 1}.")
+        with folder_lock(folder, name=protocol.worker_lock(worker)):
+            turns = queue.Turns(folder, worker)
             queue.read_commands(folder, process.handle_command, process.look_for_owner)
             code = process.run(queue.jobs_in_turn(turns, process.control, idle_seconds, process.say), run_system)
             if not (process.begun or supervised or process.control.interrupted):

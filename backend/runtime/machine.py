@@ -41,6 +41,8 @@ def prepare_torch(threads: int) -> None:
     import torch  # reads the environment when it is loaded
 
     threads = threads or available_threads()
+    if os.environ.get("MAQUETTE_THREADS"):  # of a queue with several workers, which share the cores
+        threads = min(threads, available_threads())
     torch.set_num_threads(threads)
     numba: Any = sys.modules.get("numba")
     if numba is None:
@@ -71,8 +73,10 @@ def compute_device() -> str:
 
 
 def available_threads() -> int:
-    """Return the number of cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """Return the number of cores that this process may use, no more than MAQUETTE_THREADS says if it is set."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    asked = os.environ.get("MAQUETTE_THREADS", "")
+    return min(cores, int(asked)) if asked.isdecimal() and int(asked) > 0 else cores
 
 
 def is_busy() -> bool:
