@@ -212,7 +212,7 @@ def workers(context: bpy.types.Context) -> list[dict[str, str]]:
         each = [{"CUDA_VISIBLE_DEVICES": str(index)} for index in range(min(gpus, protocol.MOST_WORKERS))]
         return [{"CUDA_DEVICE_ORDER": "PCI_BUS_ID", **variables} for variables in each]
     threads = int(chosen(context, "threads_of_a_worker", 0))
-    if threads < 1 or not (device == CPU or gpus == 0):
+    if threads < 1 or not (device == CPU or (device == AUTOMATIC and found and gpus == 0)):
         return [child_variables(context)]
     count = min(max((os.cpu_count() or 1) // threads, 1), protocol.MOST_WORKERS)
     return [child_variables(context) | {"MAQUETTE_THREADS": str(threads)}] * count

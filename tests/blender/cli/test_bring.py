@@ -45,6 +45,8 @@ def test_jobs_that_end_while_they_are_watched_come_each_to_its_place(
     monkeypatch.setattr(bring, "WATCH_SECONDS", 0.05)
     jobs = [make_result(run.folder / "jobs" / f"job-{number}") for number in range(3)]
     end(jobs[1], DONE)
+    for job in (jobs[0], jobs[2]):
+        (job / protocol.EVENTS_FILE).unlink()
     save = run.folder / "x.blend"
 
     def farm() -> None:
