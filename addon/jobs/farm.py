@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,10 +37,13 @@ class Answer:
 
 def send(python: Path, words: Sequence[str], root: Path = ROOT) -> Answer:
     """Run `python -m backend farm WORDS` and return what it answers. Raises NotSent."""
-    command = [str(python), "-m", "backend", "farm", *words, "--json"]
     environment = processes.child_environment()
     try:
-        done = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, timeout=SECONDS)
+        with tempfile.TemporaryDirectory(prefix="maquette-") as temporary:
+            file = Path(temporary) / "words.txt"  # Windows has room for some five hundred jobs on a command line
+            file.write_text("".join(f"{word}\n" for word in words), encoding="utf-8")
+            command = [str(python), "-m", "backend", "farm", f"@{file}", "--json"]
+            done = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, timeout=SECONDS)
     except subprocess.TimeoutExpired as error:
         raise NotSent(f"The farm did not answer in {SECONDS:.0f} seconds. Run the command by hand.", 1) from error
     except OSError as error:

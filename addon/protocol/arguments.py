@@ -55,9 +55,14 @@ def add_subjects(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def add_farm(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> argparse.ArgumentParser:
     """Add the command `farm --engine ENGINE JOB... --out FOLDER`."""
-    farm = commands.add_parser("farm", help="write what a farm takes, and print the command that submits it")
+    farm = commands.add_parser(
+        "farm",
+        help="write what a farm takes, and print the command that submits it",
+        description="Every argument may be @FILE, which has one a line: thousands of jobs fit on no command line.",
+        fromfile_prefix_chars="@",
+    )
     add = farm.add_argument
-    add("jobs", nargs="+", type=Path, metavar="JOB", help="job folders; those that are done or held are left out")
+    add("jobs", nargs="+", type=Path, metavar="JOB", help="job folders, or folders of them; done ones are left out")
     add("--engine", required=True, choices=FARMS)
     add("--out", type=Path, required=True, metavar="FOLDER", help="where the files of the engine go")
     add("--submit", action="store_true", help="run that command, too")

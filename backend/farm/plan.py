@@ -76,9 +76,7 @@ def made(
     that is no job or that they cannot see, and where nothing is left to do; ProtocolError for a wrong request.
     """
     requests, skipped, taken = [], [], []
-    for folder in dict.fromkeys(Path(os.path.abspath(folder)) for folder in folders):
-        if not folder.is_dir():
-            raise BadInput(f"There is no folder {folder}.", "Give the folders of jobs.")
+    for folder in dict.fromkeys(job for each in folders for job in job_folders(Path(os.path.abspath(each)))):
         request = protocol.read_request(folder)
         if is_done(folder, request):
             skipped.append(f"{folder.name} is done already and is skipped.")
@@ -107,6 +105,19 @@ def made(
         threads=0 if any(request.threads == 0 for request in requests) else max(r.threads for r in requests),
     )
     return Plan(where, names, python, root, Path(os.path.abspath(out)), needs, tuple(skipped))
+
+
+def job_folders(folder: Path) -> list[Path]:
+    """Return a job folder, or the job folders in a folder of them, by name; the folder itself if it is neither.
+
+    Raises BadInput if it is not there.
+    """
+    if not folder.is_dir():
+        raise BadInput(f"There is no folder {folder}.", "Give the folders of jobs.")
+    if protocol.is_inside(folder, protocol.REQUEST_FILE):
+        return [folder]
+    inside = sorted(path for path in folder.iterdir() if not path.is_symlink() and path.suffix != ".tmp")
+    return [path for path in inside if protocol.is_inside(path, protocol.REQUEST_FILE)] or [folder]
 
 
 def is_done(folder: Path, request: protocol.Request) -> bool:

@@ -53,7 +53,8 @@ def test_what_cannot_be_sent_is_one_sentence_and_a_code(tmp_path: Path, capsys, 
     assert code == 2 and "other machines cannot see it" in text
     code, text = refusal("--engine", "openjd", tmp_path / "b", "--out", tmp_path / "out")
     assert code == 2 and "There is no folder" in text
-    code, text = refusal("--engine", "openjd", tmp_path, "--out", tmp_path / "out")
+    (tmp_path / "empty").mkdir()
+    code, text = refusal("--engine", "openjd", tmp_path / "empty", "--out", tmp_path / "out")
     assert code == 2 and "is not a job folder" in text
     (tmp_path / "file").touch()
     code, text = refusal("--engine", "openjd", *jobs, "--out", tmp_path / "file")

@@ -20,6 +20,12 @@ def test_jobs_are_named_from_their_common_folder_once_each(tmp_path: Path) -> No
     assert made(jobs[:1], tmp_path / "out").jobs == tmp_path / "a"
 
 
+def test_a_folder_of_job_folders_stands_for_those_in_it(tmp_path: Path) -> None:
+    write_jobs(tmp_path / "jobs", ["b", "a", "half-made.tmp"])
+    (tmp_path / "jobs" / "farm").mkdir()
+    assert made([tmp_path / "jobs"], tmp_path / "out").names == ("a", "b")
+
+
 def test_a_job_that_is_done_is_skipped_and_one_that_stopped_is_not(tmp_path: Path) -> None:
     jobs = write_jobs(tmp_path, "abcd")
     end(jobs[0], DONE)
