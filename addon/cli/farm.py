@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .. import api, protocol
@@ -27,4 +26,3 @@ def send(words: Sequence[str], outcome: Outcome) -> None:
     for job in answer.jobs:
         entry = {"job": job, "state": "submitted" if answer.submitted else "written", "results": []}
         outcome.jobs.append(entry | {"message": "", "hint": ""})
-    outcome.saved = str(Path(answer.out))

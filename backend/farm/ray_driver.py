@@ -20,7 +20,17 @@ def run(plan_file: Path, address: str) -> int:
     """Run the tasks of a plan on a cluster and tell of each as it ends; return 0, or 1 if one was not done."""
     ray = importlib.import_module("ray")
     plan = json.loads(plan_file.read_text(encoding="utf-8"))
-    ray.init(address=None if address == "local" else address, log_to_driver=False, configure_logging=False)
+    try:
+        ray.init(address=None if address == "local" else address, log_to_driver=False, configure_logging=False)
+    except Exception as error:  # noqa: BLE001 - Ray raises bare ones, as where a machine is too busy to begin
+        reason = str(error).splitlines()[0].rstrip(".")
+        print(f"No Ray cluster answers at {address}: {reason}. Start one: ray start --head", file=sys.stderr)
+        return 3
+    needs = {"GPU": plan["gpus"], "CPU": plan["threads"] or 1, "memory": plan["memory"] << 20}
+    if not any(all(node["Resources"].get(name, 0) >= value for name, value in needs.items()) for node in ray.nodes()):
+        asked = f"{needs['GPU']} GPUs, {needs['CPU']} cores and {plan['memory'] / 1024:g} GiB"
+        print(f"No machine of the cluster has {asked} for a job: they would wait for ever.", file=sys.stderr)
+        return 3
     options: dict[str, Any] = {"num_gpus": plan["gpus"], "num_cpus": plan["threads"] or 1}
     # In bytes. A job that was interrupted, as by a machine that is shut down, raises and is tried again as well.
     options |= {"memory": plan["memory"] << 20, "max_retries": TRIES - 1, "retry_exceptions": True}
@@ -76,7 +86,4 @@ if __name__ == "__main__":
         if error.name != "ray":
             raise
         print(f"{sys.executable} has no ray. Install it: pip install ray", file=sys.stderr)
-        sys.exit(3)
-    except ConnectionError as error:
-        print(f"No Ray cluster answers at {given.address}: {error}. Start one: ray start --head", file=sys.stderr)
         sys.exit(3)

@@ -44,11 +44,12 @@ def test_without_ray_one_sentence_says_so(tmp_path: Path) -> None:
 def test_a_cluster_of_its_own_runs_all_tasks(tmp_path: Path) -> None:
     tasks = {"good": words("print('ok')"), "bad": words("import sys; print('why'); sys.exit(2)")}
     plan = {"tasks": tasks, "gpus": 0, "threads": 1, "memory": 10}
-    (tmp_path / "plan.json").write_text(json.dumps(plan))
     command = [sys.executable, DRIVER, tmp_path / "plan.json", "--address", "local"]
+    (tmp_path / "plan.json").write_text(json.dumps(plan))
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 1
-    assert sorted(line.partition(" (")[0] for line in done.stdout.splitlines()) == [
-        "bad: failed with code 2: why",
-        "good: done",
-    ]
+    ends = sorted(line.partition(" (")[0] for line in done.stdout.splitlines() if " of 2)" in line)
+    assert ends == ["bad: failed with code 2: why", "good: done"]
+    (tmp_path / "plan.json").write_text(json.dumps(plan | {"gpus": 99}))
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 3 and "No machine of the cluster has 99 GPUs, 1 cores" in done.stderr
