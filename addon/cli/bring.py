@@ -19,7 +19,7 @@ from ..scene.result_files import ImportFailed
 if TYPE_CHECKING:
     from .commands import Outcome
 
-WATCH_SECONDS = 1.0  # between two looks at the folders
+LOOK_AGAIN_SECONDS = 1.0  # between two looks at the folders
 OVER = (store.FINISHED, store.FAILED, store.CANCELLED)  # what is interrupted is tried again by the farm
 
 Problems = list[tuple[str, str]]
@@ -108,7 +108,7 @@ def bring_home(arguments: argparse.Namespace, outcome: Outcome) -> Problems:
         left = [job for job in jobs if states[job] not in OVER]
         if not (arguments.watch and left):
             break
-        time.sleep(WATCH_SECONDS)
+        time.sleep(LOOK_AGAIN_SECONDS)
     if arguments.watch:
         problems += [(job.name, f"the job is {states[job]}.") for job in jobs if job not in done]
     failed = dict(problems)

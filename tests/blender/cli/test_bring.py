@@ -42,7 +42,7 @@ def test_a_folder_gives_what_is_finished_in_a_grid(run: Runner, bpy: Any) -> Non
 def test_jobs_that_end_while_they_are_watched_come_each_to_its_place(
     run: Runner, bpy: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bring, "WATCH_SECONDS", 0.05)
+    monkeypatch.setattr(bring, "LOOK_AGAIN_SECONDS", 0.05)
     jobs = [make_result(run.folder / "jobs" / f"job-{number}") for number in range(3)]
     end(jobs[1], DONE)
     for job in (jobs[0], jobs[2]):
