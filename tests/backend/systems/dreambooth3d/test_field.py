@@ -15,15 +15,12 @@ from addon.protocol.systems.dreambooth3d import DreamBooth3DSettings
 from backend.cameras import Cameras, orbit, rays
 from backend.rendering.volume import volume_renderer
 from backend.representations.radiance_grid import RadianceGrid
-from backend.runtime.checkpoint import load_checkpoint, save_checkpoint
 from backend.runtime.control import Control
 from backend.runtime.job import Job
 from backend.systems.dreambooth3d.field import (
-    GrowingField,
     PseudoViews,
     draw_shading,
     first_field,
-    nodes_at,
     optimise_field,
     resized,
 )
@@ -134,25 +131,6 @@ def test_a_killed_loop_goes_on_to_the_same_bytes_also_over_a_finer_grid(tmp_path
         shaped(tmp_path / "half", Killed(GREEN, noise=0.2), SMALL, 12, checkpoint_steps=5)
     again = shaped(tmp_path / "half", pull, SMALL, 12, checkpoint_steps=5)
     assert all(torch.equal(value, whole.parameters()[name]) for name, value in again.parameters().items())
-
-
-def test_a_growing_field_comes_back_with_its_optimiser(tmp_path: Path) -> None:
-    growing = GrowingField(first_field(SMALL, 8), 0.99)
-    growing.grow(12)
-    growing.field.values.sum().backward()
-    growing.step(0.1)
-    save_checkpoint(tmp_path / "field.safetensors", growing.state_dict())
-    other = GrowingField(first_field(SMALL, 8), 0.99)
-    other.load_state_dict(load_checkpoint(tmp_path / "field.safetensors"))
-    for each in (growing, other):
-        each.field.values.square().sum().backward()
-        each.step(0.1)
-    assert torch.equal(growing.field.values, other.field.values) and len(other.field) == 12
-
-
-def test_the_grid_grows_by_shares_of_the_run() -> None:
-    assert [nodes_at(step, 100, 96) for step in (0, 24, 25, 59, 60, 99)] == [32, 32, 64, 64, 96, 96]
-    assert nodes_at(0, 1, 6) == 2
 
 
 def test_light_comes_late_and_takes_the_same_draws() -> None:
