@@ -1,4 +1,4 @@
-"""A coarse shape from silhouettes: points of the visual hull of a few pictures, in the colours that these show."""
+"""A coarse shape from silhouettes: the visual hull of a few pictures, as points or as a field, in their colours."""
 
 from __future__ import annotations
 
@@ -10,10 +10,14 @@ from torch.nn import functional
 
 from backend.cameras import Cameras
 from backend.representations.gaussians import ball_of_points, outward_directions
+from backend.representations.radiance import EMPTY_RAW, START_DENSITY, logit, raw_of
+from backend.representations.radiance_grid import RadianceGrid, grid_points
 
 CANDIDATES = 60  # for each point wanted; a chair fills a fortieth of the ball
 SHELL = 3  # of so many points inside, the one nearest to a silhouette is kept
 ZBUFFER = 48  # cells along a side
+STRENGTH = 12.0  # of the density of a field, at a depth of SOFT and more inside, as a blob's in its middle
+SOFT = 1.0  # grid steps, over which it falls to nothing
 BEHIND = 0.06  # how far behind the nearest point of its cell a point is still seen
 
 
@@ -45,6 +49,32 @@ def hull_points(
     nearest = look_up(distances(masks), places[:, chosen]).amin(dim=0)[:, 0].argsort()[:count]
     points = candidates[chosen][nearest]
     return HullPoints(points, colours[chosen][nearest], outward_directions(points, candidates))
+
+
+def hull_grid(
+    resolution: int, pictures: Tensor, masks: Tensor, cameras: Cameras, *, background: float = 0.9
+) -> RadianceGrid | None:
+    """Return a field that is solid in the visual hull of masks [V, H, W, 1], in the colours of pictures [V, H, W, 3].
+
+    Outside it has START_DENSITY, of which something can become. None where the silhouettes have nothing in common.
+    """
+    points = grid_points(resolution).to(masks)
+    places, depths = project(points, cameras)
+    from_edge = look_up(distances(masks) - distances(1 - masks), places)[..., 0]  # pixels, less than 0 outside
+    from_edge = torch.where((places.abs() <= 1).all(dim=-1), from_edge, -torch.inf)
+    focal = cameras.intrinsics[:, 0, 0].to(points)
+    deep = (from_edge * depths / focal[:, None]).amin(dim=0)  # [M], world units
+    inside = deep > 0
+    if not bool(inside.any()):
+        return None
+    colours = pictures.new_zeros(len(points), 3)
+    colours[inside] = seen_colours(pictures, places[:, inside], depths[:, inside], masks)
+    colours[~inside] = colours[inside].mean(dim=0)
+    step = SOFT * 2.0 / (resolution - 1)
+    dense = functional.softplus(STRENGTH * (deep / step).clamp(-1, 1)).clamp_min(START_DENSITY)
+    raw = torch.where(points.norm(dim=1) <= 1, raw_of(dense), EMPTY_RAW - 1)
+    values = torch.cat([raw[:, None], torch.logit(colours.clamp(0.02, 0.98))], dim=1)
+    return RadianceGrid(values.reshape(resolution, resolution, resolution, 4), torch.full((3,), logit(background)))
 
 
 def project(points: Tensor, cameras: Cameras) -> tuple[Tensor, Tensor]:

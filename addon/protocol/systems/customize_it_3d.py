@@ -47,6 +47,11 @@ class CustomizeIt3DSettings:
     mask_prompt: str = setting(
         OBJECT, "a foreground mask of {subject}", "Said of the Mask", "What the prior is told of the mask",
     )
+    # The authors train with the class alone, and guide with a caption.
+    whole_prompt: bool = setting(
+        OBJECT, True, "Whole Prompt", "Say all of the prompt, not the class alone, of the image and of colours",
+        paper=False,
+    )
     modalities: str = setting(
         OBJECT, "all", "Learn From", "Which images of the object the prior learns from",
         choices=(
@@ -92,8 +97,9 @@ class CustomizeIt3DSettings:
     field_rate_end: float = field.field_rate_end(SHAPE)
     field_memory: float = field.field_memory(SHAPE)
     start: str = setting(
-        SHAPE, "outline", "Begin From", "What the shape begins as",
+        SHAPE, "sides", "Begin From", "What the shape begins as",
         choices=(
+            ("sides", "Four Sides", "What the image's outline and three drawn sides have in common, where they fit"),
             ("outline", "Outline", "The image's outline, blown up: thick where it is wide"),
             ("ball", "Ball", "A soft ball, as in the paper; thin parts take long to grow"),
         ),
@@ -161,6 +167,11 @@ class CustomizeIt3DSettings:
     reference_mask: float = setting(REFERENCE, 20.0, "Outline", "Weight of its outline", 0, 1_000)
     reference_depth: float = setting(REFERENCE, 0.5, "Depth", "Weight of its depth", 0, 10)
     reference_normal: float = setting(REFERENCE, 0.2, "Normals", "Weight of its normals", 0, 10, paper=0.0)
+    palette: float = shared.palette(REFERENCE, 10.0, paper=0.0)
+    drawn_sides: float = setting(
+        REFERENCE, 5.0, "Drawn Sides", "Weight of the sides that the prior has drawn, where the shape begins from them",
+        0, 100, paper=0.0,
+    )
     image_features: float = setting(
         REFERENCE, 0.0, "Same Thing", "Weight for other sides to be of the same kind of thing", 0, 10, paper=0.1,
     )
@@ -230,6 +241,10 @@ class CustomizeIt3DSettings:
         POINTS, 10.0, "Keep Other Colours", "Weight against change of the other points", 0, 1e6,
     )
 
+    find_camera: bool = setting(
+        shared.CUT_OUT, False, "Find the Camera",
+        "Find out from where the image was taken, by asking the prior, if it can be told of cameras",
+    )
     cut_out: str = shared.cut_out_by()
     piece: int = shared.piece()
 
@@ -271,10 +286,22 @@ CUSTOMIZE_IT_3D = System(
             ),
             stop="Four Images",
         ),
+        Stage("camera", "Finding the Camera", seconds=3.0, comes=lambda roles, settings: settings.find_camera),
         Stage("classes", "Drawing the Class", seconds=3.0, comes=lambda roles, settings: settings.class_weight > 0),
         Stage("teaching", "Learning the Object", seconds=20.0),
+        Stage(
+            "sides",
+            "Drawing Sides",
+            seconds=3.0,
+            leaves=tuple(
+                Picture(f"{side.lower()}.png", side, f"The {side.lower()} side as the taught prior draws it")
+                for side in ("Right", "Back", "Left")
+            ),
+            stop="Drawn Sides",
+            comes=lambda roles, settings: settings.start == "sides",
+        ),
         Stage("coarse", "Shaping", seconds=60.0),
-        Stage("surface", "Finding the Surface", seconds=8.0),
+        Stage("surface", "Finding the Surface", seconds=8.0, stop="Shape"),  # stopped there, it leaves a mesh
         Stage(
             "enhanced",
             "Redrawing Views",
@@ -288,7 +315,7 @@ CUSTOMIZE_IT_3D = System(
         Stage("refined", "Refining Colours", seconds=30.0),
         Stage("mesh", "Making the Mesh", seconds=4.0),
     ),
-    roles=("reconstruct",),
+    roles=("reconstruct", "mask"),
     needs_prompt=False,
     needs_image_or_prompt=True,
 )

@@ -104,7 +104,7 @@ def refine_colours(
     if guidance.variational_score is not None:
         parts["particle"] = guidance.variational_score
     state = OptimisationState(parts)
-    words = words_for("rgb", settings, seen.subject)
+    words = words_for("rgb", settings, seen.subject, seen.prompt)
     before, is_known = coloured.colours.to(prior.device), coloured.is_known.to(prior.device)
     for step in job.steps(total, state):
         cameras = draw_views(total, total, seen.target.camera, settings, prior.image_size, generator)

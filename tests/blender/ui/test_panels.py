@@ -23,6 +23,7 @@ MESSAGES = {
     ],
     "finished": [protocol.Finished(results=("result/model.glb",), seconds=200)],
     "stopped": [protocol.Finished(results=(), seconds=2, stopped_after="perceive")],
+    "shaped": [protocol.Finished(results=("result/model.glb",), seconds=2, stopped_after="surface")],
     "failed": [
         protocol.Failed(kind="EmptyMask", message="The mask is empty: 0 of 9 pixels.", hint="Use another image.")
     ],
@@ -137,6 +138,11 @@ def test_a_running_job_shows_where_it_is(enabled: Any, job: Path, monkeypatch: p
             {"maquette.open_stage", "maquette.replace_stage", "maquette.go_on"},
         ),
         (
+            "shaped",
+            "Stopped after the Shape",
+            {"maquette.import_result", "maquette.go_on"},
+        ),
+        (
             "failed",
             "The mask is empty: 0 of 9 pixels. Use another image.",
             {"maquette.fix", "maquette.resume", "maquette.copy_report", "maquette.open_folder"},
@@ -148,6 +154,8 @@ def test_a_running_job_shows_where_it_is(enabled: Any, job: Path, monkeypatch: p
 def test_a_job_that_ended_says_how_and_what_can_be_done(
     enabled: Any, job: Path, monkeypatch: pytest.MonkeyPatch, manner: str, said: str, buttons: set[str]
 ) -> None:
+    if manner == "shaped":
+        protocol.write_request(job, protocol.Request(system="customize_it_3d", prompt="a red mug"))
     show(monkeypatch, job, "progress", manner)
     layout = draw(enabled.context, "MAQUETTE_PT_job")
     assert said in " ".join(layout.texts)
