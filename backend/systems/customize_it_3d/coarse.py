@@ -18,7 +18,7 @@ from backend.diffusion.guidance import Contexts, Guidance
 from backend.diffusion.latents import backpropagate_to_images, encode
 from backend.losses import normal_alignment, opacity_entropy, pearson_depth, photometric, silhouette
 from backend.regularisers import grid_variation, normal_image_smoothness, over_rays, sparsity
-from backend.rendering.renderer import background_word, draw_background, turntable_view
+from backend.rendering.renderer import background_word, draw_background, resized_views, turntable_view
 from backend.rendering.volume import volume_renderer
 from backend.rendering.volume_shading import ALBEDO, Shading, draw_light
 from backend.representations.growing_grid import GrowingGrid, nodes_for
@@ -143,24 +143,23 @@ def optimise_shape(
         behind = background_word(background) if look.kind == "rgb" else "white"
         contexts = contexts_of(guidance, words, job.request.negative_prompt, cameras, behind, settings)
 
-        pictures = enlarged(judged, prior.image_size).detach().requires_grad_()
+        pictures = resized_views(judged, prior.image_size).detach().requires_grad_()
         latents = encode(prior, pictures, guidance.at_once)
         gradient = guidance.gradient(latents.detach(), t, contexts, generator)
         if not torch.isfinite(gradient).all():
             skip_bad_step(job, state, step, "the guidance is not a number", REMEDY)
             continue
         backpropagate_to_images(prior, pictures, latents, gradient, settings.lambda_sds / gradient.numel())
-        loss = pulled(enlarged(judged, prior.image_size), pictures)
+        loss = pulled(resized_views(judged, prior.image_size), pictures)
         if novel is not None and look.shading is ALBEDO and settings.novel_views:
-            colours = enlarged(rendering.rgb, prior.image_size).detach().requires_grad_()
+            colours = resized_views(rendering.rgb, prior.image_size).detach().requires_grad_()
             if not novel.pull(colours, cameras, background, t, generator, settings.novel_views):
                 skip_bad_step(job, state, step, "what the 3D prior says is not a number", REMEDY)
                 continue
-            loss = loss + pulled(enlarged(rendering.rgb, prior.image_size), colours)
+            loss = loss + pulled(resized_views(rendering.rgb, prior.image_size), colours)
         if likeness is not None and look.kind == "rgb":
-            loss = loss + likeness.loss(
-                enlarged(rendering.rgb, prior.image_size), image=settings.image_features, text=settings.text_features
-            )
+            views = resized_views(rendering.rgb, prior.image_size)
+            loss = loss + likeness.loss(views, image=settings.image_features, text=settings.text_features)
         facing = over_rays(rendering.orientation, rendering.alpha)
         loss = (
             loss
@@ -249,11 +248,3 @@ def reference_loss(
 def pulled(pictures: Tensor, leaves: Tensor) -> Tensor:
     """Return a scalar whose gradient with respect to pictures is what their copies, `leaves`, have collected."""
     return pictures.new_zeros(()) if leaves.grad is None else (pictures * leaves.grad).sum()
-
-
-def enlarged(pictures: Tensor, size: int) -> Tensor:
-    """Return pictures [B, H, H, 3] as [B, size, size, 3], with the way back."""
-    if pictures.shape[1] == size:
-        return pictures
-    layers = pictures.permute(0, 3, 1, 2)
-    return functional.interpolate(layers, (size, size), mode="bilinear", antialias=True).permute(0, 2, 3, 1)

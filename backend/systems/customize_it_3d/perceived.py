@@ -15,7 +15,7 @@ from addon.protocol import InputImage
 from addon.protocol.systems.customize_it_3d import CustomizeIt3DSettings
 from addon.protocol.systems.subject_prompts import class_word
 from backend.cameras import Cameras, azimuth_elevation, orbit
-from backend.diffusion.camera_search import find_places
+from backend.diffusion.camera_search import Place, find_places
 from backend.diffusion.denoiser import Prior
 from backend.diffusion.sampling import sample
 from backend.errors import BadInput
@@ -37,7 +37,6 @@ from backend.weights import network_name
 
 LISTED = re.compile(r"(?:\b\w+, )*\b\w+,? (?:and|or) (?!(?:an?|the|its|one|two|three|some)\b)", re.IGNORECASE)
 GIVE_CAMERA = "Set azimuth and elevation of the image, and Find the Camera off, if it was taken from elsewhere."
-SURE = 2.0  # standard errors by which a place must be better than any other
 SAMPLED_ELEVATION = 15.0  # from where the prior draws an image that nobody gave
 
 
@@ -169,9 +168,10 @@ def found_camera(job: Job, prior: Prior, seen: Perceived) -> tuple[float, float]
     if not found:
         job.warn("The camera was not looked for: this prior cannot be told where it is.", GIVE_CAMERA)
         return asked[0], asked[1]
-    azimuth, elevation, sureness = found
-    where = f"azimuth {(azimuth + 180) % 360 - 180:.0f}, elevation {elevation:.0f} degrees"
-    if sureness < SURE:
+    place = Place(*found)
+    azimuth, elevation = (place.azimuth_degrees + 180) % 360 - 180, place.elevation_degrees
+    where = f"azimuth {azimuth:.0f}, elevation {elevation:.0f} degrees"
+    if not place.is_sure:
         job.warn(f"The prior is not sure of the camera (perhaps {where}), so it stays as given.", GIVE_CAMERA)
         return asked[0], asked[1]
     job.warn(f"The image was taken from {where}, as the prior sees it.", GIVE_CAMERA)

@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from torch.nn import functional
 
 from addon.protocol.systems.dreambooth3d import DreamBooth3DSettings
 from backend.cameras import Cameras, concatenate, draw_around
@@ -17,7 +16,13 @@ from backend.diffusion.guidance import Guidance
 from backend.diffusion.latents import backpropagate_to_images, encode
 from backend.losses import opacity_entropy, photometric
 from backend.regularisers import grid_variation, normal_image_smoothness, over_rays, sparsity
-from backend.rendering.renderer import Renderer, background_word, draw_background, turntable_view
+from backend.rendering.renderer import (
+    Renderer,
+    background_word,
+    draw_background,
+    resized_views,
+    turntable_view,
+)
 from backend.rendering.volume import volume_renderer
 from backend.rendering.volume_shading import ALBEDO, Shading, draw_light
 from backend.representations.growing_grid import GrowingGrid, nodes_for
@@ -96,7 +101,7 @@ def optimise_field(
 
         render = volume_renderer(field, samples=samples, generator=generator, shading=shading)
         rendering = render(cameras, background, geometry=True)
-        images = resized(rendering.rgb, prior.image_size)
+        images = resized_views(rendering.rgb, prior.image_size)
         latents = encode(prior, images, guidance.at_once)
         gradient = guidance.gradient(latents.detach(), t, contexts, generator)
         if not torch.isfinite(gradient).all():
@@ -147,11 +152,3 @@ def backdrop(field: RadianceGrid, settings: DreamBooth3DSettings, generator: tor
     """Return what is behind the object in a step, [3]; draws as often whichever it is."""
     drawn = draw_background(generator)
     return {"greys": drawn, "white": torch.ones(3), "learned": field.background}[settings.backdrop]
-
-
-def resized(pictures: torch.Tensor, size: int) -> torch.Tensor:
-    """Return pictures [B, H, H, 3] as [B, size, size, 3], with the way back."""
-    if pictures.shape[1] == size:
-        return pictures
-    layers = pictures.permute(0, 3, 1, 2)
-    return functional.interpolate(layers, (size, size), mode="bilinear", antialias=True).permute(0, 2, 3, 1)

@@ -154,8 +154,6 @@ def test_a_running_job_shows_where_it_is(enabled: Any, job: Path, monkeypatch: p
 def test_a_job_that_ended_says_how_and_what_can_be_done(
     enabled: Any, job: Path, monkeypatch: pytest.MonkeyPatch, manner: str, said: str, buttons: set[str]
 ) -> None:
-    if manner == "shaped":
-        protocol.write_request(job, protocol.Request(system="customize_it_3d", prompt="a red mug"))
     show(monkeypatch, job, "progress", manner)
     layout = draw(enabled.context, "MAQUETTE_PT_job")
     assert said in " ".join(layout.texts)

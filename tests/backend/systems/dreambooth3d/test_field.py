@@ -22,7 +22,6 @@ from backend.systems.dreambooth3d.field import (
     draw_shading,
     first_field,
     optimise_field,
-    resized,
 )
 from backend.systems.dreambooth3d.mesh import sampled_points, textured_field
 
@@ -144,10 +143,3 @@ def test_light_comes_late_and_takes_the_same_draws() -> None:
     assert all(torch.equal(state, states[0]) for state in states)
     coloured = draw_shading(99, 100, cameras, replace(settings, textureless=0.0), torch.Generator().manual_seed(1))
     assert coloured.kind == "lambertian"
-
-
-def test_pictures_of_the_right_size_stay_and_others_keep_their_mean() -> None:
-    pictures = torch.rand(2, 8, 8, 3, generator=torch.Generator().manual_seed(0))
-    assert resized(pictures, 8) is pictures
-    assert torch.allclose(resized(pictures, 4).mean(), pictures.mean(), atol=0.02)
-    assert resized(pictures, 16).shape == (2, 16, 16, 3)
