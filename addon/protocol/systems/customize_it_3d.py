@@ -220,6 +220,15 @@ class CustomizeIt3DSettings:
         POINTS, 3e-3, "Rate", "How fast they change at first; it falls to a tenth in a third of the steps", 1e-9, 0.1,
         paper=1e-3,
     )
+    # The authors' has 16 filters at the finest level, the small one 8.
+    network: str = setting(
+        POINTS, "small", "Network", "What draws pictures from the points",
+        choices=(
+            ("small", "Small", "Half as wide: three times as fast on a processor"),
+            ("full", "Full", "As wide as in the paper"),
+        ),
+        paper="full",
+    )
     point_radius: float = setting(POINTS, 2.0, "Point Radius", "Radius of a point in a view", 0.5, 8, unit="pixels")
     refine_guidance: float = setting(
         POINTS, 0.5, "Learnt Object", "Weight of what the taught prior says of the coloured points", 0, 10, paper=1.0,

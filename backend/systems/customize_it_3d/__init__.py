@@ -30,7 +30,7 @@ from backend.systems.customize_it_3d.coarse import optimise_shape
 from backend.systems.customize_it_3d.likeness import load_likeness
 from backend.systems.customize_it_3d.novel_views import guidance_options, load_novel_views
 from backend.systems.customize_it_3d.perceived import Perceived, perceive
-from backend.systems.customize_it_3d.refine import mesh_cover, neural_points, refine_colours
+from backend.systems.customize_it_3d.refine import WIDTHS, mesh_cover, neural_points, refine_colours
 from backend.systems.customize_it_3d.sides import draw_sides
 from backend.systems.customize_it_3d.surface import coloured_points, enhance_views, find_surface
 from backend.systems.customize_it_3d.teaching import draw_class, teach
@@ -53,7 +53,7 @@ def run(job: Job) -> None:
     asked = read_prompt(job, prior, request.prompt, taught=settings.token) if request.prompt.strip() else ""
 
     seen = perceive(job, prior, settings, asked)
-    caption = asked or f"a {seen.subject}"
+    caption = seen.prompt or f"a {seen.subject}"
     known = draw_class(job, prior, seen.subject, settings, made_with)
     taught = teach(job, prior, seen, known, settings, made_with)
     sides = draw_sides(job, taught, seen, settings, made_with)
@@ -82,7 +82,7 @@ def run(job: Job) -> None:
         return refine_colours(job, guidance_for(taught, options), novel, likeness, seen, mesh, coloured, settings)
 
     learnt = job.stage("refined", colours, depends_on=made_with)
-    neural = neural_points(coloured, request.seed, prior.device)
+    neural = neural_points(coloured, request.seed, prior.device, WIDTHS[settings.network])
     neural.load_state_dict({name: value.to(prior.device) for name, value in learnt.items()})
     render = DeferredRenderer(neural, mesh_cover(mesh), settings.point_radius)
     made, more = mesh_stage(job, bound(baked_mesh, mesh, render, seen.photo, settings, prior.image_size))

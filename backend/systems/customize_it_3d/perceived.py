@@ -49,7 +49,7 @@ class Perceived:
     depth: Tensor  # [1, S, S, 1], from 0 (furthest) to 1 (nearest) inside the mask
     normal: Tensor  # [1, S, S, 3], unit, camera axes
     subject: str  # its class
-    prompt: str = ""  # what the artist says of it
+    prompt: str = ""  # what the artist says of it, or the image encoder
 
     def picture(self, kind: str) -> Tensor:
         """Return one of the images as the prior learns it, [1, S, S, 3]."""
@@ -132,7 +132,7 @@ def perceive(job: Job, prior: Prior, settings: CustomizeIt3DSettings, prompt: st
         save_image(folder / "depth.png", depth_picture(nearness.cpu(), mask[None])[0])
         save_image(folder / "normal.png", normal_picture(normal.cpu(), mask[None])[0])
         job.preview(seen)
-        return {**values, "doubts": doubts, "subject": subject_of(job, settings, seen)}
+        return {**values, "doubts": doubts, **subject_of(job, settings, seen)}
 
     chosen = [settings.companions, settings.cut_out, settings.piece, settings.subject_class]
     made = job.stage("modalities", make, depends_on={"prior": prior.fingerprint, "settings": chosen})
@@ -140,15 +140,15 @@ def perceive(job: Job, prior: Prior, settings: CustomizeIt3DSettings, prompt: st
         job.warn(f"{image.called}: {sentence}" if image else sentence, hint)
     if not job.request.prompt.strip() and not settings.subject_class:
         job.warn(
-            f"The object is taken for a {made['subject']}.", "Say what it is in the prompt, or set the class, if not."
+            f"The object is taken for {made['caption']}.", "Say what it is in the prompt, or set the class, if not."
         )
     place = (image.azimuth_degrees, image.elevation_degrees) if image else (0.0, SAMPLED_ELEVATION)
     folder, size = job.stage_path("modalities"), prior.image_size
-    seen = replace(read_perceived(folder, place, made["fov_degrees"], size, made["subject"]), prompt=prompt)
+    words = (made["subject"], prompt or made["caption"])
+    seen = read_perceived(folder, place, made["fov_degrees"], size, *words)
     if not settings.find_camera:
         return seen
-    place = found_camera(job, prior, seen)
-    return replace(read_perceived(folder, place, made["fov_degrees"], size, made["subject"]), prompt=prompt)
+    return read_perceived(folder, found_camera(job, prior, seen), made["fov_degrees"], size, *words)
 
 
 def found_camera(job: Job, prior: Prior, seen: Perceived) -> tuple[float, float]:
@@ -190,11 +190,16 @@ def asked_image(job: Job) -> InputImage | None:
     return images[0] if images else None
 
 
-def subject_of(job: Job, settings: CustomizeIt3DSettings, picture: Tensor) -> str:
-    """Return the class of the object: from the settings, the prompt, or what the image encoder takes it for."""
+def subject_of(job: Job, settings: CustomizeIt3DSettings, picture: Tensor) -> dict[str, str]:
+    """Return the `subject`, the class of the object, from the settings or the prompt.
+
+    Where neither says it, it is what the image encoder takes the object for, and `caption` has its colour, too.
+    """
     if settings.subject_class or job.request.prompt.strip():
-        return class_word(without_lists(job.request.prompt), settings.token, settings.subject_class)
-    return propose_names(load_image_text("embedded"), picture)[0].word
+        subject = class_word(without_lists(job.request.prompt), settings.token, settings.subject_class)
+        return {"subject": subject, "caption": ""}
+    name = propose_names(load_image_text("embedded"), picture)[0]
+    return {"subject": name.word, "caption": name.caption}
 
 
 def without_lists(prompt: str) -> str:
@@ -205,7 +210,9 @@ def without_lists(prompt: str) -> str:
     return LISTED.sub("", prompt)
 
 
-def read_perceived(folder: Path, place: tuple[float, float], fov_degrees: float, size: int, subject: str) -> Perceived:
+def read_perceived(
+    folder: Path, place: tuple[float, float], fov_degrees: float, size: int, subject: str, prompt: str = ""
+) -> Perceived:
     """Read the four images back, which the artist may have replaced. Raises BadInput where their sizes do not fit."""
     photo = read_target(folder, *place, fov_degrees)
     target = read_target(folder, *place, fov_degrees, size=size)
@@ -220,4 +227,4 @@ def read_perceived(folder: Path, place: tuple[float, float], fov_degrees: float,
             )
         layers = functional.interpolate(picture.permute(2, 0, 1)[None], (size, size), mode="bilinear", antialias=True)
         maps.append(layers.permute(0, 2, 3, 1))
-    return Perceived(target, photo, maps[0].mean(-1, keepdim=True), normals_of(maps[1]), subject)
+    return Perceived(target, photo, maps[0].mean(-1, keepdim=True), normals_of(maps[1]), subject, prompt)

@@ -59,7 +59,8 @@ def test_an_image_becomes_four_that_the_artist_may_replace(tmp_path: Path) -> No
 def test_without_a_prompt_the_image_is_named_and_that_is_said(tmp_path: Path) -> None:
     said: list[Any] = []
     seen = look(new_job(tmp_path / "job", prompt="", said=said))
-    assert seen.subject.isalpha() and f"The object is taken for a {seen.subject}." in warnings(said)
+    assert seen.subject.isalpha() and f"The object is taken for {seen.prompt}." in warnings(said)
+    assert seen.prompt.endswith(f" {seen.subject}")
     said.clear()
     seen = look(new_job(tmp_path / "named", prompt="", subject_class="Golem", said=said))
     assert seen.subject == "golem" and not any("taken for" in sentence for sentence in warnings(said))
