@@ -34,6 +34,8 @@ NAMES = ("right", "back", "left")
 TURNS = (90.0, 180.0, 270.0)  # degrees from the image's side
 STEPS, SCALE = 25, 4.0  # of sampling
 LOWEST, HIGHEST = -10.0, 45.0  # degrees, from where priors know things
+LOOSE = 64  # a share of the picture, by which a drawn outline may be too narrow: two pixels of 128
+THERE = 0.1  # alpha, from which something can become solid: a new field is thin along its edges
 MOST_SCALED = 1.25  # how much larger or smaller a side may be drawn than the image
 COVERED = 0.9  # of the image's mask by the hull, from which the sides are of the same object
 MISFIT = (
@@ -128,16 +130,18 @@ def hull_of(nodes: int, seen: Perceived, sides: Target) -> RadianceGrid | None:
     """Return the field of what image and sides have in common; None where that covers too little of the image."""
     size = sides.camera.width
     assert seen.target.camera.width == size, (seen.target.camera.width, size)
-    pictures, masks = torch.cat([seen.target.rgb, sides.rgb]), torch.cat([seen.target.mask, sides.mask])
+    loose = max(1, size // LOOSE)
+    wide = functional.max_pool2d(sides.mask.permute(0, 3, 1, 2), 2 * loose + 1, 1, loose).permute(0, 2, 3, 1)
+    pictures, masks = torch.cat([seen.target.rgb, sides.rgb]), torch.cat([seen.target.mask, wide])
     field = hull_grid(nodes, pictures, masks, concatenate([seen.target.camera, *sides.camera]))
     return field if field is not None and covered(field, seen.target) >= COVERED else None
 
 
 def covered(field: RadianceGrid, target: Target) -> float:
-    """Return the share of a target's mask in which its camera sees a field."""
+    """Return the share of a target's mask in which its camera sees something of a field."""
     alpha = volume_renderer(field, samples=2 * len(field))(target.camera, torch.zeros(3)).alpha.cpu()
     solid = target.mask > SOLID
-    return float(((alpha > SOLID) & solid).sum() / solid.sum().clamp_min(1))
+    return float(((alpha > THERE) & solid).sum() / solid.sum().clamp_min(1))
 
 
 def one_side(sides: Target, generator: torch.Generator) -> tuple[Cameras, Tensor, Tensor]:
