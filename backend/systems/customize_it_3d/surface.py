@@ -31,6 +31,8 @@ from backend.systems.customize_it_3d.teaching import sided
 from backend.systems.palette import palette_of, recoloured
 from backend.systems.reference import Target
 from backend.systems.textured_mesh import AZIMUTHS, ELEVATIONS, simplified, textured_mesh
+from backend.vision.matting import load_matting
+from backend.weights import network_name
 
 GOLDEN_SHARE = 0.618034  # of the range of heights from one view to the next
 NEAR_DEGREES = 50.0  # from the image's side: so far a view is near to it
@@ -79,6 +81,7 @@ def enhance_views(
     def make() -> dict[str, Any]:
         drawn = render_mesh(mesh, cameras).rgb
         palette = palette_of(seen.target) if settings.palette else None
+        matting = load_matting(network_name(settings.companions, "matting"), taught.device)
         for number, (camera, picture, mask) in enumerate(zip(cameras, drawn, masks, strict=True)):
             is_near = away[number] <= NEAR_DEGREES
             again = image_to_image(
@@ -87,6 +90,8 @@ def enhance_views(
                 scale=settings.enhance_scale, cameras=camera if settings.camera_tokens else None,
                 negative_prompt=job.request.negative_prompt, generator=job.generator,
             )[0].cpu()  # fmt: skip
+            own = matting(again[None].to(taught.device))[0].cpu()
+            again = own * again + (1 - own) * picture  # where it draws background on the surface, that stays
             if palette is not None:
                 again = recoloured(again[None], mask[None], camera, palette)[0]
             save_image(job.stage_folder / f"side-{number + 1:02}.png", torch.where(mask > 0, again, 1.0))
