@@ -11,14 +11,14 @@ from torch.nn import functional
 
 from backend.cameras import Cameras
 from backend.representations.gaussians import ball_of_points, outward_directions
+from backend.representations.inflated import STRENGTH
 from backend.representations.radiance import EMPTY_RAW, START_DENSITY, logit, raw_of
 from backend.representations.radiance_grid import RadianceGrid, grid_points
 
 CANDIDATES = 60  # for each point wanted; a chair fills a fortieth of the ball
 SHELL = 3  # of so many points inside, the one nearest to a silhouette is kept
 ZBUFFER = 48  # cells along a side
-STRENGTH = 12.0  # of the density of a field, at a depth of SOFT and more inside, as a blob's in its middle
-SOFT = 1.0  # grid steps, over which it falls to nothing
+SOFT = 1.0  # grid steps at the edge of a field, over which its density rises
 DEEP = 4  # of those: how far light goes into such a field
 BEHIND = 0.06  # how far behind the nearest point of its cell a point is still seen
 

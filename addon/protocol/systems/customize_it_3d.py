@@ -295,7 +295,7 @@ CUSTOMIZE_IT_3D = System(
             ),
             stop="Four Images",
         ),
-        Stage("camera", "Finding the Camera", seconds=3.0, comes=lambda roles, settings: settings.find_camera),
+        Stage("viewpoint", "Finding the Camera", seconds=3.0, comes=lambda roles, settings: settings.find_camera),
         Stage("classes", "Drawing the Class", seconds=3.0, comes=lambda roles, settings: settings.class_weight > 0),
         Stage("teaching", "Learning the Object", seconds=20.0),
         Stage(

@@ -1,6 +1,6 @@
 """Customize-It-3D: one image of an object becomes the object as a textured mesh and coloured points.
 
-Stages: modalities (the four images) -> camera (from where it was taken, where that is asked) -> classes (the prior's
+Stages: modalities (the four images) -> viewpoint (from where it was taken, where that is asked) -> classes (the prior's
 own pictures of the class) -> teaching (the prior learns the four images) -> sides (three, drawn by it) -> coarse (a
 field under the taught prior and one of turned views) -> surface (its mesh) -> enhanced (its views, redrawn) -> refined
 (neural points in their colours) -> mesh (their views on the mesh).

@@ -93,7 +93,7 @@ def resized_target(target: Target, size: int) -> Target:
 def perceive(job: Job, prior: Prior, settings: CustomizeIt3DSettings, prompt: str = "") -> Perceived:
     """Run the stage `modalities`: what is seen in the image, or in one that the prior draws of the prompt.
 
-    `prompt` is as much of that as the prior reads. Where the settings want it, the stage `camera` follows.
+    `prompt` is as much of that as the prior reads. Where the settings want it, the stage `viewpoint` follows.
 
     It leaves rgb.png, mask.png, depth.png and normal.png, which the artist may replace. Raises BadInput where they do
     not fit each other; EmptyMask.
@@ -152,7 +152,7 @@ def perceive(job: Job, prior: Prior, settings: CustomizeIt3DSettings, prompt: st
 
 
 def found_camera(job: Job, prior: Prior, seen: Perceived) -> tuple[float, float]:
-    """Run the stage `camera`: azimuth and elevation, in degrees, from where the prior takes the image to be seen.
+    """Run the stage `viewpoint`: azimuth and elevation, in degrees, from where the prior takes the image to be seen.
 
     What the request says holds where the prior cannot be told of cameras, or is not sure. All of it is said.
     """
@@ -164,7 +164,7 @@ def found_camera(job: Job, prior: Prior, seen: Perceived) -> tuple[float, float]
         (place,) = find_places(prior, seen.picture("rgb"), seen.prompt or f"a {seen.subject}", job.generator)
         return {"place": list(astuple(place))}
 
-    found = job.stage("camera", make, depends_on={"prior": prior.fingerprint, "prompt": seen.prompt})["place"]
+    found = job.stage("viewpoint", make, depends_on={"prior": prior.fingerprint, "prompt": seen.prompt})["place"]
     if not found:
         job.warn("The camera was not looked for: this prior cannot be told where it is.", GIVE_CAMERA)
         return asked[0], asked[1]

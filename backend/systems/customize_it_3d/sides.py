@@ -37,7 +37,7 @@ LOWEST, HIGHEST = -10.0, 45.0  # degrees, from where priors know things
 LOOSE = 64  # a share of the picture, by which a drawn outline may be too narrow: two pixels of 128
 THERE = 0.1  # alpha, from which something can become solid: a new field is thin along its edges
 MOST_SCALED = 1.25  # how much larger or smaller a side may be drawn than the image
-COVERED = 0.9  # of the image's mask by the hull, from which the sides are of the same object
+LEAST_COVERED = 0.9  # of the image's mask by the hull, from which the sides are of the same object
 MISFIT = (
     "The drawn sides do not fit to the image, so the object begins from its outline.",
     "Stop after the drawn sides and replace one, or say in the prompt what the thing is.",
@@ -134,7 +134,7 @@ def hull_of(nodes: int, seen: Perceived, sides: Target) -> RadianceGrid | None:
     wide = functional.max_pool2d(sides.mask.permute(0, 3, 1, 2), 2 * loose + 1, 1, loose).permute(0, 2, 3, 1)
     pictures, masks = torch.cat([seen.target.rgb, sides.rgb]), torch.cat([seen.target.mask, wide])
     field = hull_grid(nodes, pictures, masks, concatenate([seen.target.camera, *sides.camera]))
-    return field if field is not None and covered(field, seen.target) >= COVERED else None
+    return field if field is not None and covered(field, seen.target) >= LEAST_COVERED else None
 
 
 def covered(field: RadianceGrid, target: Target) -> float:

@@ -48,5 +48,5 @@ def test_the_class_is_drawn_where_it_counts_and_an_image_needs_no_prompt() -> No
     assert "classes" not in {stage.name for stage in alone}
     other = replace(settings, find_camera=True, start="outline")
     names = [stage.name for stage in CUSTOMIZE_IT_3D.stages_of({"reconstruct"}, other, ("mesh",))]
-    assert names[:2] == ["modalities", "camera"] and "sides" not in names
+    assert names[:2] == ["modalities", "viewpoint"] and "sides" not in names
     assert not CUSTOMIZE_IT_3D.needs_prompt and CUSTOMIZE_IT_3D.roles == ("reconstruct", "mask")
