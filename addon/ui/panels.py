@@ -305,7 +305,7 @@ def _draw_end(layout: Any, context: bpy.types.Context, job: Path, last: protocol
             if picture := _icon(job, protocol.PICTURE_FILE):
                 layout.template_icon(picture, scale=PICTURE)
         case protocol.Finished(stopped_after=stage):
-            _draw_stop(layout, job, stage)
+            _draw_stop(layout, job, stage, has_mesh=protocol.MESH_FILE in last.results)
         case protocol.Failed():
             found = diagnosis.of_failure(dataclasses.replace(last, message=wording.first_line(last.message)))
             preferences.draw_diagnosis(layout.box(), context, found, job)
@@ -322,8 +322,8 @@ def _draw_end(layout: Any, context: bpy.types.Context, job: Path, last: protocol
             layout.operator("maquette.resume", icon="PLAY").job = str(job)
 
 
-def _draw_stop(layout: Any, job: Path, stage: str) -> None:
-    """Draw what a stage has made before the long part begins."""
+def _draw_stop(layout: Any, job: Path, stage: str, *, has_mesh: bool) -> None:
+    """Draw what a stage has made before the long part begins: its pictures, and a mesh that can be imported."""
     known = stage_of(session.course(job).system, stage)
     made = known.stop if known and known.stop else stage
     layout.label(text=f"Stopped after the {made}", icon="PAUSE")
@@ -332,9 +332,11 @@ def _draw_stop(layout: Any, job: Path, stage: str) -> None:
         column = grid.column(align=True)
         column.template_icon(previews.icon(path), scale=CUT_OUT)
         column.label(text=stage_images.label(path))
+    if has_mesh:
+        layout.operator("maquette.import_result", icon="IMPORT").job = str(job)
     row = layout.row(align=True)
     buttons = ("open_stage", f"Open {made}", "IMAGE_DATA"), ("replace_stage", "Replace...", "FILE_IMAGE")
-    for name, text, icon in buttons:
+    for name, text, icon in buttons if known is None or known.leaves else ():
         button = row.operator(f"maquette.{name}", text=text, icon=icon)
         button.job, button.stage = str(job), stage
     row = layout.row()
