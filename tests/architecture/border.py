@@ -36,6 +36,7 @@ BY_THEMSELVES = {
     ("addon/protocol/subjects.py", "list_subjects"): "the folder of kept subjects",
     ("addon/protocol/subjects.py", "keep_subject"): "makes the folder of kept subjects, and removes what is half made",
     ("addon/protocol/subjects.py", "delete_subject"): "removes the whole folder; rmtree follows no link",
+    ("addon/protocol/models/installed.py", "list_installed"): "the folder of models",
     ("addon/jobs/batch.py", "pictures_in"): "the artist's folder of pictures",
     ("addon/jobs/batch.py", "_has_inputs"): "compares copies after `is_inside`",
     ("addon/jobs/png.py", "read_plain_png"): "a picture that `thumbnail` or a panel has found with `is_inside`",
@@ -62,7 +63,7 @@ BY_THEMSELVES = {
     ("backend/runtime/streams.py", "reserve_streams"): "the null device",
 }
 
-WITH_NETWORK = ("addon/install/", "backend/embedded/")
+WITH_NETWORK = ("addon/install/", "backend/embedded/", "backend/models/fetching.py")
 NETWORK = ("socket", "ssl", "http", "urllib.request", "ftplib", "smtplib", "requests", "httpx", "huggingface_hub")
 LOADERS = {"from_pretrained", "load_ip_adapter", "load_lora_weights", "load_textual_inversion", "from_single_file"}
 
