@@ -88,9 +88,14 @@ class Installed:
         return known.line if known else f"imported from {self.record.source}"
 
 
+def is_name(name: str) -> bool:
+    """Say whether a text can be a model's name, as no path to a folder is."""
+    return bool(NAME.fullmatch(name)) and name != "embedded"
+
+
 def check_name(name: str) -> str:
     """Return a name that can be one of a model. Raises ProtocolError."""
-    if not NAME.fullmatch(name) or name == "embedded":
+    if not is_name(name):
         raise ProtocolError(f"{name[:60]!r} is no name of a model: small letters, digits, dots, hyphens; not embedded.")
     return name
 
