@@ -157,7 +157,9 @@ def _fetch(arguments: argparse.Namespace, folder: Path, teller: _Teller) -> str:
             raise BadInput(f"{terms}.", f"The same command with {YES} fetches it, and accepts its licence.")
         if input(f"{terms}. Fetch it, and accept its licence? [y/N] ").strip().lower() not in ("y", "yes"):
             return "Nothing was fetched."
-    made = fetch(offer, folder, lambda *told: teller.progress(*told, model.title), arguments.endpoint)
+    made = fetch(
+        offer, folder, lambda *told: teller.progress(told[0], told[1], told[2], model.title), arguments.endpoint
+    )
     return f"{made.title} is installed: {models.gigabytes(made.size)} in {made.folder}"
 
 

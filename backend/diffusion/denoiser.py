@@ -41,6 +41,7 @@ class Prior:
     dtype: torch.dtype
     fingerprint: str  # SHA-256 over the files that it was loaded from
     sees_reference: bool = False  # beside the views of an object, a picture of it that is clean
+    most_together: int = 0  # pictures that the network is asked about at a time; 0: all
     completion: dict = field(default_factory=dict)  # neutral clauses for what a prompt does not say
 
     @property
@@ -108,6 +109,9 @@ class Prior:
 
         The context is [B, T, width], or one of views together (`joint_views`), [G, R, T, width].
         """
+        if 0 < self.most_together < len(latents) and context.ndim == 3:
+            parts = zip(latents.split(self.most_together), context.split(self.most_together), strict=True)
+            return torch.cat([self.predict_noise(some, t, said) for some, said in parts])
         if context.ndim == 4:
             out = predict_joint(self.unet, latents, t, context, self.dtype)
         else:

@@ -13,6 +13,7 @@ from backend.diffusion.denoiser import Prior, kept_prior
 from backend.errors import MissingModel
 from backend.models import checking, store
 from backend.models.lora import LORA_FILE, with_lora
+from backend.runtime import thrift
 from backend.runtime.job import Job
 from backend.runtime.machine import compute_device
 from backend.runtime.precision import network_dtype
@@ -75,13 +76,14 @@ def with_companions(job: Job, settings: Settings) -> Settings:
         return settings
     there = models.companions_folder(store.models_folder())
     known = {field.name for field in fields(settings)}  # pyright: ignore[reportArgumentType]
+    asked: Any = settings
     changes: dict[str, Any] = {}
     needed = [model.role for model in models.CATALOGUE.values() if job.request.system in model.systems]
-    if "companions" in known and not settings.companions:
+    if "companions" in known and not asked.companions:
         if all(models.read_installed(there / role).record for role in needed if role != ADAPTER_ROLE):
             changes["companions"] = str(there)
     adapter = there / ADAPTER_ROLE
-    if "adapter" in known and not settings.adapter and models.read_installed(adapter).record:
+    if "adapter" in known and not asked.adapter and models.read_installed(adapter).record:
         changes["adapter"] = str(adapter)
     return replace(settings, **changes)  # pyright: ignore[reportArgumentType, reportCallIssue]
 
@@ -96,7 +98,7 @@ def _load(name: str, folder: Path, device: str, **options: Any) -> Prior:
     size = sum(path.stat().st_size for path in folder.glob("*/*.safetensors"))
     dtype = network_dtype(device, size)
     _log.info("The base %s is loaded as %s on %s.", folder.name, str(dtype).removeprefix("torch."), device)
-    return kept_prior(name, device, dtype, **options)
+    return replace(kept_prior(name, device, dtype, **options), most_together=thrift.most_together())
 
 
 def _check_once(model: models.Installed) -> None:

@@ -47,7 +47,7 @@ def test_a_name_stands_for_the_installed_model_and_precision_follows_the_device(
 ) -> None:
     full = subject.base_model(job(tmp_path, "sd"))
     assert full.dtype == torch.float32 and full.image_size == 256
-    assert subject.base_model(job(tmp_path, "sd")) is full  # kept
+    assert subject.base_model(job(tmp_path, "sd")).unet is full.unet  # kept
     monkeypatch.setenv("MAQUETTE_PRECISION", "half")
     half = subject.base_model(job(tmp_path, "sd"))
     assert half.dtype == torch.bfloat16 and next(half.unet.parameters()).dtype == torch.bfloat16
