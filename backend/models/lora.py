@@ -5,12 +5,9 @@ from __future__ import annotations
 import hashlib
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from backend.errors import BadInput
-
-if TYPE_CHECKING:
-    from backend.diffusion.denoiser import Prior
 
 LORA_FILE = "lora.safetensors"
 MARKS = ("lora_up", "lora_down", "lora_A.", "lora_B.", "lora.up", "lora.down")  # in the names of its tensors
@@ -21,8 +18,8 @@ def is_lora(names: list[str]) -> bool:
     return any(mark in name for name in names for mark in MARKS)
 
 
-def with_lora(prior: Prior, file: Path, strength: float) -> Prior:
-    """Return a freshly loaded prior with the changes of a file added to its networks, which it keeps.
+def with_lora(prior: Any, file: Path, strength: float) -> Any:
+    """Return a freshly loaded `Prior` with the changes of a file added to its networks, which it keeps.
 
     Raises BadInput for changes that belong to another architecture.
     """

@@ -16,7 +16,6 @@ from addon.protocol import models
 from backend.diffusion.denoiser import load_prior
 from backend.errors import BadInput
 from backend.models.checking import problems
-from backend.models.checkpoint_file import write_tokenizer
 from backend.models.importing import import_path
 from tests.backend.models.ldm_checkpoint import write_checkpoint
 from tests.backend.tiny_networks import write_depth_anything, write_stable_diffusion
@@ -72,16 +71,6 @@ def test_a_single_file_is_the_same_base_as_the_folder_that_it_was_made_from(
     assert torch.isfinite(prior.predict_noise(latents, 500, prior.embed(["a red chair"]))).all()
 
 
-def test_the_tokenizer_that_comes_along_is_clips(tmp_path: Path) -> None:
-    """The numbers are those that every user of CLIP's tokenizer sees."""
-    from transformers import CLIPTokenizer
-
-    write_tokenizer(tmp_path)
-    tokenizer = CLIPTokenizer.from_pretrained(tmp_path, local_files_only=True)
-    assert len(tokenizer) == 49408
-    assert tokenizer("a photo of a cat").input_ids == [49406, 320, 1125, 539, 320, 2368, 49407]
-
-
 def lora(folder: Path, file: Path, scale: float = 0.1) -> dict[str, torch.Tensor]:
     """Write a LoRA in kohya's names for one layer of the UNet."""
     weight = load_file(folder / "unet" / "diffusion_pytorch_model.safetensors")[
@@ -118,16 +107,6 @@ def test_a_lora_changes_its_base_as_strongly_as_is_said(
     assert torch.allclose(after[place], before[place] + 0.5 * up @ down, atol=1e-6)
     assert all(torch.equal(value, before[name]) for name, value in after.items() if name != place)
     assert changed.fingerprint != prior.fingerprint
-
-
-def test_a_lora_of_another_architecture_is_refused(diffusers_folder: Path, tmp_path: Path) -> None:
-    from backend.models.lora import with_lora
-
-    name = "lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn1_to_q"
-    save_file({f"{name}.lora_down.weight": torch.zeros(4, 999), f"{name}.lora_up.weight": torch.zeros(999, 4),
-               f"{name}.alpha": torch.tensor(4.0)}, tmp_path / "x.safetensors")  # fmt: skip
-    with pytest.raises(BadInput, match="does not fit its base"):
-        with_lora(load_prior(str(diffusers_folder)), tmp_path / "x.safetensors", 1.0)
 
 
 def test_companions_are_known_by_what_they_name(store_folder: Path, tmp_path: Path) -> None:
