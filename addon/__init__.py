@@ -25,6 +25,7 @@ MODULES = (
     "ui.history",
     "ui.edit",
     "ui.batch_operators",
+    "ui.farms.send",
     "cli.commands",
 )
 

@@ -155,8 +155,11 @@ class Batch:
         return self.ends.keys() >= self.jobs.keys()
 
 
-def begin(items: Sequence[Item], folder: Path, enqueue: Callable[[Path], None]) -> Batch:
-    """Make the jobs and put them into the queue; what goes wrong with one does not keep the others."""
+def begin(items: Sequence[Item], folder: Path, enqueue: Callable[[Path], None], mode: int = protocol.PRIVATE) -> Batch:
+    """Make the jobs and put them into the queue; what goes wrong with one does not keep the others.
+
+    `mode` is who may look into their folders: for a farm, other users as well.
+    """
     batch = Batch()
     for item in items:
         if item.verdict in (DONE, BUSY):
@@ -165,7 +168,7 @@ def begin(items: Sequence[Item], folder: Path, enqueue: Callable[[Path], None]) 
             batch.problems.append((item.name, item.problem))
         else:
             try:
-                job = item.job or protocol.make_job(folder, item.request, [item.source, *item.extras])
+                job = item.job or protocol.make_job(folder, item.request, [item.source, *item.extras], mode)
                 enqueue(job)
                 batch.jobs[job] = item.name
             except (ValueError, OSError) as error:

@@ -223,7 +223,7 @@ class MAQUETTE_PT_job(_Panel, bpy.types.Panel):
         assert job is not None, "poll has seen one"
         course = session.course(job)
         self.layout.label(text=wording.shortened(title(job), TITLE_LETTERS), translate=False)
-        if job == session.running():
+        if job in session.all_running():
             _draw_progress(self.layout, job, course)
         elif course.last is not None:
             _draw_end(self.layout, context, job, course.last)
@@ -272,7 +272,7 @@ def _draw_progress(layout: Any, job: Path, course: JobProgress) -> None:
         layout.label(text=told, icon="TIME")
     row = layout.row(align=True)
     row.operator("maquette.finish", icon="CHECKMARK")
-    row.operator("maquette.cancel", icon="X")
+    row.operator("maquette.cancel", icon="X").job = str(job)
     if course.preview is not None and (picture := _icon(job, course.preview.as_posix())):
         layout.template_icon(picture, scale=PICTURE)
 
@@ -304,7 +304,7 @@ def _draw_end(layout: Any, context: bpy.types.Context, job: Path, last: protocol
             if picture := _icon(job, protocol.PICTURE_FILE):
                 layout.template_icon(picture, scale=PICTURE)
         case protocol.Finished(stopped_after=stage):
-            _draw_stop(layout, job, stage)
+            _draw_stop(layout, job, stage, has_mesh=protocol.MESH_FILE in last.results)
         case protocol.Failed():
             found = diagnosis.of_failure(dataclasses.replace(last, message=wording.first_line(last.message)))
             preferences.draw_diagnosis(layout.box(), context, found, job)
@@ -321,8 +321,8 @@ def _draw_end(layout: Any, context: bpy.types.Context, job: Path, last: protocol
             layout.operator("maquette.resume", icon="PLAY").job = str(job)
 
 
-def _draw_stop(layout: Any, job: Path, stage: str) -> None:
-    """Draw what a stage has made before the long part begins."""
+def _draw_stop(layout: Any, job: Path, stage: str, *, has_mesh: bool) -> None:
+    """Draw what a stage has made before the long part begins: its pictures, and a mesh that can be imported."""
     known = stage_of(session.course(job).system, stage)
     made = known.stop if known and known.stop else stage
     layout.label(text=f"Stopped after the {made}", icon="PAUSE")
@@ -331,9 +331,11 @@ def _draw_stop(layout: Any, job: Path, stage: str) -> None:
         column = grid.column(align=True)
         column.template_icon(previews.icon(path), scale=CUT_OUT)
         column.label(text=stage_images.label(path))
+    if has_mesh:
+        layout.operator("maquette.import_result", icon="IMPORT").job = str(job)
     row = layout.row(align=True)
     buttons = ("open_stage", f"Open {made}", "IMAGE_DATA"), ("replace_stage", "Replace...", "FILE_IMAGE")
-    for name, text, icon in buttons:
+    for name, text, icon in buttons if known is None or known.leaves else ():
         button = row.operator(f"maquette.{name}", text=text, icon=icon)
         button.job, button.stage = str(job), stage
     row = layout.row()
