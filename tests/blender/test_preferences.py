@@ -115,11 +115,11 @@ def test_the_queue_has_a_worker_for_each_gpu_or_for_so_many_threads(
     from addon import preferences
 
     monkeypatch.setattr(os, "cpu_count", lambda: 7)
-    assert preferences.workers(bpy.context) == [{}]
-    own.threads_of_a_worker = 2
-    assert preferences.workers(bpy.context) == [{}]  # there may be a GPU: nobody has looked yet
-    monkeypatch.setattr(background, "_found", diagnosis.judge(FINE | {"gpus": []}))
     here = {"MAQUETTE_MODELS": str(preferences.models_folder(bpy.context))}
+    assert preferences.workers(bpy.context) == [here]
+    own.threads_of_a_worker = 2
+    assert preferences.workers(bpy.context) == [here]  # there may be a GPU: nobody has looked yet
+    monkeypatch.setattr(background, "_found", diagnosis.judge(FINE | {"gpus": []}))
     assert preferences.workers(bpy.context) == [here | {"MAQUETTE_THREADS": "2"}] * 3
     own.device = "CPU"
     assert [each["CUDA_VISIBLE_DEVICES"] for each in preferences.workers(bpy.context)] == ["-1"] * 3
