@@ -13,6 +13,7 @@ MODULES = (
     "ui.previews",
     "preferences",
     "ui.install",
+    "ui.models.manage",
     "ui.session",
     "ui.generate",
     "ui.reference_list",

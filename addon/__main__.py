@@ -3,6 +3,7 @@
     make FOLDER [--python PATH] [--wheels FOLDER] [--anew]    the backend's environment
     verify FOLDER                                             its packages, and every engine
     diagnose PYTHON                                           what a Python can run
+    models PYTHON -- WORD...                                  what `python -m backend models` does with the words
     remove FOLDER
 
 Each writes one JSON object per line to stdout: {"share", "text"} for progress, and last a diagnosis. With --supervised,
@@ -22,7 +23,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from . import processes
-from .install import diagnosis, environment, interpreters, verification
+from .install import diagnosis, environment, interpreters, models, verification
 from .install.diagnosis import Diagnosis
 from .paths import backend_python
 
@@ -45,6 +46,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             command.add_argument("--wheels", type=Path, help="install from this folder, without the network")
             command.add_argument("--anew", action="store_true", help="also if it is whole")
     commands.add_parser("diagnose").add_argument("python", type=Path)
+    command = commands.add_parser("models")
+    command.add_argument("python", type=Path)
+    command.add_argument("words", nargs="+")
     options = parser.parse_args(arguments)
     gone = threading.Event()
 
@@ -63,6 +67,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 made = verify(options.folder, options.lock)
             case "diagnose":
                 made = diagnosis.diagnose(options.python)
+            case "models":
+                made = models.ask(options.python, options.words, say)
             case _:
                 environment.remove(options.folder)
                 made = Diagnosis("missing", "The backend is not installed.", is_usable=True)

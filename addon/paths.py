@@ -33,6 +33,11 @@ def jobs_folder(user: Path) -> Path:
     return user / "jobs"
 
 
+def models_folder(user: Path) -> Path:
+    """Return where fetched and imported models are, each in a folder of its own."""
+    return user / "models"
+
+
 def subjects_folder(user: Path) -> Path:
     """Return where kept subjects are, each in a folder of its own."""
     return user / "subjects"

@@ -20,13 +20,13 @@ from .install import background, diagnosis, environment
 NAME = paths.EXTENSION or "addon"  # outside of an installed extension, the package itself
 AUTOMATIC, CPU = "AUTOMATIC", "CPU"
 MAX_PATH_IN_JOBS = 110  # characters of a job's name and of the longest name of a file in it
-HERE = ("choose", "device")  # fixes that show the preferences
+HERE = ("choose", "device", "models")  # fixes that show the preferences
 INSTALLING = {"install", "repair"}  # fixes that fetch packages
 # What was chosen, among our files: Blender forgets the preferences of an add-on that is disabled.
 KEPT_FILE = "preferences.json"
 KEPT = (
     "existing_python", "base_python", "wheels", "environment_folder", "device_number", "jobs_folder", "keep_jobs",
-    "keep_running", "threads_of_a_worker",
+    "keep_running", "threads_of_a_worker", "models_folder", "hub_endpoint",
 )  # fmt: skip
 ICONS = {True: "CHECKMARK", False: "ERROR"}
 
@@ -34,6 +34,8 @@ ICONS = {True: "CHECKMARK", False: "ERROR"}
 before_change: list[Callable[[], str]] = []
 # Called when the preferences are drawn; what it does must be cheap.
 when_drawn: list[Callable[[], None]] = []
+# Draw more of the preferences, below what is drawn here: each takes a layout and the context.
+drawn_below: list[Callable[[Any, bpy.types.Context], None]] = []
 # Called when something was chosen that a running queue goes by.
 when_changed: list[Callable[[], None]] = []
 
@@ -131,6 +133,20 @@ class MAQUETTE_AP_preferences(bpy.types.AddonPreferences):
         update=_keeping_changed,
     )
 
+    models_folder: bpy.props.StringProperty(
+        name="Models Folder",
+        description="Where fetched and imported models are; empty for a folder among Blender's user files",
+        subtype="DIR_PATH",
+    )
+    hub_endpoint: bpy.props.StringProperty(
+        name="Hub", description="Another address to fetch models from, such as a mirror's; empty for the public hub"
+    )
+    hub_token: bpy.props.StringProperty(
+        name="Token",
+        description="Your token at the hub, for models that are given to those only who accept their terms",
+        subtype="PASSWORD",
+    )
+
     def draw(self, context: bpy.types.Context) -> None:
         """Draw the status of the backend and what can be done about it, the choices, and the way to the manual."""
         for note in when_drawn:
@@ -152,6 +168,8 @@ class MAQUETTE_AP_preferences(bpy.types.AddonPreferences):
         column.prop(self, "jobs_folder")
         column.prop(self, "keep_jobs")
         column.prop(self, "keep_running")
+        for draw in drawn_below:
+            draw(layout, context)
         layout.operator("wm.url_open", text="Manual", icon="HELP").url = paths.MANUAL.as_uri()
 
 
@@ -196,12 +214,13 @@ def own_python(context: bpy.types.Context) -> str:
 
 
 def child_variables(context: bpy.types.Context) -> dict[str, str]:
-    """Return the environment variables by which the backend keeps to the chosen GPU, or to none."""
+    """Return the variables by which the backend finds its models, and keeps to the chosen GPU or to none."""
+    found = {"MAQUETTE_MODELS": str(models_folder(context))}
     device = chosen(context, "device", AUTOMATIC)
     if device == AUTOMATIC:
-        return {}
+        return found
     visible = "-1" if device == CPU else device
-    return {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": visible}
+    return found | {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": visible}
 
 
 def workers(context: bpy.types.Context) -> list[dict[str, str]]:
@@ -210,7 +229,7 @@ def workers(context: bpy.types.Context) -> list[dict[str, str]]:
     gpus = len(found.gpus) if found else 0
     if device == AUTOMATIC and gpus > 1:
         each = [{"CUDA_VISIBLE_DEVICES": str(index)} for index in range(min(gpus, protocol.MOST_WORKERS))]
-        return [{"CUDA_DEVICE_ORDER": "PCI_BUS_ID", **variables} for variables in each]
+        return [child_variables(context) | {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", **variables} for variables in each]
     threads = int(chosen(context, "threads_of_a_worker", 0))
     if threads < 1 or not (device == CPU or (device == AUTOMATIC and found and gpus == 0)):
         return [child_variables(context)]
@@ -235,6 +254,12 @@ def jobs_folder(context: bpy.types.Context) -> Path:
     """Return where the job folders are."""
     own = chosen(context, "jobs_folder")
     return processes.long_path(_absolute(own) if own else paths.jobs_folder(user_folder()), MAX_PATH_IN_JOBS)
+
+
+def models_folder(context: bpy.types.Context) -> Path:
+    """Return where fetched and imported models are: as chosen, MAQUETTE_MODELS, or among Blender's user files."""
+    own = chosen(context, "models_folder") or os.environ.get("MAQUETTE_MODELS", "")
+    return _absolute(own) if own else paths.models_folder(user_folder())
 
 
 def subjects_folder() -> Path:

@@ -6,6 +6,7 @@
     python -m backend queue DIR [--supervised]
     python -m backend farm --engine openjd | flamenco | opencue | slurm | ray JOB... --out FOLDER
     python -m backend subjects list | keep JOB --name NAME | delete NAME
+    python -m backend models list | fetch NAME | verify [NAME] | remove NAME | import PATH
     python -m backend doctor [--deep]
 
 Exit codes: 0 done, 1 failed, 2 bad input, 3 something is missing on this machine, 4 cancelled or interrupted.
@@ -21,7 +22,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from addon import protocol
-from backend.cli import new_job, subjects
+from backend.cli import models, new_job, subjects
 from backend.cli.arguments import PROGRESS, parser
 from backend.cli.job_runner import run_folders, run_queue, run_system
 from backend.errors import BackendError, BadInput, explain
@@ -70,6 +71,8 @@ def main(argv: Sequence[str] | None = None, run_system: Callable[[Job], None] = 
             except OSError as error:
                 return _refuse(explain(error))
             return 0
+        case "models":
+            return models.run(arguments)
         case "generate" | "edit":
             asked = new_job.asked if arguments.command == "generate" else new_job.edited
             try:

@@ -12,6 +12,7 @@ from backend.errors import MissingModel
 if TYPE_CHECKING:
     import torch
 
+PIECE = 1 << 22  # bytes of a file that are read at a time
 EMBEDDED = Path(__file__).parent / "embedded" / "weights"
 
 
@@ -49,6 +50,8 @@ def load_frozen(
         raise MissingModel(f"{folder} holds no safetensors file.", "Other formats can run foreign code; convert it.")
     if all(file.name.endswith(".fp16.safetensors") for file in files):
         options["variant"] = "fp16"
+    wanted = dtype or torch.float32
+    options["dtype"] = wanted  # while it is read, so that there is no second copy
     try:
         loaded, report = network.from_pretrained(
             folder, local_files_only=True, use_safetensors=True, output_loading_info=True, **options
@@ -61,12 +64,15 @@ def load_frozen(
             "Its config.json and its safetensors file do not belong together.",
         )
     loaded.requires_grad_(False).eval()
-    return torch.nn.Module.to(loaded, device=device, dtype=dtype or torch.float32)  # diffusers' own `to` warns of it
+    return torch.nn.Module.to(loaded, device=device, dtype=wanted)  # diffusers' own `to` warns of it
 
 
 def fingerprint(folder: Path) -> str:
     """Return a SHA-256 over the names and contents of all safetensors and JSON files below a folder."""
     digest = hashlib.sha256()
     for path in sorted(p for p in folder.rglob("*") if p.suffix in (".safetensors", ".json")):
-        digest.update(f"{path.relative_to(folder).as_posix()}\n".encode() + path.read_bytes())
+        digest.update(f"{path.relative_to(folder).as_posix()}\n".encode())
+        with path.open("rb") as file:  # a piece at a time: the whole of it may be as large as the memory
+            while some := file.read(PIECE):
+                digest.update(some)
     return digest.hexdigest()

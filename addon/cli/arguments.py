@@ -90,7 +90,7 @@ def _add_request(command: argparse.ArgumentParser) -> None:
     )
     protocol.add_system(command)
     add("--seed", type=int, default=0)
-    add("--prior", default="embedded", help="embedded, or a local folder in diffusers' format")
+    add("--prior", default="embedded", help="embedded, an installed model's name, or a folder in diffusers' format")
     add("--threads", type=int, default=0, help="0 means every core")
     add("--jobs", type=Path, metavar="FOLDER", help="where the job folder goes; else as in the preferences")
 

@@ -15,6 +15,7 @@ import bpy
 from .. import paths, preferences, prior_words, protocol
 from ..jobs import subject_list
 from . import properties, session
+from .models import choice
 
 UNKNOWN_SHOWN = 4  # words
 CANNOT_BE_SAID = "Stop After and Processor Cores stay as they are in the panel"
@@ -33,10 +34,7 @@ def take_request(props: Any, job: Path, request: protocol.Request) -> list[str]:
         props.seed, props.new_seed = request.seed, False
     else:
         missing.append(f"The seed {request.seed} is larger than {properties.MAX_SEED}, the largest that Blender holds.")
-    embedded = request.prior == "embedded"
-    props.prior = "embedded" if embedded else "folder"
-    if not embedded:
-        props.prior_folder = request.prior
+    choice.take_prior(props, request.prior)
     props.outputs = set(request.outputs)
     asked = system.present(request.settings)
     known = {name: value for name, value in asked.items() if name in system.settings}

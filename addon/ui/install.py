@@ -25,6 +25,7 @@ LOWER_PRESETS = dict(zip(list(PRESETS)[1:], PRESETS, strict=False))  # the next 
 PAGES = {
     "edit-by-text.md": ["edit"],
     "installing.md": "install_backend verify_backend check_backend remove_backend stop_setup fix".split(),
+    "models.md": "fetch_model verify_models remove_model import_model".split(),
     "queue-and-history.md": (
         "batch batch_folder hold_queue keep_newest move_job refresh_history remove_job repeat resume".split()
     ),
@@ -53,7 +54,7 @@ def why_not_install(context: bpy.types.Context) -> str:
     return why_not_change(context) or preferences.why_offline(context)
 
 
-class _Setup:
+class Setup:
     """What the operators here share: in the background they run to the end, and raise when they fail."""
 
     bl_options = {"REGISTER", "INTERNAL"}
@@ -61,7 +62,8 @@ class _Setup:
 
     def run(self, context: bpy.types.Context, command: str, *arguments: str | Path) -> set[str]:
         """Start a command of `python -m addon`."""
-        background.start(command, *arguments, variables=preferences.child_variables(context))
+        variables = preferences.child_variables(context) | self.more_variables(context)
+        background.start(command, *arguments, variables=variables)
         if not bpy.app.background:
             start_timer()
             return {"FINISHED"}
@@ -73,6 +75,10 @@ class _Setup:
             return {"CANCELLED"}
         return {"FINISHED"}
 
+    def more_variables(self, context: bpy.types.Context) -> dict[str, str]:
+        """Return what else the environment of the command has."""
+        return {}
+
     def is_in_use(self) -> bool:
         """End what uses the packages, or report why that cannot be."""
         reason = next((reason for end in preferences.before_change if (reason := end())), "")
@@ -81,7 +87,7 @@ class _Setup:
         return bool(reason)
 
 
-class MAQUETTE_OT_install_backend(_Setup, bpy.types.Operator):
+class MAQUETTE_OT_install_backend(Setup, bpy.types.Operator):
     """Install the backend."""
 
     bl_idname = "maquette.install_backend"
@@ -113,7 +119,7 @@ class MAQUETTE_OT_install_backend(_Setup, bpy.types.Operator):
         return self.run(context, "make", preferences.environment_folder(context), *options)
 
 
-class MAQUETTE_OT_verify_backend(_Setup, bpy.types.Operator):
+class MAQUETTE_OT_verify_backend(Setup, bpy.types.Operator):
     """Verify the backend."""
 
     bl_idname = "maquette.verify_backend"
@@ -132,7 +138,7 @@ class MAQUETTE_OT_verify_backend(_Setup, bpy.types.Operator):
         return self.run(context, "verify", preferences.environment_folder(context))
 
 
-class MAQUETTE_OT_check_backend(_Setup, bpy.types.Operator):
+class MAQUETTE_OT_check_backend(Setup, bpy.types.Operator):
     """Ask the backend what it can run."""
 
     bl_idname = "maquette.check_backend"
@@ -155,7 +161,7 @@ class MAQUETTE_OT_check_backend(_Setup, bpy.types.Operator):
         return self.run(context, "diagnose", preferences.interpreter(context))
 
 
-class MAQUETTE_OT_remove_backend(_Setup, bpy.types.Operator):
+class MAQUETTE_OT_remove_backend(Setup, bpy.types.Operator):
     """Remove the backend."""
 
     bl_idname = "maquette.remove_backend"
@@ -241,7 +247,7 @@ def put_right(context: bpy.types.Context, fix: str, job: str) -> set[str]:
     match fix:
         case "install" | "repair":
             return ours.install_backend(anew=fix == "repair")
-        case "choose" | "device":
+        case "choose" | "device" | "models":
             return bpy.ops.preferences.addon_show(module=preferences.NAME)
         case "online" | "update":
             context.preferences.active_section = "SYSTEM" if fix == "online" else "EXTENSIONS"

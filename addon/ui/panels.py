@@ -19,6 +19,7 @@ from ..jobs.progress import JobProgress
 from ..preferences import paragraph
 from ..protocol.systems import Group, Setting, built_systems, stage_of
 from . import auto_import, fill_in, generate, previews, properties, reference_list, session, stage_images, subjects
+from .models import choice
 
 THUMBNAIL, CUT_OUT, PICTURE = 3.2, 5.0, 8.0  # heights, in rows
 TITLE_LETTERS = 40
@@ -145,9 +146,7 @@ class MAQUETTE_PT_options(_Panel, bpy.types.Panel):
         row.active = props.stop_after == "NOTHING" or properties.can_stop(props, properties.roles_chosen(props))
         row.prop(props, "stop_after")
         layout.separator(factor=0.5)
-        layout.prop(props, "prior")
-        if props.prior == "folder":
-            layout.prop(props, "prior_folder")
+        choice.draw_prior(layout, context, props)
         layout.prop(props, "threads")
 
 

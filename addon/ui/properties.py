@@ -21,6 +21,7 @@ import bpy
 from .. import preferences, protocol
 from ..jobs import subject_list
 from ..protocol.systems import PRESETS, ROLES, Setting, System, built_systems
+from .models import choice
 
 MAX_SEED = 2**31 - 1  # Blender's whole numbers have 32 bits
 DIGITS = 7  # that a number of 32 bits keeps
@@ -28,14 +29,6 @@ DIGITS = 7  # that a number of 32 bits keeps
 OUTPUTS = [
     ("mesh", "Mesh", "A textured mesh with a Principled material", "MESH_DATA", 1),
     ("points", "Points", "A coloured point cloud with all that Gaussian splats need", "POINTCLOUD_DATA", 2),
-]
-PRIORS = [
-    (
-        "embedded",
-        "Embedded",
-        "The small prior that comes with Maquette: works offline, knows few kinds of objects",
-    ),
-    ("folder", "Folder", "A Stable Diffusion model on this computer, in diffusers' format"),
 ]
 SAVED_PRESETS = ("draft", "standard", "paper", "bench")  # a .blend keeps the place in here
 PRESET_ITEMS = [(name, *words, "NONE", SAVED_PRESETS.index(name)) for name, words in PRESETS.items()]
@@ -232,7 +225,10 @@ class MAQUETTE_PG_scene(bpy.types.PropertyGroup):
         options=set(),
     )
     prior: bpy.props.EnumProperty(
-        name="Prior", description="The model that knows what things look like", items=PRIORS, options=set()
+        name="Prior", description="The model that knows what things look like", items=choice.PRIORS, options=set()
+    )
+    prior_model: bpy.props.StringProperty(
+        name="Model", description="An installed base, by its name", default=choice.FIRST, search=choice.suggest
     )
     prior_folder: bpy.props.StringProperty(
         name="Model Folder",
@@ -345,7 +341,7 @@ def request_of(
         "images": images,
         "seed": props.seed,
         "preset": props.preset,
-        "prior": props.prior if props.prior != "folder" else bpy.path.abspath(props.prior_folder),
+        "prior": choice.chosen_prior(props),
         "outputs": tuple(output for output in protocol.OUTPUTS if output in props.outputs),
         "stop_after": props.stop_after if can_stop(props, {image.role for image in images}) else "",
         "threads": props.threads,

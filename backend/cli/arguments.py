@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from addon import protocol
+from backend.cli.models import add_models
 
 PROGRESS = ("events", "text", "openjd")  # as what `run` tells of a job
 
@@ -58,7 +59,9 @@ def parser() -> argparse.ArgumentParser:
         "--fov", type=float, default=40.0, help="degrees, opening angle along the longer side of --image"
     )
     generate.add_argument("--seed", type=int, default=0, help="another number, another object; 0 if nothing is said")
-    generate.add_argument("--prior", default="embedded", help="embedded, or a local folder in diffusers' format")
+    generate.add_argument(
+        "--prior", default="embedded", help="embedded, the name of an installed model, or a folder in diffusers' format"
+    )
     generate.add_argument("--threads", type=int, default=0, help="0 means every core")
     protocol.add_stop_after(generate)
     generate.add_argument("--out", type=Path, required=True, metavar="JOB", help="the job folder")
@@ -74,6 +77,8 @@ def parser() -> argparse.ArgumentParser:
 
     for command in protocol.add_subjects(commands):
         add_subjects_folder(command)
+
+    add_models(commands)
 
     doctor = commands.add_parser("doctor", help="say what this machine has and what is missing")
     doctor.add_argument("--deep", action="store_true", help="import everything and try every engine")

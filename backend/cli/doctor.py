@@ -19,8 +19,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from addon.protocol import models
 from backend.cli import gpus
 from backend.errors import disturbing_variables
+from backend.models import store
 from backend.runtime.machine import GIB, NEEDED_MEMORY, ROOT, available_threads, maquette_version, memory_bytes
 
 NEEDED = (
@@ -43,7 +45,7 @@ class Finding(NamedTuple):
 
 def report(*, deep: bool, as_json: bool = False) -> tuple[str, int]:
     """Return the findings as lines of text, or of JSON, and the exit code."""
-    findings = [*machine(), *environment(), *packages(), prior(), *(engines() if deep else [])]
+    findings = [*machine(), *environment(), *packages(), prior(), own_models(), *(engines() if deep else [])]
     marks = {True: "ok", False: "MISSING", None: "-"}
     lines = [f"{finding.name:22} {marks[finding.is_ok]:8} {finding.text}".rstrip() for finding in findings]
     is_ok = all(finding.is_ok is not False for finding in findings)
@@ -105,6 +107,17 @@ def prior(folder: Path = WEIGHTS) -> Finding:
         return Finding("embedded prior", False, f"no weights of {lacking[0]}" if lacking else f"{broken[0]} is cut off")
     size = sum(path.stat().st_size for found in files.values() for path in found)
     return Finding("embedded prior", True, f"{size / 2**20:.1f} MiB")
+
+
+def own_models() -> Finding:
+    """Name the models that were fetched or imported; what is wrong with a record is said."""
+    folder = store.models_folder()
+    found = models.list_installed(folder)
+    if not found:
+        return Finding("models", None, f"only the embedded prior; none is in {folder}")
+    size = models.gigabytes(sum(each.size for each in found))
+    names = ", ".join(each.problem or each.name for each in found)
+    return Finding("models", None if any(each.problem for each in found) else True, f"{names}: {size} in {folder}")
 
 
 def _is_whole(path: Path) -> bool:

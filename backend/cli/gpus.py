@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from backend.runtime.machine import GIB, NEEDED_GPU_MEMORY
+from backend.runtime.precision import why_unfit_for_half
 
 # By the major version of the CUDA that torch was built with: the oldest cards that it has kernels for.
 LOWEST_CAPABILITY = {12: (5, 0), 13: (7, 5)}
@@ -90,9 +91,12 @@ def hindrances(gpu: Gpu, cuda: tuple[int, int] | None) -> dict[str, str]:
         found["gpu age"] = (
             f"{gpu.name} has compute capability {_dotted(gpu.capability)}, and this torch starts at {_dotted(lowest)}"
         )
+    if "gpu age" not in found and (unfit := why_unfit_for_half(gpu.name, gpu.capability)):
+        found["gpu half precision"] = unfit
     if gpu.free is not None and gpu.free < NEEDED_GPU_MEMORY:
         found["gpu memory"] = (
             f"{gpu.free / GIB:.1f} of {gpu.memory / GIB:.1f} GiB are free, "
+            f"other programs hold {(gpu.memory - gpu.free) / GIB:.1f}, "
             f"and the smallest job wants {NEEDED_GPU_MEMORY / GIB:.0f}"
         )
     return found

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, assert_never
 from addon import protocol
 from backend.cli.console import Console, show
 from backend.cli.openjd_lines import OpenJDLines
-from backend.errors import BackendError, BadInput, JobCancelled, JobInterrupted, JobStopped, explain
+from backend.errors import BackendError, BadInput, JobCancelled, JobInterrupted, JobStopped, OutOfMemory, explain
+from backend.runtime import thrift
 from backend.runtime.control import Control, install_signal_handlers, leave_native_code, read_commands
 from backend.runtime.folder_lock import folder_lock, identity
 from backend.runtime.machine import maquette_version
@@ -258,13 +259,15 @@ class _JobRun:
             from backend.runtime.machine import available_threads, is_busy, prepare_torch
 
             prepare_torch(request.threads)
+            thrift.begin_anew()
             job = Job(self.folder, request, self.emit, self._control)
             if is_busy() and (request.threads or available_threads()) > 1:
                 job.warn(
                     "Other programs keep the processor busy: a job with several threads may take ten times as long.",
                     "Start it with one thread (on the command line --threads 1); it goes on from where it is.",
                 )
-            run_system(job)
+            while not self._has_room(run_system, job):
+                job = Job(self.folder, request, self.emit, self._control)
             job.check_stop_after()
             return self._finished("")
         except JobStopped as stop:
@@ -276,6 +279,23 @@ class _JobRun:
             return self._failed(error)
         finally:
             self._control.may_leave_at_once = False
+
+    def _has_room(self, run_system: Callable[[Job], None], job: Job) -> bool:
+        """Run the job to its end; where memory runs out, step down and return False, unless there is no lower step."""
+        try:
+            run_system(job)
+        except Exception as error:
+            if not isinstance(explain(error), OutOfMemory) or not thrift.step_down():
+                raise
+            _log.warning("Memory ran out.", exc_info=True)
+            most = thrift.most_together()
+            pictures = "one picture" if most == 1 else f"{most} pictures"
+            job.warn(
+                f"Memory ran out: the job goes on from its checkpoint, with {pictures} at a time, which is slower.",
+                "Close other programs that use the GPU, or choose a lower preset.",
+            )
+            return False
+        return True
 
     @property
     def seconds(self) -> float:

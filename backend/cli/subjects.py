@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 from pathlib import Path
 
 from addon import protocol
 from backend.errors import BadInput
+from backend.runtime.machine import user_data_folder
 
 
 def done(arguments: argparse.Namespace) -> str:
@@ -40,12 +40,4 @@ def subjects_folder() -> Path:
     """Return the folder of kept subjects of this computer's user: MAQUETTE_SUBJECTS, else where systems keep data."""
     if own := os.environ.get("MAQUETTE_SUBJECTS"):
         return Path(own)
-    home = Path.home()
-    match sys.platform:
-        case "win32":
-            data = Path(os.environ.get("LOCALAPPDATA") or home / "AppData/Local")
-        case "darwin":
-            data = home / "Library/Application Support"
-        case _:
-            data = Path(os.environ.get("XDG_DATA_HOME") or home / ".local/share")
-    return data / "maquette" / "subjects"
+    return user_data_folder() / "subjects"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -41,6 +41,7 @@ class Prior:
     dtype: torch.dtype
     fingerprint: str  # SHA-256 over the files that it was loaded from
     sees_reference: bool = False  # beside the views of an object, a picture of it that is clean
+    most_together: int = 0  # pictures that the network is asked about at a time; 0: all
     completion: dict = field(default_factory=dict)  # neutral clauses for what a prompt does not say
 
     @property
@@ -108,6 +109,9 @@ class Prior:
 
         The context is [B, T, width], or one of views together (`joint_views`), [G, R, T, width].
         """
+        if 0 < self.most_together < len(latents) and context.ndim == 3:
+            parts = zip(latents.split(self.most_together), context.split(self.most_together), strict=True)
+            return torch.cat([self.predict_noise(some, t, said) for some, said in parts])
         if context.ndim == 4:
             out = predict_joint(self.unet, latents, t, context, self.dtype)
         else:
@@ -213,17 +217,26 @@ def _class_name(folder: Path) -> str:
     return json.loads(path.read_text(encoding="utf-8")).get("_class_name", "") if path.is_file() else ""
 
 
-def kept_prior(name: str, device: torch.device | str = "cpu") -> Prior:
+def kept_prior(
+    name: str,
+    device: torch.device | str = "cpu",
+    dtype: torch.dtype = torch.float32,
+    change: Callable[[Prior], Prior] | None = None,
+    change_key: object = None,
+) -> Prior:
     """Return the prior that the job before has left in memory, if its files are the same, else load it.
+
+    `change` is done to a freshly loaded one; equal keys stand for equal changes.
 
     It is shared: whoever changes its networks copies them first. torch's randomness is left as it was, so that a job
     does the same whether it comes first or second. Raises MissingModel as `load_prior` does.
     """
     folder = EMBEDDED if name == "embedded" else Path(name)
     files = sorted((path.as_posix(), path.stat().st_mtime_ns, path.stat().st_size) for path in folder.rglob("*.*"))
-    key = name, str(device), tuple(files)
+    key = name, str(device), dtype, change_key, tuple(files)
     if key not in _kept:
         _kept.clear()  # first, because two may not fit into memory
         with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
-            _kept[key] = load_prior(name, device)
+            loaded = load_prior(name, device, dtype)
+            _kept[key] = change(loaded) if change else loaded
     return _kept[key]

@@ -176,9 +176,13 @@ def perturb(prior: Prior, layers: Sequence[str]) -> PredictPerturbed:
             processor = PAGIdentitySelfAttnProcessor2_0()
             joint = isinstance(module.processor, JointSelfAttention)
             module.set_processor(JointSelfAttention(processor) if joint else processor)
-    perturbed = replace(prior, unet=network)
+    perturbed = replace(prior, unet=network, most_together=0)  # a pair is not to be parted
 
     def predict(latents: torch.Tensor, t: int, context: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        if 0 < prior.most_together < len(latents) and context.ndim == 3:
+            parts = zip(latents.split(prior.most_together), context.split(prior.most_together), strict=True)
+            noises, others = zip(*(predict(some, t, said) for some, said in parts), strict=True)
+            return torch.cat(noises), torch.cat(others)
         both = perturbed.predict_noise(torch.cat([latents, latents]), t, torch.cat([context, context]))
         noise, without_structure = both.chunk(2)
         return noise, without_structure

@@ -84,6 +84,19 @@ def is_busy() -> bool:
     return hasattr(os, "getloadavg") and os.getloadavg()[0] > 1.5 * available_threads()
 
 
+def user_data_folder() -> Path:
+    """Return the folder of this computer's user for what Maquette keeps outside of jobs; it is not made here."""
+    home = Path.home()
+    match sys.platform:
+        case "win32":
+            data = Path(os.environ.get("LOCALAPPDATA") or home / "AppData/Local")
+        case "darwin":
+            data = home / "Library/Application Support"
+        case _:
+            data = Path(os.environ.get("XDG_DATA_HOME") or home / ".local/share")
+    return data / "maquette"
+
+
 def memory_bytes() -> int:
     """Return the memory of this machine, 0 where nobody knows."""
     if hasattr(os, "sysconf") and {"SC_PAGE_SIZE", "SC_PHYS_PAGES"} <= os.sysconf_names.keys():

@@ -36,6 +36,7 @@ BY_THEMSELVES = {
     ("addon/protocol/subjects.py", "list_subjects"): "the folder of kept subjects",
     ("addon/protocol/subjects.py", "keep_subject"): "makes the folder of kept subjects, and removes what is half made",
     ("addon/protocol/subjects.py", "delete_subject"): "removes the whole folder; rmtree follows no link",
+    ("addon/protocol/models/installed.py", "list_installed"): "the folder of models",
     ("addon/jobs/batch.py", "pictures_in"): "the artist's folder of pictures",
     ("addon/jobs/batch.py", "_has_inputs"): "compares copies after `is_inside`",
     ("addon/jobs/farm.py", "send"): "the arguments of a command, in a temporary folder",
@@ -54,6 +55,7 @@ BY_THEMSELVES = {
     ("addon/scene/result_files.py", "check_mesh_file"): "a mesh that `file_in` has found",
     ("addon/ui/install.py", "*"): "the folder of the installation",
     ("backend/__main__.py", "main"): "removes the folder that it has just made; rmtree follows no link",
+    ("backend/systems/base_model.py", "*"): "the folders of installed models",
     ("backend/cli/new_job.py", "make_or_resume"): "asks whether --out is empty",
     ("backend/cli/new_job.py", "_is_copy"): "the file that is given on the command line",
     ("backend/cli/gpus.py", "*"): "the folder of torch",
@@ -67,7 +69,7 @@ BY_THEMSELVES = {
     ("backend/runtime/streams.py", "reserve_streams"): "the null device",
 }
 
-WITH_NETWORK = ("addon/install/", "backend/embedded/")
+WITH_NETWORK = ("addon/install/", "backend/embedded/", "backend/models/fetching.py")
 NETWORK = ("socket", "ssl", "http", "urllib.request", "ftplib", "smtplib", "requests", "httpx", "huggingface_hub")
 LOADERS = {"from_pretrained", "load_ip_adapter", "load_lora_weights", "load_textual_inversion", "from_single_file"}
 

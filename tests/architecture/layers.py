@@ -38,17 +38,18 @@ ROOMS = {
     "backend.diffusion": {"backend.vision", "backend.representations"} | LEAVES,
     "backend.export": {"backend.meshes", "backend.representations"} | LEAVES,
     "backend.runtime": {"addon.protocol"} | LEAVES,
-    "backend.systems": RUNS | MATHS,
+    "backend.models": RUNS | LEAVES,
+    "backend.systems": {"backend.models"} | RUNS | MATHS,
     "backend.embedded": MATHS,
     "backend.farm": RUNS | LEAVES,
-    "backend.cli": {"backend.systems", "backend.farm"} | RUNS | MATHS,
+    "backend.cli": {"backend.systems", "backend.models", "backend.farm"} | RUNS | MATHS,
     "backend.__main__": {"backend.cli"} | RUNS | LEAVES,
     "backend": set(),
 }
 
 # Library -> where in backend/ it may be imported; a name without a slash at its end is one module.
 LIBRARY_PLACES = {
-    **dict.fromkeys(("diffusers", "peft", "transformers"), ("diffusion/", "vision/", "embedded/")),
+    **dict.fromkeys(("diffusers", "peft", "transformers"), ("diffusion/", "vision/", "embedded/", "models/")),
     "nerfacc": ("rendering/volume_nerfacc",),
     "tinycudann": ("representations/hash_grid",),
     "gsplat": ("rendering/splats", "representations/gaussians"),

@@ -14,6 +14,7 @@ import torch
 from backend import __main__ as command_line
 from backend.errors import EmptyMask, UnfitEnvironment
 from backend.meshes.unwrapping import charts
+from backend.runtime import thrift
 from backend.runtime.job import Job
 
 
@@ -62,6 +63,8 @@ def fit(job: Job) -> None:
         model = Fit(job)
         for number in job.steps(steps, model):
             model.step(number)
+            if job.request.prompt == "memory later" and number == steps // 2 and not thrift.most_together():
+                raise RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB")
             job.preview(torch.full((4, 4, 3), number / steps))
             time.sleep(pause)
         for number in job.steps(steps // 2, model):
@@ -111,6 +114,8 @@ def run_fake(job: Job) -> None:
             raise ZeroDivisionError("division by zero in a system")
         case ["gpu"]:
             raise UnfitEnvironment("There is no GPU.", "Use the preset draft.")
+        case ["memory", "later"]:
+            fit(job)
         case ["memory"]:
             raise RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB")
         case ["images"]:

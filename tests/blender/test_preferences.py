@@ -84,7 +84,9 @@ def test_without_being_enabled_the_defaults_hold(enabled: Any, monkeypatch: pyte
     assert preferences.of(enabled.context) is None
     monkeypatch.setenv("MAQUETTE_PYTHON", sys.executable)
     assert preferences.interpreter(enabled.context) == Path(sys.executable)
-    assert preferences.child_variables(enabled.context) == {} and not preferences.keeps_running(enabled.context)
+    monkeypatch.setenv("MAQUETTE_MODELS", str(Path(sys.executable).parent))
+    assert preferences.child_variables(enabled.context) == {"MAQUETTE_MODELS": str(Path(sys.executable).parent)}
+    assert not preferences.keeps_running(enabled.context)
     assert preferences.jobs_folder(enabled.context).name == "jobs"
 
 
@@ -113,11 +115,12 @@ def test_the_queue_has_a_worker_for_each_gpu_or_for_so_many_threads(
     from addon import preferences
 
     monkeypatch.setattr(os, "cpu_count", lambda: 7)
-    assert preferences.workers(bpy.context) == [{}]
+    here = {"MAQUETTE_MODELS": str(preferences.models_folder(bpy.context))}
+    assert preferences.workers(bpy.context) == [here]
     own.threads_of_a_worker = 2
-    assert preferences.workers(bpy.context) == [{}]  # there may be a GPU: nobody has looked yet
+    assert preferences.workers(bpy.context) == [here]  # there may be a GPU: nobody has looked yet
     monkeypatch.setattr(background, "_found", diagnosis.judge(FINE | {"gpus": []}))
-    assert preferences.workers(bpy.context) == [{"MAQUETTE_THREADS": "2"}] * 3
+    assert preferences.workers(bpy.context) == [here | {"MAQUETTE_THREADS": "2"}] * 3
     own.device = "CPU"
     assert [each["CUDA_VISIBLE_DEVICES"] for each in preferences.workers(bpy.context)] == ["-1"] * 3
     own.threads_of_a_worker = 16
@@ -147,7 +150,8 @@ def test_the_queue_goes_by_the_preferences(own: Any, bpy: Any, monkeypatch: pyte
     own.keep_running = True
     own.device = "AUTOMATIC"
     other: Any = session.queue(bpy.context)
-    assert other is not queue and other.variables == [{}] and other.is_detached
+    assert other is not queue and other.is_detached
+    assert [each.keys() for each in other.variables] == [{"MAQUETTE_MODELS"}]
     assert ("close", None) in queue.done
 
 
@@ -183,9 +187,12 @@ def test_everything_is_drawn_with_a_tooltip(own: Any, bpy: Any) -> None:
         "Jobs Folder",
         "Keep Jobs",
         "Keep Running When Blender Closes",
+        "Models Folder",
+        "Hub",
+        "Token",
     }
     assert shows(layout, "The backend is not installed.") and shows(layout, "are free at")
-    assert layout.buttons.keys() == {"maquette.fix", "wm.url_open"}
+    assert layout.buttons.keys() == {"maquette.fix", "maquette.fetch_model", "maquette.import_model", "wm.url_open"}
     assert layout.buttons["maquette.fix"].given["fix"] == "online"  # the last of its buttons: Blender may not go online
 
 
@@ -216,7 +223,8 @@ def test_progress_is_drawn_with_a_way_to_stop(own: Any, bpy: Any, monkeypatch: p
     monkeypatch.setattr(background, "_task", task)
     layout = draw(bpy)
     assert ("progress", "fetching torch (3 of 60)") in layout.drawn
-    assert layout.buttons.keys() == {"maquette.stop_setup", "wm.url_open"}
+    assert layout.buttons.keys() >= {"maquette.stop_setup", "wm.url_open"}
+    assert "maquette.check_backend" not in layout.buttons
     assert bpy.ops.maquette.stop_setup.poll() and not bpy.ops.maquette.install_backend.poll()
     task.is_stopping = True
     assert not bpy.ops.maquette.stop_setup.poll()

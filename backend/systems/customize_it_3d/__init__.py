@@ -16,7 +16,7 @@ from typing import Any
 import torch
 
 from addon.protocol.systems.customize_it_3d import CUSTOMIZE_IT_3D, CustomizeIt3DSettings
-from backend.diffusion.denoiser import Prior, kept_prior
+from backend.diffusion.denoiser import Prior
 from backend.diffusion.guidance import guidance_for
 from backend.errors import BadInput
 from backend.meshes.mesh import Mesh
@@ -24,7 +24,7 @@ from backend.rendering.points.deferred import DeferredRenderer
 from backend.rendering.volume import volume_renderer
 from backend.representations.radiance_grid import RadianceGrid
 from backend.runtime.job import Job
-from backend.runtime.machine import compute_device
+from backend.systems.base_model import base_model, with_companions
 from backend.systems.customize_it_3d.asset import baked_mesh, result_points, textured_points
 from backend.systems.customize_it_3d.coarse import optimise_shape
 from backend.systems.customize_it_3d.likeness import load_likeness
@@ -42,13 +42,13 @@ from backend.systems.results import Points, mesh_stage, write_results
 def run(job: Job) -> None:
     """Run the whole system in a job folder; the results lie in its `result`. Raises BadInput, NoSurface and others."""
     request = job.request
-    settings = chosen_settings(CUSTOMIZE_IT_3D, request.preset, job.settings)
+    settings = with_companions(job, chosen_settings(CUSTOMIZE_IT_3D, request.preset, job.settings))
     if settings.low_noise > settings.high_noise:
         raise BadInput(
             f"The least noise is {settings.low_noise}, the most {settings.high_noise}.",
             "Set low_noise below high_noise.",
         )
-    prior = kept_prior(request.prior, compute_device())
+    prior = base_model(job)
     made_with: dict[str, Any] = {"prior": prior.fingerprint, "settings": asdict(settings)}
     asked = read_prompt(job, prior, request.prompt, taught=settings.token) if request.prompt.strip() else ""
 

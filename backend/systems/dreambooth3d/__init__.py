@@ -14,12 +14,12 @@ from functools import partial as bound
 
 from addon.protocol.systems.dreambooth3d import DREAMBOOTH3D, DreamBooth3DSettings
 from addon.protocol.systems.subject_prompts import class_word, says_more
-from backend.diffusion.denoiser import LONGEST_VIEW, Prior, kept_prior
+from backend.diffusion.denoiser import LONGEST_VIEW, Prior
 from backend.diffusion.finetune import with_token
 from backend.diffusion.guidance import Guidance, GuidanceOptions, guidance_for
 from backend.representations.radiance_grid import RadianceGrid
 from backend.runtime.job import Job
-from backend.runtime.machine import compute_device
+from backend.systems.base_model import base_model
 from backend.systems.dreambooth3d.edit import of_edit, read_start
 from backend.systems.dreambooth3d.field import first_field, optimise_field
 from backend.systems.dreambooth3d.kept import asked_subject, load_subject
@@ -48,7 +48,7 @@ def run(job: Job) -> None:
     begun = read_start(job) if request.start else None
     if record is not None:
         settings = replace(settings, token=record.token, subject_class=record.subject)
-    prior = kept_prior(request.prior, compute_device())
+    prior = base_model(job)
     made_with = {"prior": prior.fingerprint, "settings": asdict(settings)}
     subject, prompt = wanted_subject(job, prior, settings)
     said = f"a {settings.token} {subject}"

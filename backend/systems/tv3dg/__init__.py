@@ -15,14 +15,13 @@ import torch
 
 from addon.protocol import Request
 from addon.protocol.systems.tv3dg import TV3DG, TV3DGSettings
-from backend.diffusion.denoiser import kept_prior
 from backend.diffusion.guidance import guidance_for
 from backend.export import write_points_ply
 from backend.images import load_image
 from backend.rendering.splats import splat_renderer
 from backend.representations.gaussians import Gaussians, extent
 from backend.runtime.job import Job
-from backend.runtime.machine import compute_device
+from backend.systems.base_model import base_model, with_companions
 from backend.systems.inputs import choose_inputs
 from backend.systems.overrides import chosen_settings
 from backend.systems.reference import perceive
@@ -51,9 +50,9 @@ UNUSED = (
 def run(job: Job) -> None:
     """Run the whole system in a job folder; the results lie in its `result`."""
     request = job.request
-    settings = chosen_settings(TV3DG, request.preset, job.settings)
+    settings = with_companions(job, chosen_settings(TV3DG, request.preset, job.settings))
     settings = of_edit(settings) if request.start else settings
-    prior = kept_prior(request.prior, compute_device())
+    prior = base_model(job)
     asked, settings = settings, supported_settings(job, prior, settings)
     stages = planned_stages(request, settings)
     job.total_stages = len(stages)

@@ -30,4 +30,4 @@ def test_the_help_offers_the_priors_that_there_are(capsys: pytest.CaptureFixture
     with pytest.raises(SystemExit):
         command_line.main(["generate", "--help"])
     printed = " ".join(capsys.readouterr().out.split())
-    assert "embedded, or a local folder in diffusers' format" in printed and "sd15" not in printed
+    assert "embedded, the name of an installed model, or a folder in diffusers' format" in printed

@@ -27,9 +27,16 @@ CARD = Gpu(name="NVIDIA H100", memory=80 * GIB, free=79 * GIB, capability=(9, 0)
             (13, 0),
             {"gpu age": "has compute capability 6.1, and this torch starts at"},
         ),
-        (CARD._replace(capability=(6, 1)), (12, 6), {}),
         (CARD._replace(free=GIB), (13, 0), {"gpu memory": "1.0 of 80.0 GiB are free"}),
+        (CARD._replace(free=GIB), (13, 0), {"gpu memory": "other programs hold 79.0"}),
         (CARD._replace(free=None), (13, 0), {}),
+        (
+            CARD._replace(name="NVIDIA GeForce GTX 1660 Ti", capability=(7, 5)),
+            (13, 0),
+            {"gpu half precision": "GTX 1660 Ti is known for wrong pictures in half precision"},
+        ),
+        (CARD._replace(name="NVIDIA GeForce RTX 2060", capability=(7, 5)), (13, 0), {}),
+        (CARD._replace(capability=(6, 1)), (12, 6), {"gpu half precision": "half precision wants 7.0"}),
     ],
 )
 def test_what_keeps_torch_from_a_gpu(gpu: Gpu, cuda: tuple[int, int] | None, expected: dict[str, str]) -> None:

@@ -92,7 +92,7 @@ def change(folder: Path, name: str) -> None:
 def test_a_file_that_is_not_the_one_that_was_kept_is_refused_before_anything_is_loaded(
     kept: protocol.Subject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    monkeypatch.setattr(dreambooth3d, "kept_prior", lambda *_: pytest.fail("loaded"))
+    monkeypatch.setattr(dreambooth3d, "base_model", lambda *_: pytest.fail("loaded"))
     change(job_of(kept, tmp_path / "job"), name)
     with pytest.raises(BadInput, match="another one than the request names"):
         dreambooth3d.run(open_job(tmp_path / "job"))
