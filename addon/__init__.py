@@ -14,6 +14,7 @@ MODULES = (
     "preferences",
     "ui.install",
     "ui.session",
+    "ui.results.importing",
     "ui.generate",
     "ui.reference_list",
     "ui.stage_images",

@@ -33,6 +33,7 @@ from .. import api, processes, protocol
 from ..install.environment import EnvironmentMissing
 from ..jobs import batch
 from ..paths import ROOT
+from ..scene import placing
 from ..scene.result_files import ImportFailed
 from .arguments import COMMAND, named, parser
 from .console import Terminal
@@ -121,8 +122,8 @@ def main(argv: Sequence[str]) -> int:
         outcome.exit_code, outcome.hint = OF_THE_SYSTEM.get(error.errno or 0, (FAILED, ""))
         outcome.message = f"{error}."
         if error.filename is None and error.errno == errno.ENOENT:  # as os.getcwd has it
-            outcome.exit_code, outcome.message = BAD_INPUT, "The working directory is gone."
-            outcome.hint = "Change to another one, or give whole paths."
+            outcome.exit_code, outcome.hint = BAD_INPUT, "Change to another one, or give whole paths."
+            outcome.message = "The working directory is gone."
     except Exception as error:  # noqa: BLE001 - whatever goes wrong, a script that called gets its line and its code
         traceback.print_exc()
         outcome.exit_code, outcome.message = FAILED, f"{type(error).__name__}: {error}"
@@ -240,9 +241,7 @@ def _batch(arguments: argparse.Namespace, outcome: Outcome) -> None:
     """Make one object of each picture; jobs of an earlier run of the same command are not made again."""
     _check_target(arguments.save)
     folder = arguments.jobs or api.jobs_folder()
-    _check_settings(
-        _request(arguments, "it", protocol.InputImage(path="it.png"))
-    )  # or say what is wrong with all of them
+    _check_settings(_request(arguments, "it", protocol.InputImage(path="it.png")))  # or say what is wrong with all
     api.interpreter()  # or say what is missing, before anything is written
     pictures = [(batch.name_of(path), path) for path in _pictures(arguments.inputs)]
     try:
@@ -250,11 +249,9 @@ def _batch(arguments: argparse.Namespace, outcome: Outcome) -> None:
         items = batch.plan(pictures, arguments.prompt, asked, folder, (), arguments.visual_prompts, arguments.pieces)
     except ValueError as error:
         raise protocol.ProtocolError(str(error)) from error
-    made = batch.begin(items, folder, lambda job: None)
-    places = {item.job: place for place, item in enumerate(items) if item.verdict == batch.DONE and item.job}
-    to_come = ((place, item.name) for place, item in enumerate(items) if item.verdict in (batch.NEW, batch.AGAIN))
-    for job, name in made.jobs.items():  # in the order of the pictures, without those of which no job could be made
-        places[job] = next(place for place, picture in to_come if picture == name)
+    made = batch.begin(items, folder, lambda job, place: None)
+    busy = {item.job for item in items if item.verdict == batch.BUSY}
+    places = {job: place for job, place in made.places.items() if job not in busy}
     entries = {job: _entry(job, "waiting" if job in made.jobs else "finished") for job in places}
     outcome.jobs += entries.values()
     shown: dict[Path, Terminal] = {}
@@ -368,9 +365,9 @@ def _bring(
     outcome: Outcome,
     problems: list[tuple[str, str]] | None = None,
 ) -> None:
-    """Import finished jobs into the open file, each at its place in a row, and save it under another name.
+    """Import finished jobs, each at its place in a row or square, not into what stands there unless --at says so.
 
-    With `problems` those that cannot be imported are put there, else the first one is raised.
+    The file is saved under another name. Jobs that cannot be imported go into `problems`, else the first is raised.
     """
     import bpy
 
@@ -378,17 +375,20 @@ def _bring(
         return
     if not bpy.data.filepath:  # no file was named before --command: nothing of the startup file is wanted
         bpy.ops.wm.read_homefile(use_empty=True)
-    x, y, z = arguments.at or bpy.context.scene.cursor.location
+    count = 1 + max(place for place, _ in placed)
+    spots = placing.around(arguments.at or bpy.context.scene.cursor.location, count, arguments.apart)
     for place, job in placed:
         try:
-            api.import_result(
+            made = api.import_result(
                 job,
-                location=(x + place * arguments.apart, y, z),
+                location=spots[place],
                 name=arguments.name,
                 outputs=tuple(arguments.output) or protocol.OUTPUTS,
                 as_asset=arguments.asset,
                 tags=arguments.tag,
             )
+            if arguments.at is None:
+                placing.place_beside(made)
         except ImportFailed as error:
             if problems is None:
                 raise

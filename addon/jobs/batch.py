@@ -142,8 +142,12 @@ def _has_inputs(job: Path, request: protocol.Request, sources: Sequence[Path]) -
 
 @dataclass
 class Batch:
-    """What was begun: the jobs by the pictures' names, how they ended, and what was left out."""
+    """What was begun: the jobs by the pictures' names, how they ended, and what was left out.
 
+    `places` are those of all pictures that have a job, also one that is done or queued already, in their order.
+    """
+
+    places: dict[Path, int] = field(default_factory=dict)
     jobs: dict[Path, str] = field(default_factory=dict)
     ends: dict[Path, protocol.Last | None] = field(default_factory=dict)  # None: taken out of the queue
     skipped: list[str] = field(default_factory=list)
@@ -155,10 +159,12 @@ class Batch:
         return self.ends.keys() >= self.jobs.keys()
 
 
-def begin(items: Sequence[Item], folder: Path, enqueue: Callable[[Path], None]) -> Batch:
-    """Make the jobs and put them into the queue; what goes wrong with one does not keep the others."""
+def begin(items: Sequence[Item], folder: Path, enqueue: Callable[[Path, int], None]) -> Batch:
+    """Make the jobs and hand each with its place to `enqueue`; what goes wrong with one does not keep the others."""
     batch = Batch()
-    for item in items:
+    for place, item in enumerate(items):
+        if item.job is not None:
+            batch.places.setdefault(item.job, place)
         if item.verdict in (DONE, BUSY):
             batch.skipped.append(item.name)
         elif item.request is None:
@@ -166,8 +172,9 @@ def begin(items: Sequence[Item], folder: Path, enqueue: Callable[[Path], None]) 
         else:
             try:
                 job = item.job or protocol.make_job(folder, item.request, [item.source, *item.extras])
-                enqueue(job)
+                enqueue(job, place)
                 batch.jobs[job] = item.name
+                batch.places.setdefault(job, place)
             except (ValueError, OSError) as error:
                 batch.problems.append((item.name, str(error)))
     return batch

@@ -13,6 +13,7 @@ from .. import api, preferences, protocol
 from ..jobs import store
 from ..scene import importer
 from . import generate, history, session
+from .results import importing
 
 DIALOG_WIDTH = 420  # a prompt is longer than a number
 
@@ -67,7 +68,7 @@ class MAQUETTE_OT_edit(bpy.types.Operator):
             if bpy.app.background:
                 last = api.wait(job)
                 if props.import_when_done and not last.stopped_after:
-                    generate.bring(job, props)
+                    importing.bring(job, props)
             else:
                 session.enqueue(context, job, props.import_when_done)
         except (*generate.CANNOT_START, api.JobError, importer.ImportFailed) as error:

@@ -1,4 +1,4 @@
-"""What the buttons of a job do: generate, cancel, finish, go on, import, report. Scripts can call them too."""
+"""What the buttons of a job do: generate, cancel, finish, go on, report. Scripts can call them too."""
 
 # Blender makes its module at run time, and reads properties from annotations that are calls.
 # pyright: reportMissingImports=false, reportAttributeAccessIssue=false, reportInvalidTypeForm=false
@@ -15,8 +15,9 @@ import bpy
 from .. import api, preferences, protocol
 from ..install.environment import EnvironmentMissing
 from ..jobs import bug_report
-from ..scene import image_files, importer, placing
-from . import auto_import, properties, session
+from ..scene import image_files, importer
+from . import properties, session
+from .results import importing
 
 BUTTON = "maquette_button"  # what the context of the panel's own button has: it takes all wishes from the panel
 CANNOT_START = (ValueError, EnvironmentMissing, OSError)  # ProtocolError and ImageMissing are ValueErrors
@@ -57,17 +58,6 @@ def subject_sources(props: properties.MAQUETTE_PG_scene) -> list[Path]:
     """Return the files of the kept subject, which the request names last. Raises ProtocolError."""
     kept = properties.kept_subject(props)
     return list(protocol.subject_files(kept)[1].values()) if kept is not None else []
-
-
-def bring(job: Path, props: properties.MAQUETTE_PG_scene) -> importer.Imported:
-    """Import a result at the 3D cursor, beside what stands there, as an asset if the scene says so.
-
-    Raises ImportFailed.
-    """
-    tags = [tag.strip() for tag in props.asset_tags.split(",") if tag.strip()]
-    made = importer.import_result(job, as_asset=props.mark_asset, tags=tags)
-    placing.place_beside(made)
-    return made
 
 
 class MAQUETTE_OT_generate(bpy.types.Operator):
@@ -157,7 +147,7 @@ class MAQUETTE_OT_generate(bpy.types.Operator):
                 job = protocol.make_job(preferences.jobs_folder(context), request, sources)
             last = api.wait(job)
             if wanted and not last.stopped_after:
-                bring(job, props)
+                importing.bring(job, props)
         except (*CANNOT_START, api.JobError, importer.ImportFailed) as error:
             self.report({"ERROR"}, sentence(error))
             return {"CANCELLED"}
@@ -273,45 +263,6 @@ class MAQUETTE_OT_resume(bpy.types.Operator):
         return {"FINISHED"}
 
 
-class MAQUETTE_OT_import_result(bpy.types.Operator):
-    """Bring a result into the scene"""
-
-    bl_idname = "maquette.import_result"
-    bl_label = "Import"
-    bl_description = "Put the result at the 3D cursor, or beside what stands there, in a collection of its own"
-    bl_options = {"REGISTER", "UNDO"}
-
-    job: bpy.props.StringProperty(name="Job", description="Its folder", options={"SKIP_SAVE", "HIDDEN"})
-    select: bpy.props.BoolProperty(
-        name="Select", description="Select what is imported, and nothing else", default=True, options={"SKIP_SAVE"}
-    )
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        """Need Object Mode: the importer would leave another one without asking."""
-        if context.mode != "OBJECT":
-            cls.poll_message_set("Leave this mode first: results are imported in Object Mode")
-        return context.mode == "OBJECT"
-
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        """Import at the 3D cursor."""
-        job = Path(self.job)
-        try:
-            made = bring(job, context.scene.maquette)
-        except importer.ImportFailed as error:
-            self.report({"ERROR"}, sentence(error))
-            return {"CANCELLED"}
-        if auto_import.is_wanted(job):
-            auto_import.forget(job)  # it is here
-        main = made.mesh or made.points
-        if self.select and main is not None:
-            for item in context.selected_objects:
-                item.select_set(False)
-            main.select_set(True)
-            context.view_layer.objects.active = main
-        return {"FINISHED"}
-
-
 class MAQUETTE_OT_copy_report(bpy.types.Operator):
     """Copy what a bug report needs"""
 
@@ -376,7 +327,6 @@ CLASSES = (
     MAQUETTE_OT_cancel,
     MAQUETTE_OT_finish,
     MAQUETTE_OT_resume,
-    MAQUETTE_OT_import_result,
     MAQUETTE_OT_copy_report,
     MAQUETTE_OT_reset_settings,
     MAQUETTE_OT_open_folder,

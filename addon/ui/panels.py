@@ -19,6 +19,7 @@ from ..jobs.progress import JobProgress
 from ..preferences import paragraph
 from ..protocol.systems import Group, Setting, built_systems, stage_of
 from . import auto_import, fill_in, generate, previews, properties, reference_list, session, stage_images, subjects
+from .results import importing
 
 THUMBNAIL, CUT_OUT, PICTURE = 3.2, 5.0, 8.0  # heights, in rows
 TITLE_LETTERS = 40
@@ -299,7 +300,8 @@ def _draw_end(layout: Any, context: bpy.types.Context, job: Path, last: protocol
             elif auto_import.is_wanted(job):
                 layout.label(text=auto_import.hindrance() or "Importing...", icon="TIME")
             row = layout.row(align=True)
-            row.operator("maquette.import_result", icon="IMPORT").job = str(job)
+            text = "Import Again" if any(importing.copies(job)) else "Import"
+            row.operator("maquette.import_result", text=text, icon="IMPORT").job = str(job)
             row.operator("maquette.open_folder", text="", icon="FILE_FOLDER").job = str(job)
             subjects.draw_keep(layout, job, _request(job))
             if picture := _icon(job, protocol.PICTURE_FILE):

@@ -16,6 +16,7 @@ from ..preferences import paragraph
 from ..protocol.systems.subject_prompts import RECIPES, class_word
 from ..scene import importer
 from . import generate, previews, properties, session
+from .results import importing
 
 FROM_PHOTOS = "From Photos"
 DIALOG_WIDTH = 460  # prompts are long
@@ -279,7 +280,7 @@ class MAQUETTE_OT_subject_batch(bpy.types.Operator):
                     continue
                 job = protocol.make_job(preferences.jobs_folder(context), request, sources)
                 if not api.wait(job).stopped_after and props.import_when_done:
-                    generate.bring(job, props)
+                    importing.bring(job, props)
         except (*generate.CANNOT_START, api.JobError, importer.ImportFailed) as error:
             self.report({"ERROR"}, generate.sentence(error))
             return {"CANCELLED"}
