@@ -67,6 +67,14 @@ def named(argv: Sequence[str]) -> set[str]:
     return set(vars(root.parse_args(argv)))
 
 
+def check_target(save: Path | None) -> None:
+    """Refuse before the work what could not be saved after it. Raises ProtocolError."""
+    if save is not None and save.suffix != ".blend":
+        raise protocol.ProtocolError(f"{save} does not end in .blend. Choose another --save.")
+    if save is not None and not save.resolve().parent.is_dir():
+        raise protocol.ProtocolError(f"There is no folder {save.resolve().parent}. Make it, or choose another --save.")
+
+
 def _add_request(command: argparse.ArgumentParser) -> None:
     add = command.add_argument
     add("--visual-prompt", dest="visual_prompts", type=Path, action="append", default=[], help="style or likeness")

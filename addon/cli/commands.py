@@ -35,7 +35,7 @@ from ..jobs import batch
 from ..paths import ROOT
 from ..scene import placing
 from ..scene.result_files import ImportFailed
-from .arguments import COMMAND, named, parser
+from .arguments import COMMAND, check_target, named, parser
 from .console import Terminal
 
 DONE, FAILED, BAD_INPUT, ENVIRONMENT, STOPPED = 0, 1, 2, 3, 4
@@ -168,7 +168,7 @@ def _tell(outcome: Outcome, *, as_json: bool) -> None:
 
 
 def _generate(arguments: argparse.Namespace, outcome: Outcome) -> None:
-    _check_target(arguments.save)
+    check_target(arguments.save)
     job = arguments.resume
     if job is None:
         wishes = _wishes(arguments) | {"prompt": arguments.prompt}
@@ -215,7 +215,7 @@ def _change(job: Path, arguments: argparse.Namespace) -> None:
 
 
 def _edit(arguments: argparse.Namespace, outcome: Outcome) -> None:
-    _check_target(arguments.save)
+    check_target(arguments.save)
     named = ("preset", "seed", "threads")
     changes = {name: getattr(arguments, name) for name in named if getattr(arguments, name) is not None}
     asked = protocol.read_request(arguments.folder).edited(arguments.prompt, settings=dict(arguments.set), **changes)
@@ -239,7 +239,7 @@ def _run(job: Path, arguments: argparse.Namespace, outcome: Outcome) -> None:
 
 def _batch(arguments: argparse.Namespace, outcome: Outcome) -> None:
     """Make one object of each picture; jobs of an earlier run of the same command are not made again."""
-    _check_target(arguments.save)
+    check_target(arguments.save)
     folder = arguments.jobs or api.jobs_folder()
     _check_settings(_request(arguments, "it", protocol.InputImage(path="it.png")))  # or say what is wrong with all
     api.interpreter()  # or say what is missing, before anything is written
@@ -261,6 +261,9 @@ def _batch(arguments: argparse.Namespace, outcome: Outcome) -> None:
 
     with contextlib.closing(api.wait_each(list(made.jobs), on_event=show)) as outcomes:
         for job, result in outcomes:
+            if made.leave_out(job):
+                outcome.jobs.remove(entries.pop(job))
+                continue
             _note(entries[job], job, result)
             if isinstance(result, api.JobError):
                 failed = protocol.Failed(kind=type(result).__name__, message=result.message, hint=result.hint)
@@ -268,14 +271,14 @@ def _batch(arguments: argparse.Namespace, outcome: Outcome) -> None:
                 print(protocol.plain_text(f"{made.jobs[job]}: {result}"), file=sys.stderr)
             else:
                 made.ends[job] = result
-    finished = [(place, job) for job, place in places.items() if entries[job]["state"] == "finished"]
+    finished = [(place, job) for job, place in places.items() if entries.get(job, {}).get("state") == "finished"]
     _bring(sorted(finished), arguments, outcome, made.problems)
     outcome.report = batch.summary(made)
     outcome.exit_code = FAILED if made.problems or any(entry["state"] != "finished" for entry in outcome.jobs) else DONE
 
 
 def _import(arguments: argparse.Namespace, outcome: Outcome) -> None:
-    _check_target(arguments.save)
+    check_target(arguments.save)
     outcome.jobs += [_entry(job, "") for job in arguments.folders]
     _bring(list(enumerate(arguments.folders)), arguments, outcome)
     for entry in outcome.jobs:
@@ -349,14 +352,6 @@ def _note(entry: dict[str, Any], job: Path, result: protocol.Finished | api.JobE
     else:
         entry["state"] = "stopped" if isinstance(result, api.JobStopped) else "failed"
         entry["message"], entry["hint"] = result.message, result.hint
-
-
-def _check_target(save: Path | None) -> None:
-    """Refuse before the work what could not be saved after it."""
-    if save is not None and save.suffix != ".blend":
-        raise protocol.ProtocolError(f"{save} does not end in .blend. Choose another --save.")
-    if save is not None and not save.resolve().parent.is_dir():
-        raise protocol.ProtocolError(f"There is no folder {save.resolve().parent}. Make it, or choose another --save.")
 
 
 def _bring(

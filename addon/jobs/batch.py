@@ -17,6 +17,7 @@ MAX_JOBS = 5_000  # whose requests are compared, the newest
 MAX_PIECES = 9  # of one picture, one job each
 FAILURES_NAMED = 3  # in the summary
 
+NO_PIECE = "NoSuchPiece"  # how the backend calls it that a picture has fewer things than were asked for
 NEW, AGAIN, DONE, BUSY, BAD = "new", "again", "done", "busy", "bad"
 
 
@@ -152,6 +153,17 @@ class Batch:
     ends: dict[Path, protocol.Last | None] = field(default_factory=dict)  # None: taken out of the queue
     skipped: list[str] = field(default_factory=list)
     problems: list[tuple[str, str]] = field(default_factory=list)
+    absent: list[str] = field(default_factory=list)  # things that the pictures do not have
+
+    def leave_out(self, job: Path) -> bool:
+        """Forget a job, and remove its folder, where it has found no such piece in its picture; return whether so."""
+        last = store.last_message(job)
+        if not isinstance(last, protocol.Failed) or last.kind != NO_PIECE:
+            return False
+        self.absent.append(self.jobs.pop(job))
+        self.places.pop(job, None)
+        store.remove(job)
+        return True
 
     @property
     def is_over(self) -> bool:
@@ -190,7 +202,8 @@ def summary(batch: Batch) -> str:
     running = len(batch.jobs) - len(batch.ends)
     parts = [(finished, "finished"), (len(failures), "failed"), (others, "stopped"), (running, "to come")]
     parts.append((len(batch.skipped), "skipped because they are done or queued already"))
-    total = len(batch.jobs) + len(batch.skipped) + len(batch.problems)
+    parts.append((len(batch.absent), "left out because their pictures have fewer things"))
+    total = len(batch.jobs) + len(batch.absent) + len(batch.skipped) + len(batch.problems)
     text = f"{_count(total)}: " + ", ".join(f"{count} {words}" for count, words in parts if count) + "."
     for name, sentence in failures[:FAILURES_NAMED]:
         text += f" {name}: {sentence}"

@@ -49,6 +49,8 @@ from .events import encode as encode
 from .from_images import describe as describe
 from .from_images import image_fields as image_fields
 from .from_images import input_images as input_images
+from .from_images import proposed_prompt as proposed_prompt
+from .from_images import takes_prompt_of_name as takes_prompt_of_name
 from .inside import LINK_HINT as LINK_HINT
 from .inside import PRIVATE as PRIVATE
 from .inside import LinkInside as LinkInside

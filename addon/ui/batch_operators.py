@@ -257,7 +257,7 @@ class MAQUETTE_PT_batch(bpy.types.Panel):
 
 def _run_to_the_end(made: batch.Batch, is_imported: bool, props: Any, spots: Spots) -> None:
     """Run the jobs one after the other, each going on when another has failed; import also what was done already."""
-    for job, place in made.places.items():
+    for job, place in list(made.places.items()):
         try:
             is_done = job not in made.jobs
             last = store.last_message(job) if is_done else api.wait(job)
@@ -268,6 +268,8 @@ def _run_to_the_end(made: batch.Batch, is_imported: bool, props: Any, spots: Spo
                 importing.bring(job, props, spots[place])
         except api.JobError as error:
             made.ends[job] = protocol.Failed(kind=type(error).__name__, message=error.message, hint=error.hint)
+            if made.leave_out(job):
+                del made.ends[job]
         except importer.ImportFailed as error:
             made.problems.append((made.jobs.get(job, job.name), str(error)))
 

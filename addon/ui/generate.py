@@ -175,6 +175,8 @@ class MAQUETTE_OT_generate(bpy.types.Operator):
                 pictures.append((file, said))
             else:
                 pictures += files_of(props, role, folder, len(pictures))
+        if self._is_given("image") and not changes.get("prompt", props.prompt).strip():
+            changes["prompt"] = protocol.proposed_prompt(Path(self.image).name)
         request = properties.request_of(props, protocol.input_images(pictures), **changes)
         return request, [*(file for file, _ in pictures), *subject_sources(props)]
 

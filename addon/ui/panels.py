@@ -55,7 +55,7 @@ class MAQUETTE_PT_generate(_Panel, bpy.types.Panel):
         column = layout.column(align=True)
         column.use_property_split = False
         fill_in.draw_title(column, props)
-        column.prop(props, "prompt", text="", placeholder="a red mug with white dots")
+        fill_in.draw_prompt(column, props)
         column.prop(props, "negative_prompt", text="", placeholder="but not ...")
         fill_in.draw_unknown(column, context)
         subjects.draw_prompt(column, context)

@@ -73,6 +73,22 @@ def test_each_of_several_things_in_a_picture_becomes_a_job(tmp_path: Path, pictu
             batch.plan(pictures, "a {name}", request_of, tmp_path, pieces=number)
 
 
+def test_a_thing_that_a_picture_does_not_have_is_no_failure(tmp_path: Path, pictures: list[tuple[str, Path]]) -> None:
+    folder = tmp_path / "jobs"
+    items = batch.plan(pictures[:1], "a {name}", request_of, folder, pieces=3)
+    made = batch.begin(items, folder, lambda job, place: None)
+    first, second, third = made.jobs
+    for job in (first, second):
+        end(job, FINISHED)
+    end(third, protocol.Failed(kind=batch.NO_PIECE, message="The cut-out has 2 pieces", hint=""))
+    assert [made.leave_out(job) for job in (first, second, third)] == [False, False, True]
+    made.ends = dict.fromkeys(made.jobs, FINISHED)
+    assert made.is_over and list(made.places) == [first, second] and set(store.list_jobs(folder)) == {first, second}
+    assert batch.summary(made) == "3 pictures: 2 finished, 1 left out because their pictures have fewer things."
+    end(second, protocol.Failed(kind="EmptyMask", message="Nothing.", hint=""))
+    assert not made.leave_out(second) and second.is_dir()
+
+
 def test_what_is_done_is_skipped_and_what_failed_goes_on(tmp_path: Path, pictures: list[tuple[str, Path]]) -> None:
     folder, queued = tmp_path / "jobs", []
 
