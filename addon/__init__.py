@@ -21,6 +21,7 @@ MODULES = (
     "ui.subjects",
     "ui.fill_in",
     "ui.panels",
+    "ui.results.job_panel",
     "ui.queue_panel",
     "ui.history",
     "ui.edit",

@@ -30,6 +30,7 @@ from .events import LINE_BYTES as LINE_BYTES
 from .events import Cancel as Cancel
 from .events import Cancelled as Cancelled
 from .events import Command as Command
+from .events import Compiling as Compiling
 from .events import Event as Event
 from .events import Failed as Failed
 from .events import Finish as Finish

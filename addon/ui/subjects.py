@@ -65,10 +65,12 @@ def draw_prompt(layout: Any, context: bpy.types.Context) -> None:
         paragraph(layout, context, f"The prompt does not say {named!r}, which will be put before it", "INFO")
 
 
-def draw_keep(layout: Any, job: Path, request: protocol.Request | None) -> None:
-    """Draw the button that keeps the subject of a job, where that has learnt one."""
-    if request and not request.subject and protocol.SYSTEMS[request.system].keeps_subjects:
-        layout.operator(MAQUETTE_OT_keep_subject.bl_idname, icon="PINNED").job = str(job)
+def draw_keep(layout: Any, job: Path, request: protocol.Request | None) -> bool:
+    """Draw the button that keeps the subject of a job, where that has learnt one; return whether it has."""
+    if request is None or request.subject or not protocol.SYSTEMS[request.system].keeps_subjects:
+        return False
+    layout.operator(MAQUETTE_OT_keep_subject.bl_idname, icon="PINNED").job = str(job)
+    return True
 
 
 def _class_and_token(props: Any) -> tuple[str, str]:

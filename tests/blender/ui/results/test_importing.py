@@ -68,14 +68,15 @@ def test_what_goes_on_comes_to_where_the_cursor_is_then(enabled: Any, folder: Pa
 
 
 def test_a_copy_stands_beside_the_first_and_the_button_says_so(enabled: Any, folder: Path) -> None:
-    from addon.ui import panels, session
+    from addon.ui import session
+    from addon.ui.results import job_panel
 
     job = session.submit(enabled.context, protocol.Request(system="tv3dg", prompt="a mug"), [], True)
     end(job)
     session.take(job, DONE)
-    assert "Import" in drawn(enabled, panels.MAQUETTE_PT_job).texts
+    assert "Import" in drawn(enabled, job_panel.MAQUETTE_PT_job).texts
     session.pump()
-    assert "Import Again" in drawn(enabled, panels.MAQUETTE_PT_job).texts
+    assert "Import Again" in drawn(enabled, job_panel.MAQUETTE_PT_job).texts
     (first,) = meshes(enabled)
     first.location = (5.0, 1.0, 0.0)  # the artist has put it there
     enabled.context.scene.cursor.location = (-9.0, 0.0, 0.0)
@@ -85,7 +86,7 @@ def test_a_copy_stands_beside_the_first_and_the_button_says_so(enabled: Any, fol
     assert x > 5.0 + first.dimensions.x and (y, z) == (1.0, 0.0)
     for item in list(enabled.data.objects):
         enabled.data.objects.remove(item)
-    assert "Import" in drawn(enabled, panels.MAQUETTE_PT_job).texts
+    assert "Import" in drawn(enabled, job_panel.MAQUETTE_PT_job).texts
     enabled.ops.maquette.import_result(job=str(job))
     assert places(enabled) == [[-9.0, 0.0, 0.0]]
 
