@@ -15,6 +15,7 @@ MODULES = (
     "ui.install",
     "ui.session",
     "ui.results.importing",
+    "ui.results.level_operator",
     "ui.generate",
     "ui.reference_list",
     "ui.stage_images",
