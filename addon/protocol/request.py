@@ -29,7 +29,7 @@ SUBJECT_FOLDER = f"{INPUT_FOLDER}/subject"  # the files of a kept subject, by th
 SUBJECT_RECORD = "subject.json"  # whose SHA-256 names a subject; it holds those of the others
 SUBJECT_FILES = 100
 OF_A_SUBJECT = re.compile(
-    r"subject\.json|photos/photo-\d\d\.png|classes/tensors\.safetensors|taught/(?:partial|full)/"
+    r"subject\.json|photos/photo-\d\d\.png|(?:places|classes)/tensors\.safetensors|taught/(?:partial|full)/"
     r"(?:pytorch_lora_weights\.safetensors|(?:unet|text_encoder)/(?:config\.json|(?:diffusion_pytorch_)?model\.safetensors))"
 )
 

@@ -277,7 +277,13 @@ DREAMBOOTH3D = System(
             stop="Cut-Outs",
             kept="photos",
         ),
-        Stage("places", "Finding Cameras", seconds=10.0, comes=lambda roles, settings: settings.photo_cameras),
+        Stage(
+            "places",
+            "Finding Cameras",
+            seconds=10.0,
+            comes=lambda roles, settings: settings.photo_cameras,
+            kept="places",
+        ),
         Stage(
             "classes",
             "Drawing the Class",

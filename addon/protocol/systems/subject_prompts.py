@@ -9,11 +9,12 @@ from dataclasses import dataclass
 
 # Where the words for the subject end: what it does, has on, is made of or where it is comes after its class.
 ENDS = frozenset(
-    "in on at by of with from under over near beside behind before that which and as wearing holding riding sitting "
+    "in on at by of with from under over near beside behind before that which as wearing holding riding sitting "
     "standing lying sleeping running walking jumping flying made painted carved dressed covered".split()
 )
 FRAMES = ("photo of", "picture of", "image of", "drawing of", "statue of", "render of", "painting of", "model of")
 MARKS = ",.;:!?"
+ANOTHER = frozenset("a an the its his her their some another one two three four five many".split())  # things begin so
 
 
 def class_word(prompt: str, token: str, named: str = "") -> str:
@@ -31,9 +32,10 @@ def class_word(prompt: str, token: str, named: str = "") -> str:
     elif frame := next((frame for frame in FRAMES if frame in text), ""):
         text = text.partition(frame)[2]
     words: list[str] = []
-    for word in text.split():
+    said = text.split()
+    for place, word in enumerate(said):
         plain = word.strip(MARKS + "\"'")
-        if plain in ENDS and words:
+        if words and (plain in ENDS or (plain == "and" and not _joins_adjectives(said[place + 1 :]))):
             break
         if plain:
             words.append(plain)
@@ -42,6 +44,12 @@ def class_word(prompt: str, token: str, named: str = "") -> str:
     if has_token:
         return " ".join(words)
     return words[-1] if words else "object"
+
+
+def _joins_adjectives(after: list[str]) -> bool:
+    """Say whether "and" stands between words for one thing: "red and gray robot", but not "bear and a dog"."""
+    plain = [word.strip(MARKS + "\"'") for word in after[:2]]
+    return len(plain) == 2 and plain[0] not in ANOTHER and plain[1] not in ENDS | {"and"} and after[0][-1] not in MARKS
 
 
 def says_more(prompt: str, token: str, subject: str) -> bool:

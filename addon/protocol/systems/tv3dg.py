@@ -311,7 +311,8 @@ class TV3DGSettings:
     reference_mask: float = setting(REFERENCE, 20.0, "Outline", "Weight of the outline of the reference image", 0, 100)
 
     palette: float = setting(
-        REFERENCE, 0.0, "Colours Behind", "Weight of the image's colours on the sides that it does not show", 0, 100,
+        REFERENCE, 10.0, "Colours Behind", "Weight of the image's colours on the sides that it does not show", 0, 100,
+        paper=0.0,
     )
     # In the place of `tau`, where there is no visual prompt: the reference is one.
     reference_tau: float = setting(

@@ -1,9 +1,9 @@
 """DreamBooth3D: a few photos of one subject and a prompt become that subject as a radiance field, then a mesh.
 
-Stages: cutouts (the photos' subject) -> classes (the prior's own pictures of the class) -> teaching (partly and fully)
--> coarse (a field under the partly taught prior) -> redrawn (its views, by the fully taught one) -> reteaching ->
-refined (the final field) -> mesh. A job that begins from a kept subject has not the first three; an
-edit of a result has not the fourth, either.
+Stages: cutouts (the photos' subject) -> places (from where they were taken) -> classes (the prior's own pictures of the
+class) -> teaching (partly and fully) -> coarse (a field under the partly taught prior) -> redrawn (its views, by the
+fully taught one) -> reteaching -> refined (the final field) -> mesh. A job that begins from a kept subject has not the
+first four; an edit of a result has not the fifth, either.
 Source: Raj et al., DreamBooth3D (arXiv 2303.13508), section 3.
 """
 
@@ -63,7 +63,7 @@ def run(job: Job) -> None:
         kept = load_subject(job, record, prior)
         known = class_pictures(kept.classes, kept.class_views, subject, settings)
         layers, partial, full = kept.photos, kept.partial, kept.full
-        places = photo_places(job, prior, on_white(layers), subject, settings, made_with)
+        places = kept.places if settings.photo_cameras else []
         real = taught_photos(prior, on_white(layers), places, said, settings)
 
     def ball(steps: int) -> RadianceGrid:

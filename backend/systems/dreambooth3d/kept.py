@@ -14,15 +14,18 @@ import safetensors.torch
 import torch
 
 from addon.protocol import SUBJECT_FOLDER, SUBJECT_RECORD, SubjectRecord, decode_record, read_record
+from backend.diffusion.camera_search import Place
 from backend.diffusion.denoiser import Prior
 from backend.diffusion.tuned_weights import load_tuned
 from backend.errors import BadInput
 from backend.runtime.checkpoint import read_whole, sha256
 from backend.runtime.job import Job
 from backend.systems.dreambooth3d.photos import read_cut_outs
+from backend.systems.dreambooth3d.places import listed
 
 ANEW = "Choose the kept subject again in a new job."
 CLASSES_FILE = "classes/tensors.safetensors"
+PLACES_FILE = "places/tensors.safetensors"
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,7 @@ class KeptSubject:
     subject: str  # its class
     token: str
     photos: torch.Tensor  # cut-outs with alpha, [N, S, S, 4]
+    places: list[Place]  # from where they were taken, none where nobody has asked
     classes: torch.Tensor | None  # latents [M, C, h, w] of pictures of the class
     class_views: int  # how many of these are views of one object, 0 where they are seen from anywhere
     partial: Prior
@@ -74,10 +78,17 @@ def load_subject(job: Job, record: SubjectRecord, prior: Prior) -> KeptSubject:
         if found is None or not fit or len(found) % max(1, views) or (views > 1 and not prior.takes_views):
             raise BadInput("The class pictures of the kept subject are of another prior.", ANEW)
         classes = found.float().to(prior.device)
+    places: list[Place] = []
+    if PLACES_FILE in record.files:
+        rows = safetensors.torch.load(read_whole(_file(job, PLACES_FILE), job.folder)).get("places")
+        if rows is None or rows.shape not in {(len(photos), 3), (0, 3)} or not bool(torch.isfinite(rows).all()):
+            raise BadInput("The cameras of the kept subject's photos are not those of its photos.", ANEW)
+        places = listed(rows)
     return KeptSubject(
         record.subject,
         record.token,
         read_cut_outs(photos, prior.image_size),
+        places,
         classes,
         views,
         partial,

@@ -35,11 +35,10 @@ def photo_places(
         return []
 
     def make() -> dict[str, Any]:
-        if not prior.takes_cameras:
-            return {"places": []}
-        return {"places": [astuple(place) for place in find_places(prior, photos, f"a {subject}", job.generator)]}
+        found = find_places(prior, photos, f"a {subject}", job.generator) if prior.takes_cameras else []
+        return {"places": torch.tensor([astuple(place) for place in found], dtype=torch.float64).reshape(-1, 3)}
 
-    places = [Place(*values) for values in job.stage("places", make, depends_on=made_with)["places"]]
+    places = listed(job.stage("places", make, depends_on=made_with)["places"])
     sure = [place.azimuth_degrees for place in places if place.sureness >= SURE]
     if len(sure) > 1 and spread(sure) < ONE_SIDE:
         job.warn(
@@ -47,6 +46,11 @@ def photo_places(
             "Walk around it: the other sides will be guesses, perhaps with a second face.",
         )
     return places
+
+
+def listed(rows: torch.Tensor) -> list[Place]:
+    """Return places of which each has a row [azimuth, elevation, sureness]."""
+    return [Place(*row) for row in rows.tolist()]
 
 
 def spread(azimuths: list[float]) -> float:

@@ -41,7 +41,7 @@ def test_an_edit_has_the_field_and_the_subject_of_its_job_and_can_be_edited_agai
     assert request.roles == {protocol.KEPT_SUBJECT, protocol.FROM_RESULT}
     system = protocol.SYSTEMS["dreambooth3d"]
     stages = [stage.name for stage in system.stages_of(request.roles, system.presets["draft"], ("mesh",))]
-    assert stages == ["places", "redrawn", "reteaching", "refined", "mesh"]
+    assert stages == ["redrawn", "reteaching", "refined", "mesh"]
 
     write(edited / f"stages/3-refined/{VALUES_FILE}", b"bluer")
     again, sources = protocol.describe_edit(edited, "a green sks bear")

@@ -89,6 +89,6 @@ def test_a_second_prompt_of_a_kept_subject_has_the_stages_of_the_field_alone(sho
     shown.wait(lambda: shown.value(f"str({artist.SHOWN})") != first, "another job")
     shown.screenshot(PICTURES / "6-kept-subject.png")
     made = stages_of_the_shown_job(shown)  # and where the kept photos were taken from
-    assert made == ["coarse", "mesh", "places", "redrawn", "refined", "reteaching"]
+    assert made == ["coarse", "mesh", "redrawn", "refined", "reteaching"]
     shown.wait(lambda: len(shown.value(artist.MADE)) == 2, "a second object in the scene")
     shown.screenshot(PICTURES / "7-second-prompt.png")

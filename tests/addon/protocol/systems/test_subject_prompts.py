@@ -20,6 +20,12 @@ from addon.protocol.systems.subject_prompts import RECIPES, class_word, says_mor
         ("a model of a robot", "robot"),
         ("sks", "sks"),
         ("in a bear", "bear"),
+        ("a red and gray robot", "robot"),
+        ("a red and gray robot on a table", "robot"),
+        ("a bear and a dog", "bear"),
+        ("a bear and dog", "bear"),
+        ("a bear and dog in a house", "bear"),
+        ("a bear and dog, red", "bear"),
     ],
 )
 def test_the_class_is_the_word_before_what_is_said_of_it(prompt: str, word: str) -> None:

@@ -9,13 +9,14 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import save
 
 from addon import protocol
 from backend.diffusion.denoiser import Prior, load_prior
 from backend.errors import BadInput, JobStopped
 from backend.runtime.job import Job
 from backend.systems import dreambooth3d
-from backend.systems.dreambooth3d.kept import asked_subject, load_subject
+from backend.systems.dreambooth3d.kept import PLACES_FILE, asked_subject, load_subject
 from tests.backend.systems.dreambooth3d.test_dreambooth3d import SMALL, kill_in, new_job, open_job, results
 
 
@@ -49,9 +50,7 @@ def test_a_second_prompt_has_the_stages_of_the_field_alone_and_goes_on_to_the_sa
     whole = open_job(job_of(kept, tmp_path / "whole"))
     dreambooth3d.run(whole)
     system = protocol.SYSTEMS["dreambooth3d"]
-    assert [record["name"] for record in whole.stages] == [
-        "places", "coarse", "redrawn", "reteaching", "refined", "mesh",
-    ]  # fmt: skip
+    assert [record["name"] for record in whole.stages] == ["coarse", "redrawn", "reteaching", "refined", "mesh"]
     assert [stage.name for stage in system.stages_of(whole.request.roles, system.presets["bench"], ("mesh",))] == [
         record["name"] for record in whole.stages
     ]
@@ -74,6 +73,7 @@ def test_it_is_what_the_job_has_learnt(kept: protocol.Subject, prior: Prior, tmp
     assert record is not None and (record.subject, record.token) == ("robot", "sks")
     loaded = load_subject(job, record, prior)
     assert loaded.photos.shape == (2, 128, 128, 4) and loaded.classes is not None and len(loaded.classes) == 1
+    assert len(loaded.places) == 2 and all(-180 <= place.azimuth_degrees <= 360 for place in loaded.places)
     weights = [prior_.unet.conv_in.weight for prior_ in (prior, loaded.partial, loaded.full)]
     assert all(torch.equal(weights[0], other) for other in weights[1:])  # the LoRA is in the attention
     names = [name for name in prior.unet.state_dict() if name.endswith("attn1.to_q.weight")]
@@ -107,6 +107,21 @@ def test_a_link_in_the_place_of_a_file_is_refused(kept: protocol.Subject, tmp_pa
     path.symlink_to(kept.folder / "photos/photo-01.png")
     with pytest.raises(BadInput, match="leads out of the job folder"):
         asked_subject(open_job(tmp_path / "job"))
+
+
+def test_places_of_other_photos_are_refused_and_a_subject_from_before_has_none(
+    kept: protocol.Subject, prior: Prior, tmp_path: Path
+) -> None:
+    job = open_job(job_of(kept, tmp_path / "job"))
+    record = asked_subject(job)
+    assert record is not None and PLACES_FILE in record.files
+    path = job.folder / protocol.SUBJECT_FOLDER / PLACES_FILE
+    for rows in (torch.zeros(3, 3), torch.zeros(2, 2), torch.full((2, 3), float("nan"))):
+        path.write_bytes(save({"places": rows}))
+        with pytest.raises(BadInput, match="cameras of the kept subject's photos"):
+            load_subject(job, record, prior)
+    before = {name: value for name, value in record.files.items() if name != PLACES_FILE}
+    assert load_subject(job, dataclasses.replace(record, files=before), prior).places == []
 
 
 def test_another_prior_than_was_taught_is_said(kept: protocol.Subject, prior: Prior, tmp_path: Path) -> None:
