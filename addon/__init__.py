@@ -27,6 +27,7 @@ MODULES = (
     "ui.history",
     "ui.edit",
     "ui.batch_operators",
+    "ui.language.words",
     "cli.commands",
 )
 
