@@ -28,6 +28,7 @@ MODULES = (
     "ui.edit",
     "ui.batch_operators",
     "ui.language.words",
+    "ui.farms.send",
     "cli.commands",
 )
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import bpy
 
-from . import paths, processes, wording
+from . import paths, processes, protocol, wording
 from .install import background, diagnosis, environment
 
 NAME = paths.EXTENSION or "addon"  # outside of an installed extension, the package itself
@@ -26,7 +26,7 @@ INSTALLING = {"install", "repair"}  # fixes that fetch packages
 KEPT_FILE = "preferences.json"
 KEPT = (
     "existing_python", "base_python", "wheels", "environment_folder", "device_number", "jobs_folder", "keep_jobs",
-    "keep_running",
+    "keep_running", "threads_of_a_worker",
 )  # fmt: skip
 ICONS = {True: "CHECKMARK", False: "ERROR"}
 
@@ -104,6 +104,14 @@ class MAQUETTE_AP_preferences(bpy.types.AddonPreferences):
         set=_set_device,
     )
     device_number: bpy.props.IntProperty(options={"HIDDEN"}, min=0, update=_changed)  # 0 automatic, 1 none, 2 GPU 0
+    threads_of_a_worker: bpy.props.IntProperty(
+        name="Threads of a Worker",
+        description="Without a GPU, run several jobs of the queue at once, each with so many threads; 0 runs one job "
+        "on all cores. With the device Automatic each GPU of the machine takes a job of its own",
+        default=0,
+        min=0,
+        soft_max=64,
+    )
     jobs_folder: bpy.props.StringProperty(
         name="Jobs Folder",
         description="Where the folders of the jobs are made; empty for a folder among Blender's user files",
@@ -133,6 +141,7 @@ class MAQUETTE_AP_preferences(bpy.types.AddonPreferences):
         _draw_status(layout.box(), context)
         column = layout.column()
         column.prop(self, "device")
+        column.prop(self, "threads_of_a_worker")
         column.prop(self, "existing_python")
         install = column.column()
         install.active = not self.existing_python
@@ -193,6 +202,20 @@ def child_variables(context: bpy.types.Context) -> dict[str, str]:
         return {}
     visible = "-1" if device == CPU else device
     return {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": visible}
+
+
+def workers(context: bpy.types.Context) -> list[dict[str, str]]:
+    """Return the environment variables of each worker of the queue: one a GPU, or one for so many threads."""
+    device, found = chosen(context, "device", AUTOMATIC), background.found()
+    gpus = len(found.gpus) if found else 0
+    if device == AUTOMATIC and gpus > 1:
+        each = [{"CUDA_VISIBLE_DEVICES": str(index)} for index in range(min(gpus, protocol.MOST_WORKERS))]
+        return [{"CUDA_DEVICE_ORDER": "PCI_BUS_ID", **variables} for variables in each]
+    threads = int(chosen(context, "threads_of_a_worker", 0))
+    if threads < 1 or not (device == CPU or (device == AUTOMATIC and found and gpus == 0)):
+        return [child_variables(context)]
+    count = min(max((os.cpu_count() or 1) // threads, 1), protocol.MOST_WORKERS)
+    return [child_variables(context) | {"MAQUETTE_THREADS": str(threads)}] * count
 
 
 def why_offline(context: bpy.types.Context) -> str:

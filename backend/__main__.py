@@ -1,9 +1,10 @@
-"""The backend's command line: `python -m backend generate | edit | run | queue | subjects | doctor`.
+"""The backend's command line: `python -m backend generate | edit | run | queue | farm | subjects | doctor`.
 
     python -m backend generate --system tv3dg --prompt "a red mug" --preset draft --seed 1 --out JOB
     python -m backend edit JOB --prompt "a red mug with dots" --out OTHER
     python -m backend run JOB... [--supervised]
     python -m backend queue DIR [--supervised]
+    python -m backend farm --engine openjd | flamenco | opencue | slurm | ray JOB... --out FOLDER
     python -m backend subjects list | keep JOB --name NAME | delete NAME
     python -m backend doctor [--deep]
 
@@ -13,6 +14,7 @@ Exit codes: 0 done, 1 failed, 2 bad input, 3 something is missing on this machin
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from collections.abc import Callable, Sequence
@@ -20,7 +22,7 @@ from typing import TYPE_CHECKING
 
 from addon import protocol
 from backend.cli import new_job, subjects
-from backend.cli.arguments import parser
+from backend.cli.arguments import PROGRESS, parser
 from backend.cli.job_runner import run_folders, run_queue, run_system
 from backend.errors import BackendError, BadInput, explain
 
@@ -39,13 +41,30 @@ def main(argv: Sequence[str] | None = None, run_system: Callable[[Job], None] = 
             print(text)
             return code
         case "run":
-            watched = sys.stdout.isatty() and not arguments.supervised
-            return run_folders(arguments.folders, run_system, supervised=arguments.supervised, for_a_person=watched)
+            is_watched = sys.stdout.isatty() and not arguments.supervised
+            shown = arguments.progress or os.environ.get("MAQUETTE_PROGRESS") or ("text" if is_watched else "events")
+            if shown not in PROGRESS:
+                return _refuse(BadInput(f"MAQUETTE_PROGRESS is {shown!r}.", f"It may be {', '.join(PROGRESS)}."))
+            return run_folders(
+                arguments.folders,
+                run_system,
+                supervised=arguments.supervised,
+                for_a_person=shown == "text",
+                for_openjd=shown == "openjd",
+                patience_seconds=arguments.patience,
+            )
         case "queue":
-            return run_queue(arguments.folder.resolve(), run_system, arguments.supervised, arguments.idle_seconds)
-        case "subjects":
+            folder, idle_seconds = arguments.folder.resolve(), arguments.idle_seconds
+            return run_queue(folder, run_system, arguments.supervised, idle_seconds, arguments.worker)
+        case "farm" | "subjects":
             try:
+                if arguments.command == "farm":
+                    from backend.cli import farm
+
+                    return farm.send(arguments)
                 print(protocol.plain_text(subjects.done(arguments)))
+            except BackendError as error:
+                return _refuse(error)
             except protocol.ProtocolError as error:
                 return _refuse(BadInput(str(error)))
             except OSError as error:

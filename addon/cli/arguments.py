@@ -45,9 +45,11 @@ def parser() -> argparse.ArgumentParser:
     _add_import(edit)
 
     subjects = protocol.add_subjects(commands)
+    protocol.add_farm(commands)
 
     importing = commands.add_parser("import", help="bring finished jobs into a .blend")
-    importing.add_argument("folders", nargs="+", type=Path, metavar="JOB")
+    importing.add_argument("folders", nargs="+", type=Path, metavar="JOB", help="jobs, and folders of job folders")
+    importing.add_argument("--watch", action="store_true", help="wait for those that are not finished, as on a farm")
     _add_import(importing, save_is_needed=True)
 
     doctor = commands.add_parser("doctor", help="say what this machine has and what is missing")
@@ -65,14 +67,6 @@ def named(argv: Sequence[str]) -> set[str]:
             for option in command._actions:
                 option.default = argparse.SUPPRESS
     return set(vars(root.parse_args(argv)))
-
-
-def check_target(save: Path | None) -> None:
-    """Refuse before the work what could not be saved after it. Raises ProtocolError."""
-    if save is not None and save.suffix != ".blend":
-        raise protocol.ProtocolError(f"{save} does not end in .blend. Choose another --save.")
-    if save is not None and not save.resolve().parent.is_dir():
-        raise protocol.ProtocolError(f"There is no folder {save.resolve().parent}. Make it, or choose another --save.")
 
 
 def _add_request(command: argparse.ArgumentParser) -> None:
@@ -106,6 +100,13 @@ def _add_import(command: argparse.ArgumentParser, *, save_is_needed: bool = Fals
     add("--save", type=Path, required=save_is_needed, metavar="FILE.blend", help="import the result and save it here")
     add("--at", type=float, nargs=3, metavar=("X", "Y", "Z"), help="where; else at the 3D cursor")
     add("--apart", type=float, default=2.5, help="distance between several objects, along X")
+    add(
+        "--columns",
+        type=int,
+        default=0,
+        metavar="N",
+        help="of a grid of several objects; else a row, or a square of more than five",
+    )
     add("--name", default="", help="of the object; else its subject")
     add("--output", action="append", default=[], choices=protocol.OUTPUTS, help="only this kind; may be repeated")
     add("--asset", action="store_true", help="mark it as an asset")

@@ -1,4 +1,4 @@
-"""Maquette without a window: `blender --command maquette generate | edit | batch | import | subjects | doctor`.
+"""Maquette without a window: `blender --command maquette generate | edit | batch | import | farm | subjects | doctor`.
 
     blender --command maquette generate --prompt "a red mug" --image mug.png --preset draft --save mug.blend
     blender --command maquette edit JOB --prompt "a red mug with dots" --save dots.blend
@@ -33,9 +33,9 @@ from .. import api, processes, protocol
 from ..install.environment import EnvironmentMissing
 from ..jobs import batch
 from ..paths import ROOT
-from ..scene import placing
 from ..scene.result_files import ImportFailed
-from .arguments import COMMAND, check_target, named, parser
+from . import bring, farm
+from .arguments import COMMAND, named, parser
 from .console import Terminal
 
 DONE, FAILED, BAD_INPUT, ENVIRONMENT, STOPPED = 0, 1, 2, 3, 4
@@ -103,7 +103,7 @@ def main(argv: Sequence[str]) -> int:
     before = {number: signal.signal(number, _interrupt) for number in _ending_signals()}
     try:
         commands = {"generate": _generate, "edit": _edit, "batch": _batch, "import": _import, "doctor": _doctor}
-        commands["subjects"] = _subjects
+        commands |= {"subjects": _subjects, "farm": lambda _, outcome: farm.send(argv[1:], outcome)}
         run = commands[arguments.command]
         with contextlib.redirect_stdout(sys.stderr):  # Blender's importers tell there what they do
             run(arguments, outcome)
@@ -168,7 +168,7 @@ def _tell(outcome: Outcome, *, as_json: bool) -> None:
 
 
 def _generate(arguments: argparse.Namespace, outcome: Outcome) -> None:
-    check_target(arguments.save)
+    bring.check_target(arguments.save)
     job = arguments.resume
     if job is None:
         wishes = _wishes(arguments) | {"prompt": arguments.prompt}
@@ -215,7 +215,7 @@ def _change(job: Path, arguments: argparse.Namespace) -> None:
 
 
 def _edit(arguments: argparse.Namespace, outcome: Outcome) -> None:
-    check_target(arguments.save)
+    bring.check_target(arguments.save)
     named = ("preset", "seed", "threads")
     changes = {name: getattr(arguments, name) for name in named if getattr(arguments, name) is not None}
     asked = protocol.read_request(arguments.folder).edited(arguments.prompt, settings=dict(arguments.set), **changes)
@@ -234,12 +234,12 @@ def _run(job: Path, arguments: argparse.Namespace, outcome: Outcome) -> None:
     except (api.JobError, EnvironmentMissing) as error:
         _note(entry, job, error)
         raise
-    _bring([(0, job)], arguments, outcome)
+    bring.bring([(0, job)], arguments, outcome)
 
 
 def _batch(arguments: argparse.Namespace, outcome: Outcome) -> None:
     """Make one object of each picture; jobs of an earlier run of the same command are not made again."""
-    check_target(arguments.save)
+    bring.check_target(arguments.save)
     folder = arguments.jobs or api.jobs_folder()
     _check_settings(_request(arguments, "it", protocol.InputImage(path="it.png")))  # or say what is wrong with all
     api.interpreter()  # or say what is missing, before anything is written
@@ -272,17 +272,16 @@ def _batch(arguments: argparse.Namespace, outcome: Outcome) -> None:
             else:
                 made.ends[job] = result
     finished = [(place, job) for job, place in places.items() if entries.get(job, {}).get("state") == "finished"]
-    _bring(sorted(finished), arguments, outcome, made.problems)
+    bring.bring(sorted(finished), arguments, outcome, made.problems)
     outcome.report = batch.summary(made)
     outcome.exit_code = FAILED if made.problems or any(entry["state"] != "finished" for entry in outcome.jobs) else DONE
 
 
 def _import(arguments: argparse.Namespace, outcome: Outcome) -> None:
-    check_target(arguments.save)
-    outcome.jobs += [_entry(job, "") for job in arguments.folders]
-    _bring(list(enumerate(arguments.folders)), arguments, outcome)
-    for entry in outcome.jobs:
-        entry["state"] = "imported"
+    bring.check_target(arguments.save)
+    problems = bring.bring_home(arguments, outcome)
+    if problems:
+        outcome.exit_code, outcome.message = FAILED, " ".join(f"{name}: {sentence}" for name, sentence in problems)
 
 
 def _doctor(arguments: argparse.Namespace, outcome: Outcome) -> None:
@@ -352,44 +351,3 @@ def _note(entry: dict[str, Any], job: Path, result: protocol.Finished | api.JobE
     else:
         entry["state"] = "stopped" if isinstance(result, api.JobStopped) else "failed"
         entry["message"], entry["hint"] = result.message, result.hint
-
-
-def _bring(
-    placed: Sequence[tuple[int, Path]],
-    arguments: argparse.Namespace,
-    outcome: Outcome,
-    problems: list[tuple[str, str]] | None = None,
-) -> None:
-    """Import finished jobs, each at its place in a row or square, not into what stands there unless --at says so.
-
-    The file is saved under another name. Jobs that cannot be imported go into `problems`, else the first is raised.
-    """
-    import bpy
-
-    if arguments.save is None or not placed:
-        return
-    if not bpy.data.filepath:  # no file was named before --command: nothing of the startup file is wanted
-        bpy.ops.wm.read_homefile(use_empty=True)
-    count = 1 + max(place for place, _ in placed)
-    spots = placing.around(arguments.at or bpy.context.scene.cursor.location, count, arguments.apart)
-    for place, job in placed:
-        try:
-            made = api.import_result(
-                job,
-                location=spots[place],
-                name=arguments.name,
-                outputs=tuple(arguments.output) or protocol.OUTPUTS,
-                as_asset=arguments.asset,
-                tags=arguments.tag,
-            )
-            if arguments.at is None:
-                placing.place_beside(made)
-        except ImportFailed as error:
-            if problems is None:
-                raise
-            problems.append((job.name, str(error)))
-    try:
-        bpy.ops.wm.save_as_mainfile(filepath=str(arguments.save.resolve()), compress=True)
-    except RuntimeError as error:  # how an operator reports what went wrong
-        raise OSError(str(error).strip().removesuffix(".")) from error
-    outcome.saved = str(arguments.save.resolve())

@@ -171,8 +171,13 @@ class Batch:
         return self.ends.keys() >= self.jobs.keys()
 
 
-def begin(items: Sequence[Item], folder: Path, enqueue: Callable[[Path, int], None]) -> Batch:
-    """Make the jobs and hand each with its place to `enqueue`; what goes wrong with one does not keep the others."""
+def begin(
+    items: Sequence[Item], folder: Path, enqueue: Callable[[Path, int], None], mode: int = protocol.PRIVATE
+) -> Batch:
+    """Make the jobs and hand each with its place to `enqueue`; what goes wrong with one does not keep the others.
+
+    `mode` is who may look into their folders: for a farm, other users as well.
+    """
     batch = Batch()
     for place, item in enumerate(items):
         if item.job is not None:
@@ -183,7 +188,7 @@ def begin(items: Sequence[Item], folder: Path, enqueue: Callable[[Path, int], No
             batch.problems.append((item.name, item.problem))
         else:
             try:
-                job = item.job or protocol.make_job(folder, item.request, [item.source, *item.extras])
+                job = item.job or protocol.make_job(folder, item.request, [item.source, *item.extras], mode)
                 enqueue(job, place)
                 batch.jobs[job] = item.name
                 batch.places.setdefault(job, place)

@@ -61,6 +61,16 @@ class Died(ClientError):
     """The process ended without a last message."""
 
 
+class ForeignDied(ClientError):
+    """The process that another Blender had started is gone."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The process that ran the queue is gone, without a last message.",
+            "Run the job again; it goes on from its last checkpoint.",
+        )
+
+
 @dataclass(frozen=True)
 class Patience:
     """How long the client waits, in seconds, before it takes the process for stuck and ends it."""
@@ -120,9 +130,11 @@ class Client:
         root: Path = ROOT,
         patience: Patience | None = None,
         variables: Mapping[str, str] | None = None,
+        worker: int = 0,
     ) -> Client:
         """Start `COMMAND -m backend queue FOLDER --supervised`, COMMAND being a Python. Raises NotStarted."""
         options = ["--supervised", "--idle-seconds", str(idle_seconds)]
+        options += ["--worker", str(worker)] if worker else []
         log = folder / protocol.LOG_FILE
         process = _start([*command, "-m", module, "queue", str(folder.resolve()), *options], root, log, variables)
         return cls(process, math.inf, log, patience or Patience())
@@ -175,6 +187,10 @@ class Client:
             self.is_done = True
             processes.let_live(self._process)
             processes.close_stdin(self._process)
+
+    def let_go(self) -> None:
+        """Ask the process to end, and wait for nothing; `close` comes after it."""
+        processes.close_stdin(self._process)
 
     def close(self, seconds: float = 2.0) -> None:
         """End the process and its children: let it write a checkpoint for so long, then kill it. Safe to call twice."""

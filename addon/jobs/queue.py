@@ -23,7 +23,8 @@ from pathlib import Path
 from .. import protocol
 from ..paths import ROOT
 from . import store
-from .client import Client, ClientError, Patience, Starting
+from .client import Client, ClientError, ForeignDied, Patience, Starting
+from .workers import Workers
 
 LOOK_SECONDS = 0.5  # between two looks at files that another process may have changed
 MAX_CRASHES = 3  # in a row; then the queue is held
@@ -37,8 +38,9 @@ Told = list[tuple[Path, protocol.Event]]
 class Queue:
     """The queue of one folder. All but `close` return at once; all that has to do with the process happens in `poll`.
 
-    `running` is the job that runs, `waiting` those to come in order. While `is_held` no process is started: as it is
-    made with jobs that wait from before, after MAX_CRASHES crashes in a row, and when told; `problem` says why.
+    `running` is the job that runs, `waiting` those to come in order. With `further` workers, each with variables of its
+    own, `all_running` are theirs as well. While `is_held` no process is started: as it is made with jobs that wait from
+    before, after MAX_CRASHES crashes in a row, and when told; `problem` says why.
     `is_foreign` tells that a process of another Blender, or one that was detached, runs the jobs.
     """
 
@@ -52,11 +54,12 @@ class Queue:
         patience: Patience | None = None,
         idle_seconds: float = IDLE_SECONDS,
         variables: Mapping[str, str] | None = None,
+        further: Sequence[Mapping[str, str]] = (),
     ) -> None:
         folder.mkdir(protocol.PRIVATE, parents=True, exist_ok=True)
         self.folder = folder
         self.command = tuple(command)
-        self.variables = dict(variables or {})  # of the process's environment
+        self.variables = [dict(each) for each in (variables or {}, *further)]  # of each worker's environment
         self.running: Path | None = None
         self.waiting: list[Path] = []
         self.problem: protocol.Failed | None = None
@@ -64,6 +67,7 @@ class Queue:
         self._root, self._module, self._patience, self._idle_seconds = root, module, patience, idle_seconds
         self._client: Client | None = None
         self._starting: Starting | None = None
+        self._workers = Workers(self.folder, len(further), self._start_worker)
         self._events: Told = []  # that were not told yet
         self._crashes = 0
         self._unwanted: set[str] = set()  # names of jobs that were removed, perhaps a moment too late
@@ -88,7 +92,7 @@ class Queue:
         Raises ValueError for a folder that is no job of this queue's folder, and OSError where that cannot be written.
         """
         turn = self._turn(job)
-        if job.name not in (other.name for other in (*self.waiting, *filter(None, [self.running]))):
+        if job not in (*self.waiting, *self.all_running):
             self._change(lambda turns: [*turns, turn])
         self.resume()
 
@@ -123,19 +127,25 @@ class Queue:
     def resume(self) -> None:
         """Go on after `hold`, or after crashes."""
         self.is_held, self.problem, self._crashes = False, None, 0
+        self._workers.mend()
         protocol.remove_inside(self.folder, protocol.HOLD_FILE)
 
-    # ---- the running job ---------------------------------------------------------------------------------------------
+    # ---- the running jobs --------------------------------------------------------------------------------------------
+
+    @property
+    def all_running(self) -> list[Path]:
+        """Return the jobs that run, that of the first worker before those of the others."""
+        return [*filter(None, [self.running]), *(self.folder / name for name in self._workers.running)]
 
     def cancel(self, job: Path) -> None:
         """Give a job up: at its next step if it runs, and it does not begin if it waits."""
         self.remove(job)
-        if self.running is not None and job.name == self.running.name:
+        if job in self.all_running:
             self._tell(protocol.Cancel(job=job.name))
 
     def finish(self, job: Path) -> None:
         """Let the running job end its steps and export what there is."""
-        if self.running is not None and job.name == self.running.name:
+        if job in self.all_running:
             self._tell(protocol.Finish(job=job.name))
 
     def detach(self) -> None:
@@ -170,11 +180,15 @@ class Queue:
             self._receive(self._starting)
         if self._client is not None:
             self._listen(self._client)
+        for name, event in self._workers.poll():
+            self._note(self.folder / name, event)
         if time.monotonic() - self._looked >= LOOK_SECONDS:
             self._looked = time.monotonic()
             if self.is_foreign:
                 self._follow()
             self._read_turns()
+        if self.waiting and not self.is_held and self._client is not None and self.running is not None:
+            self._workers.begin(len(self.waiting))
         is_alone = self._client is None and self._starting is None and not self.is_foreign
         if self.waiting and not self.is_held and is_alone:
             self.is_foreign = protocol.is_running(self.folder)  # another Blender was quicker
@@ -193,6 +207,7 @@ class Queue:
             with contextlib.suppress(ClientError):  # then there is none
                 self._client = self._starting.wait()
             self._starting = None
+        self._workers.close(seconds, goes_on=self.is_detached)
         client, self._client = self._client, None
         if client is None:
             return
@@ -204,19 +219,23 @@ class Queue:
 
     def _start(self) -> None:
         taken = {turn.ticket for turn in self._taken()}
-        if any(turn.ticket in taken for turn in self._read_turns()):  # by a process that ended before it said Hello
+        is_none_taken = not any(turn.ticket in taken for turn in self._read_turns())
+        if not (is_none_taken or self._workers.running):  # by a process that ended before it said Hello
             self._change(lambda turns: [protocol.new_turn(turn.job) for turn in turns])
-        start = functools.partial(
-            Client.start_queue,
+        self._starting = Starting(functools.partial(self._start_worker, 0))
+
+    def _start_worker(self, number: int) -> Client:
+        """Start a process for the queue, the first of which has the number 0. Raises ClientError."""
+        return Client.start_queue(
             self.command,
             self.folder,
             idle_seconds=self._idle_seconds,
             module=self._module,
             root=self._root,
             patience=self._patience,
-            variables=self.variables,
+            variables=self.variables[number],
+            worker=number,
         )
-        self._starting = Starting(start)
 
     def _receive(self, starting: Starting) -> None:
         """Take the process over when it has been started."""
@@ -242,16 +261,23 @@ class Queue:
     def _take(self, event: protocol.Event) -> None:
         if isinstance(event, protocol.Hello):
             self.running = self.folder / event.job
-            self._begun |= {turn.ticket for turn in self._taken() if turn.job == event.job}
-            self._read_turns()
-            if event.job in self._unwanted:
-                self._unwanted.discard(event.job)
-                self._tell(protocol.Cancel(job=event.job))
         if self.running is not None and not isinstance(event, protocol.Idle):
-            self._events.append((self.running, event))
+            job = self.running
+            if isinstance(event, protocol.LAST):
+                self.running, self._crashes = None, 0
+            self._note(job, event)
+
+    def _note(self, job: Path, event: protocol.Event) -> None:
+        """Take an event of a job that one of our processes runs."""
+        if isinstance(event, protocol.Hello):
+            self._begun |= {turn.ticket for turn in self._taken() if turn.job == job.name}
+            self._read_turns()
+            if job.name in self._unwanted:
+                self._unwanted.discard(job.name)
+                self._tell(protocol.Cancel(job=job.name))
+        self._events.append((job, event))
         if isinstance(event, protocol.LAST):
-            job, self.running, self._crashes = self.running, None, 0
-            if isinstance(event, protocol.Cancelled) and job is not None:
+            if isinstance(event, protocol.Cancelled):
                 store.close_run(job, event)  # of a process that was ended because it did not obey
             if not isinstance(event, protocol.Interrupted):
                 self._tidy()
@@ -313,13 +339,14 @@ class Queue:
 
     def _tell(self, command: protocol.Cancel | protocol.Finish) -> None:
         """Send a command to the process, by its pipe if it is ours."""
-        if self._client is None:
+        client = self._workers.client_of(command.job) or self._client
+        if client is None:
             with protocol.open_file(self.folder, protocol.COMMANDS_FILE, "ab") as file:
                 file.write(protocol.encode(command).encode())
         elif isinstance(command, protocol.Cancel):
-            self._client.cancel(command.job)
+            client.cancel(command.job)
         else:
-            self._client.finish(command.job)
+            client.finish(command.job)
 
     # ---- the files ---------------------------------------------------------------------------------------------------
 
@@ -347,7 +374,7 @@ class Queue:
         kept = [
             turn
             for turn in protocol.read_turns(self.folder / protocol.QUEUE_FILE)
-            if self.running is not None and turn.job == self.running.name
+            if self.folder / turn.job in self.all_running
         ]
         waiting = self._read_turns()
         turns = change(waiting)
@@ -365,27 +392,8 @@ class Queue:
         """Let jobs wait again whose process ended with the Blender that had them run."""
         taken = {turn.ticket: turn for turn in self._taken()}
         turns = protocol.read_turns(self.folder / protocol.QUEUE_FILE)
-        begun = [turn for turn in turns if turn.ticket in taken and self._is_interrupted(taken[turn.ticket])]
+        begun = [t for t in turns if t.ticket in taken and store.came_to_no_end(self.folder / t.job, taken[t.ticket])]
         if begun:
             fresh = [protocol.new_turn(turn.job) for turn in begun]
             others = [turn for turn in turns if turn.ticket not in taken]
             protocol.write_turns(self.folder / protocol.QUEUE_FILE, fresh + others)
-
-    def _is_interrupted(self, turn: protocol.Turn) -> bool:
-        """Say whether a job has had its turn and came to no end in it, or not even to its first word."""
-        job = self.folder / turn.job
-        try:
-            is_there = protocol.is_inside(job, protocol.REQUEST_FILE)
-            return is_there and (not protocol.has_begun(job, turn) or store.state(job) == store.INTERRUPTED)
-        except (OSError, protocol.ProtocolError):  # whatever is the matter with it, it does not run by itself
-            return False
-
-
-class ForeignDied(ClientError):
-    """The process that another Blender had started is gone."""
-
-    def __init__(self) -> None:
-        super().__init__(
-            "The process that ran the queue is gone, without a last message.",
-            "Run the job again; it goes on from its last checkpoint.",
-        )

@@ -85,6 +85,15 @@ def lacking(job: Path, request: protocol.Request) -> str:
     return f"{protocol.POINTS_FILE}, which an edit begins from, is not there any more"
 
 
+def came_to_no_end(job: Path, turn: protocol.Turn) -> bool:
+    """Say whether a job has had its turn and came to no end in it, or not even to its first word."""
+    try:
+        is_there = protocol.is_inside(job, protocol.REQUEST_FILE)
+        return is_there and (not protocol.has_begun(job, turn) or state(job) == INTERRUPTED)
+    except (OSError, protocol.ProtocolError):  # whatever is the matter with it, it does not run by itself
+        return False
+
+
 def list_jobs(folder: Path) -> list[Path]:
     """Return the job folders in a folder, the newest first. Links are left out: they may lead anywhere."""
     try:

@@ -17,6 +17,8 @@ Both sides import this one package and say `protocol.X`; it needs nothing but th
 
 from __future__ import annotations
 
+from .arguments import FARMS as FARMS
+from .arguments import add_farm as add_farm
 from .arguments import add_mask as add_mask
 from .arguments import add_set as add_set
 from .arguments import add_stop_after as add_stop_after
@@ -53,6 +55,7 @@ from .from_images import input_images as input_images
 from .from_images import proposed_prompt as proposed_prompt
 from .from_images import takes_prompt_of_name as takes_prompt_of_name
 from .inside import LINK_HINT as LINK_HINT
+from .inside import OPEN as OPEN
 from .inside import PRIVATE as PRIVATE
 from .inside import LinkInside as LinkInside
 from .inside import check_writable as check_writable
@@ -92,14 +95,17 @@ from .job_folder import write_request as write_request
 from .plain_text import plain_text as plain_text
 from .queue_files import COMMANDS_FILE as COMMANDS_FILE
 from .queue_files import HOLD_FILE as HOLD_FILE
+from .queue_files import MOST_WORKERS as MOST_WORKERS
 from .queue_files import OWNER_FILE as OWNER_FILE
 from .queue_files import QUEUE_FILE as QUEUE_FILE
 from .queue_files import STAY_FILE as STAY_FILE
 from .queue_files import TAKEN_FILE as TAKEN_FILE
+from .queue_files import TURNS_LOCK_FILE as TURNS_LOCK_FILE
 from .queue_files import Tie as Tie
 from .queue_files import has_begun as has_begun
 from .queue_files import new_turn as new_turn
 from .queue_files import read_turns as read_turns
+from .queue_files import worker_lock as worker_lock
 from .queue_files import write_turns as write_turns
 from .request import IMAGES as IMAGES
 from .request import INPUT_FOLDER as INPUT_FOLDER

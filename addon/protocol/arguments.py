@@ -12,6 +12,8 @@ from typing import Any
 from .request import Request
 from .systems import DEFAULT_SYSTEM, PRESETS, Value, built_systems, stage_names
 
+FARMS = ("openjd", "flamenco", "opencue", "slurm", "ray")
+
 
 def add_system(command: argparse.ArgumentParser) -> None:
     """Add --system, --preset and --set. Their values are checked where a request is made of them, and in the job."""
@@ -49,6 +51,37 @@ def add_subjects(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     delete = actions.add_parser("delete", help="delete a kept subject; jobs that were made with it have copies")
     delete.add_argument("name", metavar="NAME")
     return [listing, keep, delete]
+
+
+def add_farm(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> argparse.ArgumentParser:
+    """Add the command `farm --engine ENGINE JOB... --out FOLDER`."""
+    farm = commands.add_parser(
+        "farm",
+        help="write what a farm takes, and print the command that submits it",
+        description="Every argument may be @FILE, which has one a line: thousands of jobs fit on no command line.",
+        fromfile_prefix_chars="@",
+    )
+    add = farm.add_argument
+    add("jobs", nargs="+", type=Path, metavar="JOB", help="job folders, or folders of them; done ones are left out")
+    add("--engine", required=True, choices=FARMS)
+    add("--out", type=Path, required=True, metavar="FOLDER", help="where the files of the engine go")
+    add("--submit", action="store_true", help="run that command, too")
+    add("--python", default="", help="of the farm's machines, with the backend's packages; else this one")
+    add("--gpus", type=int, choices=(0, 1), help="of each job; else 1 for the preset paper")
+    add("--memory-gib", type=float, default=0.0, metavar="GIB", help="of each job; else 3.5")
+    add("--gpu-memory-gib", type=float, default=0.0, metavar="GIB", help="of each job that has a GPU; else 2")
+    add(
+        "--timeout", type=int, default=0, metavar="SECONDS", help="of a try, which the next goes on from; openjd, slurm"
+    )
+    add("--at-once", type=int, default=0, metavar="N", help="no more jobs than that; slurm")
+    add("--manager", default="http://localhost:8080", metavar="URL", help="of Flamenco")
+    add("--import-into", type=Path, metavar="FILE.blend", help="import all results in the end; flamenco")
+    add("--worker-tag", default="", metavar="UUID", help="of the workers that may take the jobs; flamenco")
+    add("--address", default="auto", help="of the cluster: auto, local for one that is started, or as ray has it; ray")
+    add("--same-user", action="store_true", help="workers run as this user: private folders are no hindrance")
+    add("--same-machine", action="store_true", help="workers are on this machine: folders need not be shared")
+    add("--json", action="store_true", help="answer in JSON, for programs")
+    return farm
 
 
 def add_set(command: argparse.ArgumentParser, what: str) -> None:

@@ -66,10 +66,10 @@ def is_running(folder: Path) -> bool:
 # ---- making one ------------------------------------------------------------------------------------------------------
 
 
-def make_job(folder: Path, request: Request, sources: Sequence[Path]) -> Path:
+def make_job(folder: Path, request: Request, sources: Sequence[Path], mode: int = PRIVATE) -> Path:
     """Write a new job folder below `folder`, with a copy of each file that the request names, and return it.
 
-    Nobody else may look into it, nor into `folder` if that is made, too.
+    Nobody else may look into it, nor into `folder` if that is made, too, unless `mode` lets them.
 
     Raises ValueError if there are not as many sources as files or one is too large, OSError with a sentence if one
     cannot be copied; then it leaves nothing.
@@ -80,8 +80,8 @@ def make_job(folder: Path, request: Request, sources: Sequence[Path]) -> Path:
             raise ValueError(f"{source} has {megabytes(size)}; an input has at most {megabytes(INPUT_BYTES)}.")
     job = folder / f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(3)}"
     try:
-        folder.mkdir(PRIVATE, parents=True, exist_ok=True)
-        make_folder(job, request, sources, PRIVATE)
+        folder.mkdir(mode, parents=True, exist_ok=True)
+        make_folder(job, request, sources, mode)
     except OSError as error:
         if error.errno in DISK_FULL:
             needed = f"{megabytes(sum(sizes))} were to be copied"

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from .events import Turn, decode, encode
 from .inside import LinkInside, file_size, open_file, write_whole
-from .job_folder import EVENTS_FILE
+from .job_folder import EVENTS_FILE, LOCK_FILE
 from .shared_files import take_lock
 from .typed_json import ProtocolError
 
@@ -24,7 +24,14 @@ COMMANDS_FILE = "commands.jsonl"  # each with its job, from who has no pipe to t
 STAY_FILE = "stay"  # while it is there, the backend goes on when stdin closes
 OWNER_FILE = "owner"  # locked by the Blender that a backend without a pipe is tied to: its end is the backend's end
 HOLD_FILE = "hold"  # while it is there, no job has its turn
+TURNS_LOCK_FILE = ".turns"  # held by the worker that is just taking a turn
 TURNS_BYTES = 4 << 20  # no more is read of a file of turns
+MOST_WORKERS = 16  # of a queue
+
+
+def worker_lock(worker: int) -> str:
+    """Return the file in a queue's folder that its worker of this number holds; 0 is the one that is always there."""
+    return f"{LOCK_FILE}-{worker}" if worker else LOCK_FILE
 
 
 def new_turn(job: str) -> Turn:

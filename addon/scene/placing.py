@@ -25,16 +25,20 @@ Corner = tuple[float, float, float]
 Box = tuple[Corner, Corner]  # the lowest and the highest corner, in the world
 
 
-def spot(place: int, count: int, apart: float = APART) -> Corner:
-    """Return where the result of a number stands among so many: in a row along X, or a square whose rows go along Y."""
-    columns = count if count <= IN_A_ROW else math.ceil(math.sqrt(count))
-    return place % columns * apart, place // columns * apart, 0.0
+def spot(place: int, count: int, apart: float = APART, columns: int = 0) -> Corner:
+    """Return where the result of a number stands among so many: in a row along X, or a square whose rows go along -Y.
+
+    `columns` makes a grid of so many instead.
+    """
+    if columns <= 0:
+        columns = count if count <= IN_A_ROW else math.ceil(math.sqrt(count))
+    return place % columns * apart, place // columns * -apart, 0.0
 
 
-def around(first: Iterable[float], count: int, apart: float = APART) -> list[Corner]:
+def around(first: Iterable[float], count: int, apart: float = APART, columns: int = 0) -> list[Corner]:
     """Return the places of so many results in the world."""
     x, y, z = first
-    offsets = [spot(place, count, apart) for place in range(count)]
+    offsets = [spot(place, count, apart, columns) for place in range(count)]
     return [(x + along, y + behind, z) for along, behind, _ in offsets]
 
 

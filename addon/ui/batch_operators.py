@@ -87,7 +87,39 @@ def _of_assets(context: bpy.types.Context, folder: Path) -> Pictures:
     return found
 
 
-# ---- the operator ----------------------------------------------------------------------------------------------------
+def pictures_of(context: bpy.types.Context, directory: str, temporary: Path) -> Pictures:
+    """Return name and file of the pictures in a folder, else of those that are selected. Raises ValueError."""
+    if directory:
+        folder = Path(bpy.path.abspath(directory))
+        if not folder.is_dir():
+            raise ValueError(f"There is no folder {folder}. Check the path.")
+        return [(batch.name_of(path), path) for path in batch.pictures_in(folder)]
+    found = [(batch.name_of(path), path) for path in selected_files(context)]
+    found += _of_assets(context, temporary) or []
+    found += _of_images(selected_empties(context), temporary) if not found else []
+    if not found:
+        raise ValueError("No image is selected: select image empties, or pictures in a File or Asset Browser.")
+    return found
+
+
+def plan_of(
+    context: bpy.types.Context,
+    pictures: Pictures,
+    styles: list[tuple[Path, dict[str, Any]]],
+    prompt: str,
+    folder: Path,
+) -> list[batch.Item]:
+    """Return what is to be done for each picture, with the settings of the panel; the jobs lie in a folder."""
+    props = context.scene.maquette
+
+    def request_of(prompt: str, image: protocol.InputImage) -> protocol.Request:
+        images = protocol.input_images([(Path(image.path), {"name": image.name}), *styles])
+        return properties.request_of(props, images, prompt=prompt)
+
+    return batch.plan(pictures, prompt, request_of, folder, session.waiting(), [source for source, _ in styles])
+
+
+# ---- the operators ---------------------------------------------------------------------------------------------------
 
 
 class MAQUETTE_OT_batch(bpy.types.Operator):
@@ -147,9 +179,11 @@ class MAQUETTE_OT_batch(bpy.types.Operator):
         props = context.scene.maquette
         try:
             with tempfile.TemporaryDirectory(prefix="maquette-") as temporary:
-                pictures = self._pictures(context, Path(temporary))
+                pictures = pictures_of(context, self.directory, Path(temporary))
                 styles = generate.files_of(context.scene.maquette, "visual_prompt", Path(temporary), MAX_NUMBER)
-                made, spots = self._begin(context, pictures, styles)
+                preferences.interpreter(context)  # or say what is missing, before anything is written
+                items = plan_of(context, pictures, styles, self.prompt, preferences.jobs_folder(context))
+                made, spots = self._begin(context, items)
         except (ValueError, *generate.CANNOT_START) as error:
             self.report({"ERROR"}, generate.sentence(error))
             return {"CANCELLED"}
@@ -164,40 +198,16 @@ class MAQUETTE_OT_batch(bpy.types.Operator):
         self.report({"WARNING" if made.problems else "INFO"}, batch.summary(made))
         return {"FINISHED"}
 
-    def _pictures(self, context: bpy.types.Context, temporary: Path) -> Pictures:
-        if self.directory:
-            folder = Path(bpy.path.abspath(self.directory))
-            if not folder.is_dir():
-                raise ValueError(f"There is no folder {folder}. Check the path.")
-            return [(batch.name_of(path), path) for path in batch.pictures_in(folder)]
-        found = [(batch.name_of(path), path) for path in selected_files(context)]
-        found += _of_assets(context, temporary) or []
-        found += _of_images(selected_empties(context), temporary) if not found else []
-        if not found:
-            raise ValueError("No image is selected: select image empties, or pictures in a File or Asset Browser.")
-        return found
-
-    def _begin(
-        self, context: bpy.types.Context, pictures: Pictures, styles: list[tuple[Path, dict[str, Any]]]
-    ) -> tuple[batch.Batch, Spots]:
+    def _begin(self, context: bpy.types.Context, items: list[batch.Item]) -> tuple[batch.Batch, Spots]:
         """Make the jobs; return them, and the place of each picture's result around the 3D cursor."""
-        props, folder = context.scene.maquette, preferences.jobs_folder(context)
-
-        def request_of(prompt: str, image: protocol.InputImage) -> protocol.Request:
-            images = protocol.input_images([(Path(image.path), {"name": image.name}), *styles])
-            return properties.request_of(props, images, prompt=prompt)
-
-        preferences.interpreter(context)  # or say what is missing, before anything is written
-        extras = [source for source, _ in styles]
-        items = batch.plan(pictures, self.prompt, request_of, folder, session.waiting(), extras)
-        height = float(properties.changed_settings(props).get("height", 0.0))
+        height = float(properties.changed_settings(context.scene.maquette).get("height", 0.0))
         spots = placing.around(context.scene.cursor.location, len(items), placing.apart_at(height))
 
         def enqueue(job: Path, place: int) -> None:
             if not bpy.app.background:
                 session.enqueue(context, job, self.import_when_done, spots[place])
 
-        made = batch.begin(items, folder, enqueue)
+        made = batch.begin(items, preferences.jobs_folder(context), enqueue)
         if self.import_when_done and not bpy.app.background:
             for job in made.places.keys() - made.jobs.keys():  # done or queued already
                 if not any(importing.copies(job)):
@@ -251,6 +261,7 @@ class MAQUETTE_PT_batch(bpy.types.Panel):
         column = layout.column(align=True)
         column.operator(MAQUETTE_OT_batch.bl_idname, icon="OUTLINER_OB_IMAGE")
         column.operator(MAQUETTE_OT_batch_folder.bl_idname, icon="FILE_FOLDER")
+        column.operator("maquette.send_to_farm", icon="NETWORK_DRIVE")
         for made in _batches:
             paragraph(layout, context, batch.summary(made), "TIME")
 
@@ -282,7 +293,7 @@ def _watch() -> float | None:
     for made in list(_batches):
         for job in made.jobs.keys() - made.ends.keys():
             last = session.course(job).last
-            is_there = session.is_waiting(job) or job == session.running()
+            is_there = session.is_waiting(job) or job in session.all_running()
             if not is_there and (last is not None or not session.is_busy() or not job.is_dir()):
                 made.ends[job] = last
         if made.is_over:

@@ -211,7 +211,7 @@ class MAQUETTE_OT_cancel(bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Ask the backend to stop."""
-        job = Path(self.job) if self.job else session.running()
+        job = Path(self.job) if self.job else next(iter(session.all_running()), None)
         if job is None:
             self.report({"WARNING"}, "No job is running")
             return {"CANCELLED"}
@@ -229,7 +229,7 @@ class MAQUETTE_OT_finish(bpy.types.Operator):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         """Need a running job that counts steps, which can be cut short."""
-        job = session.running()
+        job = next(iter(session.all_running()), None)
         if job is None or session.course(job).steps_per_second == 0.0:  # parts of the mesh have no speed
             cls.poll_message_set("Only the steps of the optimisation can be cut short")
         elif session.told(job):
@@ -240,7 +240,7 @@ class MAQUETTE_OT_finish(bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Ask the backend to come to an end."""
-        job = session.running()
+        job = next(iter(session.all_running()), None)
         assert job is not None, "poll has seen one"
         session.finish(job)
         return {"FINISHED"}

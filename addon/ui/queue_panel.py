@@ -31,7 +31,7 @@ class MAQUETTE_PT_queue(bpy.types.Panel):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         """Show only when there is something to see."""
-        return bool(session.waiting())
+        return bool(session.waiting() or session.all_running()[1:])
 
     def draw(self, context: bpy.types.Context) -> None:
         """Draw the jobs, each with its buttons."""
@@ -44,10 +44,20 @@ class MAQUETTE_PT_queue(bpy.types.Panel):
         else:
             row.operator("maquette.hold_queue", text="Hold the Queue", icon="PAUSE").hold = True
         column = layout.column(align=True)
+        for job in session.all_running()[1:]:  # the first one has a panel of its own
+            _draw_running(column, job)
         for number, job in enumerate(waiting[:ROWS]):
             _draw_row(column, job, number, len(waiting))
         if len(waiting) > ROWS:
             column.label(text=f"... and {len(waiting) - ROWS} more", translate=False)
+
+
+def _draw_running(layout: Any, job: Path) -> None:
+    """Draw the job of a further worker: how far it is, and a button that stops it."""
+    row, name = layout.row(align=True), session.told(job) or wording.shortened(title(job), TITLE_LETTERS)
+    share = session.course(job).share
+    row.progress(factor=share, text=f"{name}: {share:.0%}", translate=False)
+    row.operator("maquette.cancel", text="", icon="X").job = str(job)
 
 
 def _draw_row(layout: Any, job: Path, number: int, count: int) -> None:

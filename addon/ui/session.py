@@ -44,12 +44,13 @@ _shown: Path | None = None
 def queue(context: bpy.types.Context) -> Queue:
     """Return the queue, made on first use. Raises EnvironmentMissing when there is no backend to run."""
     global _queue
-    command, variables = (str(preferences.interpreter(context)),), preferences.child_variables(context)
-    if _queue is not None and (_queue.command, _queue.variables) != (command, variables) and not is_busy():
+    command, workers = (str(preferences.interpreter(context)),), preferences.workers(context)
+    if _queue is not None and (_queue.command, _queue.variables) != (command, workers) and not is_busy():
         _queue.close()
         _queue = None
     if _queue is None:
-        _queue = Queue(preferences.jobs_folder(context), command, root=ROOT, variables=variables)
+        first, *further = workers
+        _queue = Queue(preferences.jobs_folder(context), command, root=ROOT, variables=first, further=further)
         _heed_preferences()
         start_timer()
     return _queue
@@ -72,12 +73,17 @@ def _make_way() -> str:
 
 def is_busy() -> bool:
     """Say whether a job runs, or waits for nothing but its turn."""
-    return _queue is not None and (_queue.running is not None or (bool(_queue.waiting) and not _queue.is_held))
+    return bool(all_running()) or (_queue is not None and bool(_queue.waiting) and not _queue.is_held)
 
 
 def running() -> Path | None:
     """Return the job that runs."""
     return _queue.running if _queue is not None else None
+
+
+def all_running() -> list[Path]:
+    """Return the jobs that run, of each worker of the queue one."""
+    return list(_queue.all_running) if _queue is not None else []
 
 
 def waiting() -> list[Path]:
@@ -97,7 +103,7 @@ def problem() -> protocol.Failed | None:
 
 def shown() -> Path | None:
     """Return the job that the panel is about: the running one, else the one that ended last or was asked for."""
-    return running() or _shown
+    return next(iter(all_running()), _shown)
 
 
 def show(job: Path | None) -> None:
@@ -179,7 +185,7 @@ def cancel(job: Path) -> None:
     if _queue is not None:
         _queue.cancel(job)
         auto_import.forget(job)
-        if job == running():
+        if job in all_running():
             _told[job] = "Cancelling at the next step"
         redraw()
 

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from addon import protocol
 
+PROGRESS = ("events", "text", "openjd")  # as what `run` tells of a job
+
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
@@ -17,10 +19,24 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument("folders", nargs="+", type=Path, metavar="JOB")
     run.add_argument("--supervised", action="store_true", help="obey commands on stdin, and leave when it closes")
 
+    run.add_argument(
+        "--progress",
+        choices=PROGRESS,
+        help="what is written: events in JSON, text, or the lines of Open Job Description; else MAQUETTE_PROGRESS",
+    )
+    run.add_argument(
+        "--patience", type=float, default=1.0, metavar="SECONDS", help="wait so long for a folder that is held"
+    )
+
+    protocol.add_farm(commands)
+
     queue = commands.add_parser("queue", help="run what waits in a folder of job folders, one after the other")
     queue.add_argument("folder", type=Path, metavar="DIR")
     queue.add_argument("--supervised", action="store_true", help="obey commands on stdin, and leave when it closes")
     queue.add_argument("--idle-seconds", type=float, default=0.0, help="how long to wait for more jobs in the end")
+    queue.add_argument(
+        "--worker", type=int, default=0, metavar="K", help="beside others of other numbers, as one for each GPU"
+    )
 
     generate = commands.add_parser("generate", help="make a job folder and run it")
     protocol.add_system(generate)

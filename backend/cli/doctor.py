@@ -20,9 +20,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from backend.cli import gpus
-from backend.cli.gpus import GIB
 from backend.errors import disturbing_variables
-from backend.runtime.machine import ROOT, available_threads, maquette_version, memory_bytes
+from backend.runtime.machine import GIB, NEEDED_MEMORY, ROOT, available_threads, maquette_version, memory_bytes
 
 NEEDED = (
     "torch diffusers transformers peft safetensors numpy scipy numba "
@@ -63,7 +62,7 @@ def machine() -> list[Finding]:
         Finding("maquette", True, maquette_version()),
         Finding("python", version >= (3, 11), f"{platform.python_version()} on {platform.platform()}"),
         Finding("cores", True, str(available_threads())),
-        Finding("memory", memory == 0 or memory >= 3.5 * GIB, f"{memory / GIB:.1f} GiB" if memory else "unknown"),
+        Finding("memory", memory == 0 or memory >= NEEDED_MEMORY, f"{memory / GIB:.1f} GiB" if memory else "unknown"),
         Finding("free disk", free >= GIB // 2, f"{free / GIB:.1f} GiB"),
         *gpu(),
     ]

@@ -9,10 +9,10 @@ import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
-GIB = 1 << 30
+from backend.runtime.machine import GIB, NEEDED_GPU_MEMORY
+
 # By the major version of the CUDA that torch was built with: the oldest cards that it has kernels for.
 LOWEST_CAPABILITY = {12: (5, 0), 13: (7, 5)}
-NEEDED_MEMORY = 2 * GIB  # free, for the smallest job: an estimate, since CUDA itself takes half a GiB
 
 CAPABILITY_MAJOR, CAPABILITY_MINOR = 75, 76  # cuDeviceGetAttribute
 
@@ -90,10 +90,10 @@ def hindrances(gpu: Gpu, cuda: tuple[int, int] | None) -> dict[str, str]:
         found["gpu age"] = (
             f"{gpu.name} has compute capability {_dotted(gpu.capability)}, and this torch starts at {_dotted(lowest)}"
         )
-    if gpu.free is not None and gpu.free < NEEDED_MEMORY:
+    if gpu.free is not None and gpu.free < NEEDED_GPU_MEMORY:
         found["gpu memory"] = (
             f"{gpu.free / GIB:.1f} of {gpu.memory / GIB:.1f} GiB are free, "
-            f"and the smallest job wants {NEEDED_MEMORY / GIB:.0f}"
+            f"and the smallest job wants {NEEDED_GPU_MEMORY / GIB:.0f}"
         )
     return found
 

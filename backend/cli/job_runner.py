@@ -10,15 +10,16 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, assert_never
+from typing import TYPE_CHECKING, assert_never
 
 from addon import protocol
 from backend.cli.console import Console, show
+from backend.cli.openjd_lines import OpenJDLines
 from backend.errors import BackendError, BadInput, JobCancelled, JobInterrupted, JobStopped, explain
 from backend.runtime.control import Control, install_signal_handlers, leave_native_code, read_commands
 from backend.runtime.folder_lock import folder_lock, identity
 from backend.runtime.machine import maquette_version
-from backend.runtime.streams import Outbox, output_to, reserve_streams
+from backend.runtime.streams import Outbox, Sink, output_to, reserve_streams
 from backend.runtime.watchdog import start_watchdog
 from backend.systems.overrides import chosen_settings
 
@@ -57,24 +58,39 @@ def run_folders(
     *,
     supervised: bool,
     for_a_person: bool = False,
+    for_openjd: bool = False,
+    patience_seconds: float = 1.0,
 ) -> int:
-    """Run job folders one after the other; return the exit code of the first that was not done."""
+    """Run job folders one after the other; return the exit code of the first that was not done.
+
+    `patience_seconds` is how long to wait for a folder that another process holds.
+    """
     process = _Process(supervised)
+    process.patience_seconds = patience_seconds
+    if for_openjd:
+        process.events = OpenJDLines(process.streams.events)
     process.to_come = len(folders)
     code = process.run(folders, run_system, for_a_person)
     return code or (LEFT if process.to_come else 0)
 
 
-def run_queue(folder: Path, run_system: Callable[[Job], None], supervised: bool, idle_seconds: float) -> int:
-    """Run the jobs that wait in a folder until none is left; return the exit code of the first that was not done."""
+def run_queue(
+    folder: Path, run_system: Callable[[Job], None], supervised: bool, idle_seconds: float, worker: int = 0
+) -> int:
+    """Run the jobs that wait in a folder until none is left; return the exit code of the first that was not done.
+
+    Workers of other numbers may do so at the same time.
+    """
     from backend.runtime import queue
 
     process = _Process(supervised, folder / protocol.STAY_FILE, folder / protocol.OWNER_FILE)
     try:
         if not folder.is_dir():
             raise BadInput(f"There is no folder {folder}.", "Give the folder of a queue's job folders.")
-        with folder_lock(folder):
-            turns = queue.Turns(folder)
+        if not 0 <= worker < protocol.MOST_WORKERS:
+            raise BadInput(f"There is no worker {worker}.", f"Give a number from 0 to {protocol.MOST_WORKERS - 1}.")
+        with folder_lock(folder, name=protocol.worker_lock(worker)):
+            turns = queue.Turns(folder, worker)
             queue.read_commands(folder, process.handle_command, process.look_for_owner)
             code = process.run(queue.jobs_in_turn(turns, process.control, idle_seconds, process.say), run_system)
             if not (process.begun or supervised or process.control.interrupted):
@@ -92,6 +108,8 @@ class _Process:
 
     def __init__(self, supervised: bool, stay_file: Path | None = None, owner_file: Path | None = None) -> None:
         self.streams = reserve_streams()
+        self.events: Sink = self.streams.events
+        self.patience_seconds = 1.0
         self.control = Control(stay_file=stay_file, owner_file=owner_file)
         self.begun = 0  # jobs
         self.to_come = 0  # of those that were named
@@ -108,7 +126,8 @@ class _Process:
         code = 0
         for folder in folders:
             console = Console(self.streams.console) if for_a_person else None
-            run = _JobRun(folder.resolve(), self.control, None if for_a_person else self.streams.events, console)
+            run = _JobRun(folder.resolve(), self.control, None if for_a_person else self.events, console)
+            run.patience_seconds = self.patience_seconds
             self._current = run
             self.begun, self.to_come = self.begun + 1, max(self.to_come - 1, 0)
             with console.sign_of_life() if console else contextlib.nullcontext():
@@ -183,8 +202,9 @@ class _Process:
 class _JobRun:
     """One job folder on its way from Hello to its last message."""
 
-    def __init__(self, folder: Path, control: Control, stream: BinaryIO | None, console: Console | None) -> None:
+    def __init__(self, folder: Path, control: Control, stream: Sink | None, console: Console | None) -> None:
         self.folder = folder
+        self.patience_seconds = 1.0
         self._control = control
         self._stream = stream
         self._console = console
@@ -200,7 +220,7 @@ class _JobRun:
                 raise BadInput(
                     f"{self.folder} is not a job folder: it has no {protocol.REQUEST_FILE}.", "Check the path."
                 )
-            with folder_lock(self.folder), output_to(self.folder / protocol.LOG_FILE):
+            with folder_lock(self.folder, self.patience_seconds), output_to(self.folder / protocol.LOG_FILE):
                 logging.basicConfig(level=logging.INFO, format=LOG_FORMAT, force=True)
                 return self._with_events(self.folder / protocol.EVENTS_FILE, lambda: self._execute(run_system))
         except (BackendError, OSError, protocol.LinkInside) as error:  # the folder is not ours to write in

@@ -19,6 +19,7 @@ HEIGHTS = (-5.0, 5.0, 15.0, 25.0, 35.0, 45.0)  # of the best azimuth, afterwards
 LEVELS = (0.35, 0.5, 0.65, 0.8)  # of the schedule: where outlines and large shapes are decided
 NOISES = 2  # at each level
 ELSEWHERE = 60.0  # degrees: an azimuth so far from the best is another answer
+SURE = 2.0  # standard errors by which a place must be better than any other answer
 TOGETHER = 24  # pictures that are asked about at once
 
 
@@ -28,7 +29,12 @@ class Place:
 
     azimuth_degrees: float
     elevation_degrees: float
-    sureness: float  # how far the best other answer is behind, in standard errors of that; 2 is fairly sure
+    sureness: float  # how far the best other answer is behind, in standard errors of that
+
+    @property
+    def is_sure(self) -> bool:
+        """Say whether the place is better than any other answer by more than chance."""
+        return self.sureness >= SURE
 
 
 @torch.no_grad()

@@ -64,3 +64,12 @@ def background_word(background: Tensor) -> str:
 def turntable_view(render: Renderer, size: int, step: int) -> Tensor:
     """Return a picture [S, S, 3] of the object before white, from an azimuth that turns slowly with the steps."""
     return render(orbit([step * 3.0], 15.0, size=size), torch.ones(3)).rgb[0].clamp(0, 1)
+
+
+def resized_views(pictures: torch.Tensor, size: int) -> torch.Tensor:
+    """Return pictures [B, H, H, 3] as [B, size, size, 3], without aliasing and with the way back."""
+    if pictures.shape[1] == size:
+        return pictures
+    layers = pictures.permute(0, 3, 1, 2)
+    layers = torch.nn.functional.interpolate(layers, (size, size), mode="bilinear", antialias=True)
+    return layers.permute(0, 2, 3, 1)

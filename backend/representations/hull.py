@@ -1,19 +1,25 @@
-"""A coarse shape from silhouettes: points of the visual hull of a few pictures, in the colours that these show."""
+"""A coarse shape from silhouettes: the visual hull of a few pictures, as points or as a field, in their colours."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from backend.cameras import Cameras
 from backend.representations.gaussians import ball_of_points, outward_directions
+from backend.representations.inflated import STRENGTH
+from backend.representations.radiance import EMPTY_RAW, START_DENSITY, logit, raw_of
+from backend.representations.radiance_grid import RadianceGrid, grid_points
 
 CANDIDATES = 60  # for each point wanted; a chair fills a fortieth of the ball
 SHELL = 3  # of so many points inside, the one nearest to a silhouette is kept
 ZBUFFER = 48  # cells along a side
+SOFT = 1.0  # grid steps at the edge of a field, over which its density rises
+DEEP = 4  # of those: how far light goes into such a field
 BEHIND = 0.06  # how far behind the nearest point of its cell a point is still seen
 
 
@@ -47,6 +53,41 @@ def hull_points(
     return HullPoints(points, colours[chosen][nearest], outward_directions(points, candidates))
 
 
+def hull_grid(
+    resolution: int, pictures: Tensor, masks: Tensor, cameras: Cameras, *, background: float = 0.9
+) -> RadianceGrid | None:
+    """Return a field that is solid in the visual hull of masks [V, H, W, 1], in the colours of pictures [V, H, W, 3].
+
+    Outside it has START_DENSITY, of which something can become. None where the silhouettes have nothing in common.
+    """
+    points = grid_points(resolution).to(masks)
+    places, depths = project(points, cameras)
+    from_edge = look_up(distances(masks) - distances(1 - masks), places)[..., 0]  # pixels, less than 0 outside
+    from_edge = torch.where((places.abs() <= 1).all(dim=-1), from_edge, -torch.inf)
+    focal = cameras.intrinsics[:, 0, 0].to(points)
+    deep = (from_edge * depths / focal[:, None]).amin(dim=0)  # [M], world units
+    inside = deep > 0
+    if not bool(inside.any()):
+        return None
+    step = SOFT * 2.0 / (resolution - 1)
+    seen = seen_colours(pictures, places[:, inside], depths[:, inside], masks, behind=DEEP * step)
+    colours = seen[_nearest(inside.reshape(resolution, resolution, resolution))]
+    dense = functional.softplus(STRENGTH * (deep / step).clamp(-1, 1)).clamp_min(START_DENSITY)
+    raw = torch.where(points.norm(dim=1) <= 1, raw_of(dense), EMPTY_RAW - 1)
+    values = torch.cat([raw[:, None], torch.logit(colours.clamp(0.02, 0.98))], dim=1)
+    return RadianceGrid(values.reshape(resolution, resolution, resolution, 4), torch.full((3,), logit(background)))
+
+
+def _nearest(inside: Tensor) -> Tensor:
+    """Return for each node of a grid [R, R, R] which of the nodes inside is nearest to it, counted as they lie."""
+    from scipy.ndimage import distance_transform_edt
+
+    solid = inside.cpu().numpy()
+    found = distance_transform_edt(~solid, return_distances=False, return_indices=True)
+    places = torch.from_numpy(np.ravel_multi_index(tuple(found), solid.shape).ravel())  # pyright: ignore
+    return (inside.flatten().cumsum(0) - 1)[places.to(inside.device)]
+
+
 def project(points: Tensor, cameras: Cameras) -> tuple[Tensor, Tensor]:
     """Return where points [N, 3] lie in the images, in [-1, 1] from corner to corner [V, N, 2], and camera z [V, N]."""
     poses, intrinsics = cameras.world_to_camera.to(points), cameras.intrinsics.to(points)
@@ -70,7 +111,9 @@ def distances(masks: Tensor) -> Tensor:
     return torch.stack(fields)[..., None].to(masks)
 
 
-def seen_colours(pictures: Tensor, places: Tensor, depths: Tensor, masks: Tensor | None = None) -> Tensor:
+def seen_colours(
+    pictures: Tensor, places: Tensor, depths: Tensor, masks: Tensor | None = None, *, behind: float = BEHIND
+) -> Tensor:
     """Return the mean colour [N, 3] of points in those pictures where nothing lies before them, else in all.
 
     pictures [V, H, W, 3], places [V, N, 2] in [-1, 1], depths [V, N]; what lies outside masks [V, H, W, 1] colours
@@ -80,7 +123,7 @@ def seen_colours(pictures: Tensor, places: Tensor, depths: Tensor, masks: Tensor
     cells = cells[..., 1] * ZBUFFER + cells[..., 0]  # [V, N]
     buffer = depths.new_full((len(depths), ZBUFFER**2), float("inf"))
     front = buffer.scatter_reduce(1, cells, depths, "amin").gather(1, cells)
-    visible = (depths < front + BEHIND).to(depths)[..., None]  # [V, N, 1]
+    visible = (depths < front + behind).to(depths)[..., None]  # [V, N, 1]
     solid = torch.ones_like(pictures[..., :1]) if masks is None else masks
     colours, shares = look_up(pictures * solid, places), look_up(solid, places)
     seen, everywhere = (visible * shares).sum(dim=0), shares.sum(dim=0).clamp_min(1e-6)

@@ -13,14 +13,14 @@ from backend.errors import BackendError
 
 
 @contextlib.contextmanager
-def folder_lock(folder: Path, patience_seconds: float = 1.0) -> Iterator[None]:
+def folder_lock(folder: Path, patience_seconds: float = 1.0, name: str = protocol.LOCK_FILE) -> Iterator[None]:
     """Hold a job folder until the block or the process ends, however that dies.
 
     Raises BackendError if it is held, LinkInside where something else than a file of its own stands for the lock.
 
     The patience covers other programs that only look whether it is held.
     """
-    descriptor = protocol.open_descriptor(folder, protocol.LOCK_FILE, os.O_RDWR | os.O_CREAT)
+    descriptor = protocol.open_descriptor(folder, name, os.O_RDWR | os.O_CREAT)
     try:
         end = time.monotonic() + patience_seconds
         while not protocol.try_lock(descriptor):

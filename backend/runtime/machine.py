@@ -11,6 +11,11 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent.parent  # of the repository, or of the installed extension
 
+# What the smallest job needs. No preset is measured by itself: these bounds are all that is known.
+GIB = 1 << 30
+NEEDED_MEMORY = 7 * GIB // 2  # bytes of main memory in all; the demo takes less
+NEEDED_GPU_MEMORY = 2 * GIB  # bytes free; an estimate, since CUDA itself takes half a GiB
+
 # Between two parallel loops OpenMP's threads turn in circles for 10 ms (GNU) or 200 ms (LLVM, Intel) before they sleep.
 # Beside Blender, which wants the cores too, a job then takes six times as long; sleeping at once costs an idle machine
 # half as much again. These are some 0.3 ms and 1 ms.
@@ -36,6 +41,8 @@ def prepare_torch(threads: int) -> None:
     import torch  # reads the environment when it is loaded
 
     threads = threads or available_threads()
+    if os.environ.get("MAQUETTE_THREADS"):  # of a queue with several workers, which share the cores
+        threads = min(threads, available_threads())
     torch.set_num_threads(threads)
     numba: Any = sys.modules.get("numba")
     if numba is None:
@@ -66,8 +73,10 @@ def compute_device() -> str:
 
 
 def available_threads() -> int:
-    """Return the number of cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """Return the number of cores that this process may use, no more than MAQUETTE_THREADS says if it is set."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    asked = os.environ.get("MAQUETTE_THREADS", "")
+    return min(cores, int(asked)) if asked.isdecimal() and int(asked) > 0 else cores
 
 
 def is_busy() -> bool:

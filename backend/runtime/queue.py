@@ -1,12 +1,15 @@
 """A queue of jobs: whose turn it is, and the commands of whoever has no pipe to this process.
 
+A queue may have several workers, each a process: one of them takes a turn at a time, each has a lock of its own.
 A queue is a folder of job folders; `addon.protocol` says which files in it speak of turns. The add-on writes the order,
 this process what it has taken, and each reads the other's file: neither waits for the other.
 """
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -17,24 +20,35 @@ from addon import protocol
 from backend.runtime.control import Control
 
 LOOK_SECONDS = 0.2  # between two looks at a file
+ALONE_SECONDS = 0.01  # between two tries for the lock of the turns, which is held for milliseconds
 
 _log = logging.getLogger(__name__)
 
 
 class Turns:
-    """The jobs of a queue in their order. Only the process that holds the queue's lock makes one."""
+    """The jobs of a queue in their order. Each worker makes one, when it holds the lock of its number."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, worker: int = 0) -> None:
         self.folder = folder
-        waiting = {turn.ticket for turn in self._in_order()}
-        taken = [turn for turn in protocol.read_turns(folder / protocol.TAKEN_FILE) if turn.ticket in waiting]
-        self._taken = {turn.ticket for turn in taken}
-        # Under a name that the next process uses, too: nobody else writes it, and a kill leaves nothing for ever.
-        protocol.write_whole(folder, protocol.TAKEN_FILE, "".join(map(protocol.encode, taken)).encode())
-        protocol.write_whole(folder, protocol.COMMANDS_FILE, b"")  # they were for the process before
+        with self._alone():
+            others = (number for number in range(protocol.MOST_WORKERS) if number != worker)
+            if any(protocol.is_locked(folder / protocol.worker_lock(number)) for number in others):
+                self._taken = self._read_taken()
+                return
+            waiting = {turn.ticket for turn in self._in_order()}
+            taken = [turn for turn in protocol.read_turns(folder / protocol.TAKEN_FILE) if turn.ticket in waiting]
+            self._taken = {turn.ticket for turn in taken}
+            # Under a name that the next process uses, too: nobody else writes it, and a kill leaves nothing for ever.
+            protocol.write_whole(folder, protocol.TAKEN_FILE, "".join(map(protocol.encode, taken)).encode())
+            protocol.write_whole(folder, protocol.COMMANDS_FILE, b"")  # they were for the process before
 
     def take(self) -> Path | None:
         """Return the job folder whose turn it is, and note that it was taken; None if none waits or all are held."""
+        with self._alone():
+            return self._take()
+
+    def _take(self) -> Path | None:
+        self._taken |= self._read_taken()  # by other workers; our own may not have fitted onto the disk
         turn = next((turn for turn in self._in_order() if turn.ticket not in self._taken), None)
         if turn is None or (self.folder / protocol.HOLD_FILE).exists():
             return None
@@ -47,6 +61,19 @@ class Turns:
         except OSError:  # a full disk: the job itself will say so
             _log.exception("It could not be noted that %s has had its turn.", turn.job)
         return job
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Let no other worker of the queue take a turn until the block ends."""
+        while (descriptor := protocol.take_lock(self.folder / protocol.TURNS_LOCK_FILE)) is None:
+            time.sleep(ALONE_SECONDS)
+        try:
+            yield
+        finally:
+            os.close(descriptor)
+
+    def _read_taken(self) -> set[str]:
+        return {turn.ticket for turn in protocol.read_turns(self.folder / protocol.TAKEN_FILE)}
 
     def _in_order(self) -> list[protocol.Turn]:
         return protocol.read_turns(self.folder / protocol.QUEUE_FILE)

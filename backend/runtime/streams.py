@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO, NamedTuple, TextIO
+from typing import BinaryIO, NamedTuple, Protocol, TextIO
 
 from addon import protocol
 from backend.runtime.control import Control
@@ -19,6 +19,16 @@ LAST_TRIES = 5  # to write the last line of a job, without which it would count 
 TRY_SECONDS = 0.2  # between two of them
 
 _log = logging.getLogger(__name__)
+
+
+class Sink(Protocol):
+    """What takes the lines of a job: a file, or what makes other lines of them."""
+
+    def write(self, line: bytes, /) -> object:
+        """Take a line."""
+
+    def flush(self) -> None:
+        """Let it be read."""
 
 
 class Streams(NamedTuple):
@@ -77,7 +87,7 @@ class Outbox:
     Raises LinkInside where a link stands in the place of the file.
     """
 
-    def __init__(self, file: Path | None, stream: BinaryIO | None, control: Control) -> None:
+    def __init__(self, file: Path | None, stream: Sink | None, control: Control) -> None:
         self._path = file
         self._is_closed = False
         self._stream = stream

@@ -25,6 +25,7 @@ CASES = "prompt-mug,prompt-chair,prompt-cactus,prompt-rocket,prompt-rabbit,promp
 OTHER_CASES = {
     "style": "style",
     "unseen": "image,artists",
+    "one_image": "artists",
     "subjects": "subject-dog,subject-mug,subject-chair,subject-bird,subject-bear,subject-rabbit",
 }
 HEAD = 24  # pixels above a column of a grid, for its name
@@ -106,7 +107,25 @@ SUBJECTS: dict[str, dict[str, protocol.Setting]] = {
     "warm start": {"warm_start": True},
     "CSD": {"loss": "csd"},
 }
-SYSTEMS = {"subjects": "dreambooth3d"}  # of groups that are not of TV-3DG
+# Of Customize-It-3D: what the paper has and is left out, and what it has not.
+ONE_IMAGE: dict[str, dict[str, protocol.Setting]] = {
+    "whole": {},
+    "colours alone": {"modalities": "rgb"},
+    "words for colours alone": {"shading_aware": False},
+    "no 3D prior": {"novel_views": 0.0, "refine_novel_views": 0.0},
+    "not refined": {"refine_steps": 0},
+    "points from depth": {"points_from": "depth"},
+    "no palette": {"palette": 0.0},
+    "sides not kept to": {"drawn_sides": 0.0},
+    "from the outline": {"start": "outline"},
+    "from a ball": {"start": "ball"},
+    "class alone": {"whole_prompt": False},
+    "as in the paper": {
+        "start": "ball", "palette": 0.0, "drawn_sides": 0.0, "whole_prompt": False, "schedule": "sequential",
+        "camera_tokens": False, "reference_normal": 0.0,
+    },
+}  # fmt: skip
+SYSTEMS = {"subjects": "dreambooth3d", "one_image": "customize_it_3d"}  # of groups that are not of TV-3DG
 
 
 def evaluations(settings: dict[str, Any], timestep: float = 480.0) -> float:
@@ -137,6 +156,7 @@ def groups() -> dict[str, dict[str, dict[str, protocol.Setting]]]:
         "style": STYLE,
         "unseen": UNSEEN,
         "subjects": SUBJECTS,
+        "one_image": ONE_IMAGE,
     }  # fmt: skip
 
 

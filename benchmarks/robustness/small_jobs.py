@@ -16,7 +16,7 @@ from backend.images import save_image
 from backend.representations.gaussians import ball_of_gaussians
 from benchmarks.commands.demo import sample_subject
 
-KINDS: tuple[str, ...] = ("prompt", "image", "edit", "dreambooth3d", "queue")
+KINDS: tuple[str, ...] = ("prompt", "image", "edit", "dreambooth3d", "customize_it_3d", "queue")
 QUEUED = ("first", "second")  # the names of a queue's jobs
 
 # A checkpoint after each step: wherever a job dies, it has to go on from one.
@@ -31,6 +31,13 @@ DREAMBOOTH3D: dict[str, Any] = {
     "mesh_resolution": 24, "max_faces": 200, "texture_size": 32, "texture_steps": 0, "points": 100, "tuning_rank": 2,
     "tuning_whole": "lora", "reconstruction_views": 1, "checkpoint_steps": 1,
 }  # fmt: skip
+CUSTOMIZE_IT_3D: dict[str, Any] = {
+    "mask_steps": 1, "depth_steps": 1, "normal_steps": 1, "rgb_steps": 1, "tuning_batch": 1, "class_pictures": 1,
+    "coarse_steps": 3, "nodes": 24, "view_size": 32, "views": 1, "points": 200, "enhanced_views": 1, "enhance_steps": 6,
+    "refine_steps": 2, "mesh_resolution": 32, "max_faces": 400, "texture_size": 32, "texture_steps": 0,
+    "tuning_rank": 2, "tuning_whole": "lora", "checkpoint_steps": 1,
+}  # fmt: skip
+SMALLEST = {"tv3dg": TV3DG, "dreambooth3d": DREAMBOOTH3D, "customize_it_3d": CUSTOMIZE_IT_3D}
 
 
 def write_small_job(kind: str, folder: Path) -> None:
@@ -45,7 +52,7 @@ def write_small_job(kind: str, folder: Path) -> None:
 
 def request(prompt: str, **fields: Any) -> protocol.Request:
     """Return a request of the smallest kind."""
-    settings = TV3DG if fields.get("system", "tv3dg") == "tv3dg" else DREAMBOOTH3D
+    settings = SMALLEST[fields.get("system", "tv3dg")]
     asked = {"system": "tv3dg", "preset": "bench", "seed": 3, "threads": 1, "settings": settings} | fields
     return protocol.Request(prompt=f"a red {prompt}", **asked)
 
@@ -71,6 +78,10 @@ def _write_dreambooth3d(folder: Path) -> None:
     _write(folder, request("robot", system="dreambooth3d", images=_photos(folder, 2, "subject")))
 
 
+def _write_customize_it_3d(folder: Path) -> None:
+    _write(folder, request("robot", system="customize_it_3d", images=_photos(folder, 1, "reconstruct")))
+
+
 def _photos(folder: Path, count: int, role: str) -> tuple[protocol.InputImage, ...]:
     """Put photos of the sample from several sides into a job folder."""
     (folder / protocol.INPUT_FOLDER).mkdir(parents=True)
@@ -88,4 +99,5 @@ def _write(folder: Path, asked: protocol.Request) -> None:
 
 _WRITERS: dict[str, Callable[[Path], None]] = {
     "prompt": _write_prompt, "image": _write_image, "edit": _write_edit, "dreambooth3d": _write_dreambooth3d,
+    "customize_it_3d": _write_customize_it_3d,
 }  # fmt: skip

@@ -27,6 +27,8 @@ def act(run: Any, _: Callable[..., Any]) -> protocol.Last:
             pass
         case "fails":
             return protocol.Failed(kind="BadInput", message="The mask is empty.", hint="Use another.", exit_code=2)
+        case "tells":
+            return protocol.Failed(kind="Told", message=os.environ.get("CUDA_VISIBLE_DEVICES", ""), hint="")
         case "crashes":
             os.kill(os.getpid(), signal.SIGSEGV)
         case "waits":

@@ -13,7 +13,7 @@ from tests.architecture.source import Files, imports, python
 HOME = "addon/protocol/inside.py"
 ROOMS = {
     "addon.protocol", "addon.jobs", "addon.scene", "addon.ui", "addon.cli", "addon.api",
-    "backend.runtime", "backend.systems", "backend.cli", "backend.__main__",
+    "backend.runtime", "backend.systems", "backend.cli", "backend.farm", "backend.__main__",
 }  # fmt: skip
 
 FUNCTIONS = {
@@ -38,6 +38,7 @@ BY_THEMSELVES = {
     ("addon/protocol/subjects.py", "delete_subject"): "removes the whole folder; rmtree follows no link",
     ("addon/jobs/batch.py", "pictures_in"): "the artist's folder of pictures",
     ("addon/jobs/batch.py", "_has_inputs"): "compares copies after `is_inside`",
+    ("addon/jobs/farm.py", "send"): "the arguments of a command, in a temporary folder",
     ("addon/jobs/png.py", "read_plain_png"): "a picture that `thumbnail` or a panel has found with `is_inside`",
     ("addon/jobs/queue.py", "__init__"): "makes the folder of job folders",
     ("addon/jobs/store.py", "list_jobs"): "the folder of job folders",
@@ -57,6 +58,10 @@ BY_THEMSELVES = {
     ("backend/cli/new_job.py", "_is_copy"): "the file that is given on the command line",
     ("backend/cli/gpus.py", "*"): "the folder of torch",
     ("backend/cli/doctor.py", "*"): "the weights of the embedded prior",
+    ("backend/farm/plan.py", "job_folders"): "the folder of job folders",
+    ("backend/farm/plan.py", "write"): "makes the folder of a farm's files, and lets scripts in it be run",
+    ("backend/farm/flamenco.py", "made"): "the job type that lies beside it",
+    ("backend/farm/ray_driver.py", "run"): "the plan that is given on the command line",
     ("backend/runtime/checkpoint.py", "write_whole"): "makes the folder of a file that is in no job",
     ("backend/runtime/machine.py", "maquette_version"): "the manifest",
     ("backend/runtime/streams.py", "reserve_streams"): "the null device",

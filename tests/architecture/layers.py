@@ -40,7 +40,8 @@ ROOMS = {
     "backend.runtime": {"addon.protocol"} | LEAVES,
     "backend.systems": RUNS | MATHS,
     "backend.embedded": MATHS,
-    "backend.cli": {"backend.systems"} | RUNS | MATHS,
+    "backend.farm": RUNS | LEAVES,
+    "backend.cli": {"backend.systems", "backend.farm"} | RUNS | MATHS,
     "backend.__main__": {"backend.cli"} | RUNS | LEAVES,
     "backend": set(),
 }

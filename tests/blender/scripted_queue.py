@@ -13,13 +13,18 @@ class ScriptedQueue:
     """`tell(job, event, ...)` makes events that the next poll returns; `done` notes what was asked of the queue."""
 
     def __init__(self, jobs: Path, command: Sequence[str], *, variables: dict[str, str], **_: Any) -> None:
-        self.folder, self.command, self.variables = jobs, tuple(command), variables
+        self.folder, self.command, self.variables = jobs, tuple(command), [variables]
+        self.others: list[Path] = []  # that further workers run
         self.is_detached = False
         self.is_held = False
         self.waiting: list[Path] = []
         self.running: Path | None = None
         self.done: list[tuple[str, Path | None]] = []
         self.events: list[tuple[Path, protocol.Event]] = []
+
+    @property
+    def all_running(self) -> list[Path]:
+        return [*filter(None, [self.running]), *self.others]
 
     def add(self, job: Path) -> None:
         self.waiting.append(job)

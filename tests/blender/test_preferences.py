@@ -107,6 +107,31 @@ def test_the_gpu_is_chosen_for_the_backend_only(own: Any, bpy: Any, monkeypatch:
     assert preferences.child_variables(bpy.context)["CUDA_DEVICE_ORDER"] == "PCI_BUS_ID"
 
 
+def test_the_queue_has_a_worker_for_each_gpu_or_for_so_many_threads(
+    own: Any, bpy: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from addon import preferences
+
+    monkeypatch.setattr(os, "cpu_count", lambda: 7)
+    assert preferences.workers(bpy.context) == [{}]
+    own.threads_of_a_worker = 2
+    assert preferences.workers(bpy.context) == [{}]  # there may be a GPU: nobody has looked yet
+    monkeypatch.setattr(background, "_found", diagnosis.judge(FINE | {"gpus": []}))
+    assert preferences.workers(bpy.context) == [{"MAQUETTE_THREADS": "2"}] * 3
+    own.device = "CPU"
+    assert [each["CUDA_VISIBLE_DEVICES"] for each in preferences.workers(bpy.context)] == ["-1"] * 3
+    own.threads_of_a_worker = 16
+    assert len(preferences.workers(bpy.context)) == 1
+    own.device = "AUTOMATIC"
+    monkeypatch.setattr(background, "_found", diagnosis.judge(FINE))
+    assert len(diagnosis.judge(FINE).gpus) == 2
+    cards = preferences.workers(bpy.context)
+    assert [each["CUDA_VISIBLE_DEVICES"] for each in cards] == ["0", "1"]
+    assert all("MAQUETTE_THREADS" not in each and each["CUDA_DEVICE_ORDER"] == "PCI_BUS_ID" for each in cards)
+    own.device = "1"
+    assert preferences.workers(bpy.context) == [preferences.child_variables(bpy.context)]
+
+
 def test_the_queue_goes_by_the_preferences(own: Any, bpy: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     from addon.ui import session
     from tests.blender.scripted_queue import ScriptedQueue
@@ -114,7 +139,7 @@ def test_the_queue_goes_by_the_preferences(own: Any, bpy: Any, monkeypatch: pyte
     monkeypatch.setattr(session, "Queue", ScriptedQueue)
     own.existing_python, own.device = sys.executable, "CPU"
     queue: Any = session.queue(bpy.context)
-    assert queue.variables["CUDA_VISIBLE_DEVICES"] == "-1" and not queue.is_detached
+    assert queue.variables[0]["CUDA_VISIBLE_DEVICES"] == "-1" and not queue.is_detached
     own.keep_running = True
     assert queue.is_detached
     own.keep_running = False
@@ -122,7 +147,7 @@ def test_the_queue_goes_by_the_preferences(own: Any, bpy: Any, monkeypatch: pyte
     own.keep_running = True
     own.device = "AUTOMATIC"
     other: Any = session.queue(bpy.context)
-    assert other is not queue and other.variables == {} and other.is_detached
+    assert other is not queue and other.variables == [{}] and other.is_detached
     assert ("close", None) in queue.done
 
 
@@ -150,6 +175,7 @@ def test_everything_is_drawn_with_a_tooltip(own: Any, bpy: Any) -> None:
     shown = {text for kind, text in layout.drawn if kind == "prop"}
     assert shown == {
         "Device",
+        "Threads of a Worker",
         "Existing Python",
         "Python",
         "Wheels Folder",

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .guidance_choices import LOSSES, NOISE_WEIGHTS
+from . import field_settings as field
+from . import learning_settings as learning
+from . import shared_settings as shared
 from .system import Group, Picture, Stage, System, setting
 
 OBJECT = Group("object_learning", "Learning the Object")
@@ -45,6 +47,11 @@ class CustomizeIt3DSettings:
     mask_prompt: str = setting(
         OBJECT, "a foreground mask of {subject}", "Said of the Mask", "What the prior is told of the mask",
     )
+    # The authors train with the class alone, and guide with a caption.
+    whole_prompt: bool = setting(
+        OBJECT, True, "Whole Prompt", "Say all of the prompt, not the class alone, of the image and of colours",
+        paper=False,
+    )
     modalities: str = setting(
         OBJECT, "all", "Learn From", "Which images of the object the prior learns from",
         choices=(
@@ -65,33 +72,16 @@ class CustomizeIt3DSettings:
     normal_steps: int = setting(OBJECT, 50, "Steps, Normals", "How often it learns from the normals", 0, 1_000, bench=8)
     rgb_steps: int = setting(OBJECT, 75, "Steps, Colours", "How often it learns from the colours", 1, 1_000, bench=12)
     # The authors' 1e-6 is for all of Stable Diffusion.
-    tuning_rate: float = setting(
-        OBJECT, 1e-4, "Rate", "How fast the prior learns; too fast forgets what such things look like", 1e-9, 0.01,
-        paper=1e-6,
-    )
-    tuning_whole: str = setting(
-        OBJECT, "auto", "What Learns", "All of the prior's weights, or small changes beside them",
-        choices=(
-            ("auto", "By Its Size", "All weights of a small prior, small changes beside those of a large one"),
-            ("all", "All Weights", "As in the paper; needs much memory with a large prior"),
-            ("lora", "Small Changes", "A LoRA: little memory, small files"),
-        ),
-    )
-    tuning_rank: int = setting(OBJECT, 16, "Rank", "Size of the small changes, where those are taught", 1, 128)
-    tuning_text_encoder: bool = setting(
-        OBJECT, False, "Teach Words", "Teach the network that reads the prompt, too", paper=True,
-    )
+    tuning_rate: float = learning.tuning_rate(OBJECT, paper=1e-6)
+    tuning_whole: str = learning.tuning_whole(OBJECT)
+    tuning_rank: int = learning.tuning_rank(OBJECT)
+    tuning_text_encoder: bool = learning.tuning_text_encoder(OBJECT, paper=True)
     tuning_batch: int = setting(
         OBJECT, 2, "Images per Step", "How many images of the object, and as many pictures of the class, are in a step",
         1, 16, paper=1,
     )
-    class_pictures: int = setting(
-        OBJECT, 16, "Class Pictures", "Pictures of the class that the prior draws beforehand, not to forget it",
-        1, 400, bench=4, standard=48, paper=200,
-    )
-    class_weight: float = setting(
-        OBJECT, 1.0, "Keep the Class", "Weight of those pictures; 0 draws none, and the sides may be forgotten", 0, 4,
-    )
+    class_pictures: int = learning.class_pictures(OBJECT, 16, bench=4, standard=48, paper=200)
+    class_weight: float = learning.class_weight(OBJECT)
     # Of the pictures' mean distance before teaching.
     least_variety: float = setting(
         OBJECT, 0.35, "Least Variety", "Share of a class's variety that must be left, or the job warns; 0 never does",
@@ -101,25 +91,15 @@ class CustomizeIt3DSettings:
     coarse_steps: int = setting(
         SHAPE, 200, "Steps", "How often the shape is changed", 1, 20_000, bench=50, standard=600, paper=7_000,
     )
-    nodes: int = setting(
-        SHAPE, 96, "Nodes", "Points along a side of the grid in the end; it begins with a third of them", 6, 192,
-        bench=48,
-    )
-    view_size: int = setting(
-        SHAPE, 64, "View Size", "Pixels of a view of the shape, scaled for the prior; more is sharper and slower",
-        8, 512, unit="pixels", paper=128,
-    )
-    field_rate: float = setting(
-        SHAPE, 0.2, "Rate", "How fast density and colour change at first", 1e-9, 1, paper=0.05,
-    )
-    field_rate_end: float = setting(SHAPE, 0.2, "Rate Left", "Share of that rate that is left in the end", 1e-9, 1)
-    # Adam's beta_2.
-    field_memory: float = setting(
-        SHAPE, 0.99, "Memory", "How long the usual size of a change is remembered; 0.99 is a hundred steps", 0, 0.9999,
-    )
+    nodes: int = field.nodes(SHAPE)
+    view_size: int = field.view_size(SHAPE, paper=128)
+    field_rate: float = field.field_rate(SHAPE)
+    field_rate_end: float = field.field_rate_end(SHAPE)
+    field_memory: float = field.field_memory(SHAPE)
     start: str = setting(
-        SHAPE, "outline", "Begin From", "What the shape begins as",
+        SHAPE, "sides", "Begin From", "What the shape begins as",
         choices=(
+            ("sides", "Four Sides", "What the image's outline and three drawn sides have in common, where they fit"),
             ("outline", "Outline", "The image's outline, blown up: thick where it is wide"),
             ("ball", "Ball", "A soft ball, as in the paper; thin parts take long to grow"),
         ),
@@ -134,34 +114,15 @@ class CustomizeIt3DSettings:
     widened: float = setting(
         SHAPE, 0.3, "Turned Round", "Share of the steps after which views come from all around", 0.01, 1,
     )
-    low_elevation: float = setting(
-        SHAPE, -10.0, "Lowest View", "Least height of the views around the object", -90, 90, unit="degrees",
-        paper=-20.0,
-    )
-    high_elevation: float = setting(
-        SHAPE, 40.0, "Highest View", "Greatest height of the views around the object", -90, 90, unit="degrees",
-        paper=20.0,
-    )
+    low_elevation: float = field.low_elevation(SHAPE, paper=-20.0)
+    high_elevation: float = field.high_elevation(SHAPE, 40.0, paper=20.0)
     # Shares of the authors' two launches, of 7,000 steps together.
-    unlit: float = setting(
-        SHAPE, 0.3, "Unlit Share", "Share of the steps at first in which colours are seen without any light", 0, 1,
-        paper=0.5,
-    )
-    lit: float = setting(
-        SHAPE, 0.25, "Lit Views", "Share of the steps after that in which a light shows the shape", 0, 1, paper=0.5,
-    )
-    textureless: float = setting(
-        SHAPE, 0.2, "White Shape", "Share of those in which the shape is lit without its colours", 0, 1,
-    )
+    unlit: float = field.unlit(SHAPE, 0.3, paper=0.5)
+    lit: float = field.lit(SHAPE, paper=0.5)
+    textureless: float = field.textureless(SHAPE)
 
-    loss: str = setting(
-        GUIDANCE, "sds", "Loss", "What turns the prior's opinion of the views into changes of the object",
-        choices=LOSSES,
-    )
-    weight: str = setting(
-        GUIDANCE, "sds", "Weight by Noise", "How much the opinion counts at each noise level, whichever the loss",
-        choices=NOISE_WEIGHTS,
-    )
+    loss: str = field.loss(GUIDANCE)
+    weight: str = field.weight(GUIDANCE)
     scale: float = setting(
         GUIDANCE, 7.0, "Prompt Strength", "How strongly the words for the object pull; too much over-saturates", 0, 200,
         paper=10.0,
@@ -175,9 +136,7 @@ class CustomizeIt3DSettings:
     high_noise: float = setting(
         GUIDANCE, 0.6, "Most Noise", "Share of the noise that views have at most", 0.01, 1,
     )
-    delta_t: int = setting(
-        GUIDANCE, 100, "Noise Stride", "Distance between two noise levels of ISM and CSM; shorter takes longer", 1, 400,
-    )
+    delta_t: int = field.delta_t(GUIDANCE)
     # The share of steps in which the normal map is judged, from the authors' 1,000 of 7,000.
     normal_views: float = setting(
         GUIDANCE, 0.25, "Judge Normals",
@@ -192,14 +151,8 @@ class CustomizeIt3DSettings:
     shading_aware: bool = setting(
         GUIDANCE, True, "Words by Kind", "Judge normals, depth and outline with words of their own, as learnt",
     )
-    camera_tokens: bool = setting(
-        GUIDANCE, True, "Tell Camera",
-        "Tell the prior where the camera is, if it can take that; otherwise it is told in words", paper=False,
-    )
-    perp_neg: float = setting(
-        GUIDANCE, 0.0, "Against Other Sides",
-        "Weight against the front and side where another side is in view (Perp-Neg); takes longer", 0, 4,
-    )
+    camera_tokens: bool = field.camera_tokens(GUIDANCE)
+    perp_neg: float = field.perp_neg(GUIDANCE)
     # The authors' 40, of angle / 180.
     novel_views: float = setting(
         GUIDANCE, 4.0, "Turned Image", "Weight of what the image looks like from other sides, as the 3D prior thinks",
@@ -214,6 +167,11 @@ class CustomizeIt3DSettings:
     reference_mask: float = setting(REFERENCE, 20.0, "Outline", "Weight of its outline", 0, 1_000)
     reference_depth: float = setting(REFERENCE, 0.5, "Depth", "Weight of its depth", 0, 10)
     reference_normal: float = setting(REFERENCE, 0.2, "Normals", "Weight of its normals", 0, 10, paper=0.0)
+    palette: float = shared.palette(REFERENCE, 10.0, paper=0.0)
+    drawn_sides: float = setting(
+        REFERENCE, 5.0, "Drawn Sides", "Weight of the sides that the prior has drawn, where the shape begins from them",
+        0, 100, paper=0.0,
+    )
     image_features: float = setting(
         REFERENCE, 0.0, "Same Thing", "Weight for other sides to be of the same kind of thing", 0, 10, paper=0.1,
     )
@@ -221,12 +179,12 @@ class CustomizeIt3DSettings:
         REFERENCE, 0.0, "As Described", "Weight for other sides to fit the description", 0, 10, paper=0.1,
     )
 
-    sparsity: float = setting(TERMS, 0.02, "Emptiness", "Weight against anything being there at all", 0, 10)
-    entropy: float = setting(TERMS, 0.02, "Solidity", "Weight against half-transparent parts; less leaves fog", 0, 4)
-    orientation: float = setting(TERMS, 0.02, "Facing", "Weight against surfaces that face away but are seen", 0, 10)
-    distortion: float = setting(TERMS, 0.1, "Thin Surfaces", "Weight against density spread along a ray", 0, 10)
-    smoothness: float = setting(TERMS, 0.02, "Surface Evenness", "Weight against noise in its direction", 0, 10)
-    variation: float = setting(TERMS, 1e-3, "Grid Evenness", "Weight against noise in density and colour", 0, 1)
+    sparsity: float = field.sparsity(TERMS)
+    entropy: float = field.entropy(TERMS)
+    orientation: float = field.orientation(TERMS)
+    distortion: float = field.distortion(TERMS)
+    smoothness: float = field.smoothness(TERMS)
+    variation: float = field.variation(TERMS)
 
     points: int = setting(
         POINTS, 20_000, "Points", "How many points carry the colours", 100, 1_000_000, bench=4_000, standard=50_000,
@@ -262,6 +220,15 @@ class CustomizeIt3DSettings:
         POINTS, 3e-3, "Rate", "How fast they change at first; it falls to a tenth in a third of the steps", 1e-9, 0.1,
         paper=1e-3,
     )
+    # The authors' has 16 filters at the finest level, the small one 8.
+    network: str = setting(
+        POINTS, "small", "Network", "What draws pictures from the points",
+        choices=(
+            ("small", "Small", "Half as wide: three times as fast on a processor"),
+            ("full", "Full", "As wide as in the paper"),
+        ),
+        paper="full",
+    )
     point_radius: float = setting(POINTS, 2.0, "Point Radius", "Radius of a point in a view", 0.5, 8, unit="pixels")
     refine_guidance: float = setting(
         POINTS, 0.5, "Learnt Object", "Weight of what the taught prior says of the coloured points", 0, 10, paper=1.0,
@@ -283,24 +250,22 @@ class CustomizeIt3DSettings:
         POINTS, 10.0, "Keep Other Colours", "Weight against change of the other points", 0, 1e6,
     )
 
-    mesh_resolution: int = setting(
-        MESH, 112, "Resolution", "Cells along one side of the grid that the mesh is made from", 16, 256, bench=64,
-        standard=144, paper=256,
+    find_camera: bool = setting(
+        shared.CUT_OUT, False, "Find the Camera",
+        "Find out from where the image was taken, by asking the prior, if it can be told of cameras",
     )
-    max_faces: int = setting(
-        MESH, 12_000, "Faces at Most", "The mesh is simplified to this many triangles", 100, 100_000, bench=4_000,
-        standard=20_000, paper=50_000,
-    )
-    texture_size: int = setting(
-        MESH, 1024, "Texture Size", "Pixels along one side of the texture", 32, 4096, bench=512, paper=2048,
-    )
+    cut_out: str = shared.cut_out_by()
+    piece: int = shared.piece()
+
+    mesh_resolution: int = shared.mesh_resolution(MESH, paper=256)
+    max_faces: int = shared.max_faces(MESH, paper=50_000)
+    texture_size: int = shared.texture_size(MESH, paper=2048)
+    origin: str = shared.origin(MESH)
+    height: float = shared.height(MESH)
     texture_steps: int = setting(
         MESH, 10, "Texture Steps", "How often the texture is corrected until the mesh looks like its views", 0, 200,
     )
-    remove_light: bool = setting(
-        MESH, False, "Remove Light",
-        "Take the light that the mesh's shading explains out of the image's colours, so that Blender's is the only one",
-    )
+    remove_light: bool = shared.remove_light(MESH)
     # A folder with one folder for each network: docs/companions.md.
     companions: str = setting(
         MESH, "", "Networks", "Folder with networks for depth, normals, features, turned views; empty: our own",
@@ -330,10 +295,22 @@ CUSTOMIZE_IT_3D = System(
             ),
             stop="Four Images",
         ),
+        Stage("viewpoint", "Finding the Camera", seconds=3.0, comes=lambda roles, settings: settings.find_camera),
         Stage("classes", "Drawing the Class", seconds=3.0, comes=lambda roles, settings: settings.class_weight > 0),
         Stage("teaching", "Learning the Object", seconds=20.0),
+        Stage(
+            "sides",
+            "Drawing Sides",
+            seconds=3.0,
+            leaves=tuple(
+                Picture(f"{side.lower()}.png", side, f"The {side.lower()} side as the taught prior draws it")
+                for side in ("Right", "Back", "Left")
+            ),
+            stop="Drawn Sides",
+            comes=lambda roles, settings: settings.start == "sides",
+        ),
         Stage("coarse", "Shaping", seconds=60.0),
-        Stage("surface", "Finding the Surface", seconds=8.0),
+        Stage("surface", "Finding the Surface", seconds=8.0, stop="Shape"),  # stopped there, it leaves a mesh
         Stage(
             "enhanced",
             "Redrawing Views",
@@ -347,7 +324,7 @@ CUSTOMIZE_IT_3D = System(
         Stage("refined", "Refining Colours", seconds=30.0),
         Stage("mesh", "Making the Mesh", seconds=4.0),
     ),
-    roles=("reconstruct",),
+    roles=("reconstruct", "mask"),
     needs_prompt=False,
     needs_image_or_prompt=True,
 )

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .guidance_choices import LOSSES, NOISE_WEIGHTS
-from .shared_settings import height, max_faces, mesh_resolution, origin, texture_size
+from . import field_settings as field
+from . import learning_settings as learning
+from . import shared_settings as shared
 from .system import FROM_RESULT, Group, Picture, Stage, System, setting
 
 SUBJECT = Group("subject_learning", "Learning the Subject")
@@ -60,20 +61,10 @@ class DreamBooth3DSettings:
         bench=8, standard=75, paper=150,
     )
     # Not published; 800 steps at this one are as far as 160 at the other, where the embedded prior begins to burn.
-    tuning_rate: float = setting(
-        SUBJECT, 1e-4, "Rate", "How fast the prior learns; too fast forgets what such things look like", 1e-9, 0.01,
-        paper=2e-5,
-    )
-    tuning_whole: str = setting(
-        SUBJECT, "auto", "What Learns", "All of the prior's weights, or small changes beside them",
-        choices=(
-            ("auto", "By Its Size", "All weights of a small prior, small changes beside those of a large one"),
-            ("all", "All Weights", "As in the paper; needs much memory with a large prior"),
-            ("lora", "Small Changes", "A LoRA: little memory, small files"),
-        ),
-    )
-    tuning_rank: int = setting(SUBJECT, 16, "Rank", "Size of the small changes, where those are taught", 1, 128)
-    tuning_text_encoder: bool = setting(SUBJECT, False, "Teach Words", "Teach the network that reads the prompt, too")
+    tuning_rate: float = learning.tuning_rate(SUBJECT, paper=2e-5)
+    tuning_whole: str = learning.tuning_whole(SUBJECT)
+    tuning_rank: int = learning.tuning_rank(SUBJECT)
+    tuning_text_encoder: bool = learning.tuning_text_encoder(SUBJECT)
     # Gamma; Hang et al.'s is 5.
     tuning_min_snr: float = setting(
         SUBJECT, 0.0, "Even Noise", "Least weight of what is learnt at little noise; 0 counts every level alike", 0, 20,
@@ -82,13 +73,8 @@ class DreamBooth3DSettings:
         SUBJECT, 4, "Photos per Step", "How many photos, and as many pictures of the class, are in a step", 1, 16,
         bench=2,
     )
-    class_pictures: int = setting(
-        SUBJECT, 24, "Class Pictures", "Pictures of the class that the prior draws beforehand, not to forget it",
-        1, 400, bench=4, standard=48, paper=200,
-    )
-    class_weight: float = setting(
-        SUBJECT, 1.0, "Keep the Class", "Weight of those pictures; 0 draws none, and the sides may be forgotten", 0, 4,
-    )
+    class_pictures: int = learning.class_pictures(SUBJECT, 24, bench=4, standard=48, paper=200)
+    class_weight: float = learning.class_weight(SUBJECT)
 
     # Neither the paper nor DreamBooth says from where they are seen.
     class_views: bool = setting(
@@ -106,34 +92,16 @@ class DreamBooth3DSettings:
         FIELD, 120, "Steps, Final", "How often the final object is changed", 1, 20_000,
         bench=16, standard=300, paper=10_000,
     )
-    nodes: int = setting(
-        FIELD, 96, "Nodes", "Points along a side of the grid in the end; it begins with a third of them", 6, 192,
-        bench=48,
-    )
-    view_size: int = setting(
-        FIELD, 64, "View Size", "Pixels of a view of the field, scaled for the prior; more is sharper and slower",
-        8, 512, unit="pixels",
-    )
-    field_rate: float = setting(
-        FIELD, 0.2, "Rate", "How fast density and colour change at first", 1e-9, 1, paper=0.05,
-    )
-    field_rate_end: float = setting(FIELD, 0.2, "Rate Left", "Share of that rate that is left in the end", 1e-9, 1)
-    # Adam's beta_2.
-    field_memory: float = setting(
-        FIELD, 0.99, "Memory", "How long the usual size of a change is remembered; 0.99 is a hundred steps", 0, 0.9999,
-    )
+    nodes: int = field.nodes(FIELD)
+    view_size: int = field.view_size(FIELD)
+    field_rate: float = field.field_rate(FIELD)
+    field_rate_end: float = field.field_rate_end(FIELD)
+    field_memory: float = field.field_memory(FIELD)
     radius: float = setting(FIELD, 0.5, "First Radius", "Radius of the soft ball that the object begins as", 0.05, 1)
     # threestudio's are 0.2, then 0.75 of the views, of which half are without colour.
-    unlit: float = setting(
-        FIELD, 0.4, "Unlit Share", "Share of the steps at first in which colours are seen without any light", 0, 1,
-        paper=0.2,
-    )
-    lit: float = setting(
-        FIELD, 0.25, "Lit Views", "Share of the steps after that in which a light shows the shape", 0, 1, paper=0.75,
-    )
-    textureless: float = setting(
-        FIELD, 0.2, "White Shape", "Share of those in which the shape is lit without its colours", 0, 1, paper=0.5,
-    )
+    unlit: float = field.unlit(FIELD, 0.4, paper=0.2)
+    lit: float = field.lit(FIELD, paper=0.75)
+    textureless: float = field.textureless(FIELD, paper=0.5)
     backdrop: str = setting(
         FIELD, "greys", "Backdrop", "What is behind the object while it is shaped",
         choices=(
@@ -147,15 +115,8 @@ class DreamBooth3DSettings:
         FIELD, False, "Go On From First", "Begin the final object from the first one, not from a ball",
     )
 
-    loss: str = setting(
-        GUIDANCE, "sds", "Loss", "What turns the prior's opinion of the views into changes of the object",
-        choices=LOSSES,
-    )
-    # DreamFusion's, for every loss.
-    weight: str = setting(
-        GUIDANCE, "sds", "Weight by Noise", "How much the opinion counts at each noise level, whichever the loss",
-        choices=NOISE_WEIGHTS,
-    )
+    loss: str = field.loss(GUIDANCE)
+    weight: str = field.weight(GUIDANCE)
     scale: float = setting(
         GUIDANCE, 15.0, "Prompt Strength",
         "How strongly the prompt pulls; too much over-saturates, too little leaves fog", 0, 200, paper=100.0,
@@ -168,33 +129,20 @@ class DreamBooth3DSettings:
     lambda_sds: float = setting(
         GUIDANCE, 1.0, "Guidance", "Weight of what the prior says, against everything else", 0, 10,
     )
-    delta_t: int = setting(
-        GUIDANCE, 100, "Noise Stride", "Distance between two noise levels of ISM and CSM; shorter takes longer", 1, 400,
-    )
+    delta_t: int = field.delta_t(GUIDANCE)
     warmup: float = setting(
         GUIDANCE, 0.5, "Warm-Up", "Share of the steps in which the noise goes from coarse to fine", 0, 1,
     )
-    # Stable Diffusion takes none.
-    camera_tokens: bool = setting(
-        GUIDANCE, True, "Tell Camera",
-        "Tell the prior where the camera is, if it can take that; otherwise it is told in words", paper=False,
-    )
+    camera_tokens: bool = field.camera_tokens(GUIDANCE)
     # MVDream's; the paper has none.
     joint_views: bool = setting(
         GUIDANCE, True, "Views Together",
         "Let the prior see all views of a step together, and those that are redrawn, if it can; otherwise each by "
         "itself", paper=False,
     )
-    perp_neg: float = setting(
-        GUIDANCE, 0.0, "Against Other Sides",
-        "Weight against the front and side where another side is in view (Perp-Neg); takes longer", 0, 4,
-    )
-    low_elevation: float = setting(
-        GUIDANCE, -10.0, "Lowest View", "Least height of the views around the object", -90, 90, unit="degrees",
-    )
-    high_elevation: float = setting(
-        GUIDANCE, 45.0, "Highest View", "Greatest height of the views around the object", -90, 90, unit="degrees",
-    )
+    perp_neg: float = field.perp_neg(GUIDANCE)
+    low_elevation: float = field.low_elevation(GUIDANCE)
+    high_elevation: float = field.high_elevation(GUIDANCE, 45.0)
 
     pseudo_views: int = setting(
         VIEWS, 12, "Views", "How many views of the first object the fully taught prior redraws", 1, 100,
@@ -223,15 +171,12 @@ class DreamBooth3DSettings:
         VIEWS, 2, "Views per Step", "How many of the redrawn views are compared in each step", 1, 8,
     )
 
-    sparsity: float = setting(TERMS, 0.02, "Emptiness", "Weight against anything being there at all", 0, 10)
-    entropy: float = setting(
-        TERMS, 0.02, "Solidity", "Weight against half-transparent parts; less leaves fog", 0, 4,
-    )
-    orientation: float = setting(TERMS, 0.02, "Facing", "Weight against surfaces that face away but are seen", 0, 10)
-    # Mip-NeRF 360's 0.01.
-    distortion: float = setting(TERMS, 0.1, "Thin Surfaces", "Weight against density spread along a ray", 0, 10)
-    smoothness: float = setting(TERMS, 0.02, "Surface Evenness", "Weight against noise in its direction", 0, 10)
-    variation: float = setting(TERMS, 1e-3, "Grid Evenness", "Weight against noise in density and colour", 0, 1)
+    sparsity: float = field.sparsity(TERMS)
+    entropy: float = field.entropy(TERMS)
+    orientation: float = field.orientation(TERMS)
+    distortion: float = field.distortion(TERMS)
+    smoothness: float = field.smoothness(TERMS)
+    variation: float = field.variation(TERMS)
 
     edit_steps: int = setting(
         EDIT, 80, "Steps", "How often the field of a result is changed by new words", 1, 20_000, bench=12, standard=160,
@@ -244,11 +189,11 @@ class DreamBooth3DSettings:
         EDIT, 0.7, "Redraw", "How much noise its views are redrawn from by the new words", 0, 1,
     )
 
-    mesh_resolution: int = mesh_resolution(MESH)
-    max_faces: int = max_faces(MESH)
-    texture_size: int = texture_size(MESH)
-    origin: str = origin(MESH)
-    height: float = height(MESH)
+    mesh_resolution: int = shared.mesh_resolution(MESH)
+    max_faces: int = shared.max_faces(MESH)
+    texture_size: int = shared.texture_size(MESH)
+    origin: str = shared.origin(MESH)
+    height: float = shared.height(MESH)
     texture_steps: int = setting(
         MESH, 10, "Texture Steps",
         "How often the texture is corrected until the mesh looks like the field; 0 leaves it as painted", 0, 200,

@@ -29,25 +29,41 @@ def piece() -> int:
     )
 
 
-def mesh_resolution(group: Group) -> int:
+def mesh_resolution(group: Group, paper: int = 144) -> int:
     """Declare how fine the grid is that the mesh is made from."""
     return setting(
         group, 112, "Resolution", "Cells along one side of the grid that the mesh is made from", 16, 256, bench=64,
-        standard=144, paper=144,
+        standard=144, paper=paper,
     )
 
 
-def max_faces(group: Group) -> int:
+def max_faces(group: Group, paper: int = 20_000) -> int:
     """Declare how many triangles the mesh may have."""
     return setting(
         group, 12_000, "Faces at Most", "The mesh is simplified to this many triangles", 100, 100_000, bench=4_000,
-        standard=20_000, paper=20_000,
+        standard=20_000, paper=paper,
     )
 
 
-def texture_size(group: Group) -> int:
+def texture_size(group: Group, **presets: int) -> int:
     """Declare how large the texture is."""
-    return setting(group, 1024, "Texture Size", "Pixels along one side of the texture", 32, 4096, bench=512)
+    return setting(group, 1024, "Texture Size", "Pixels along one side of the texture", 32, 4096, bench=512, **presets)
+
+
+def remove_light(group: Group) -> bool:
+    """Declare whether the image's light is taken out of its colours."""
+    return setting(
+        group, False, "Remove Light",
+        "Take the light that the mesh's shading explains out of the image's colours, so that Blender's is the only one",
+    )
+
+
+def palette(group: Group, value: float, **presets: float) -> float:
+    """Declare how strongly the image's colours hold the sides that it does not show."""
+    return setting(
+        group, value, "Colours Behind", "Weight of the image's colours on the sides that it does not show", 0, 100,
+        **presets,
+    )
 
 
 def origin(group: Group) -> str:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from . import shared_settings as shared
 from .guidance_choices import LOSSES, NOISE_WEIGHTS, WITH_VISUAL_PROMPT
-from .shared_settings import cut_out_by, height, max_faces, mesh_resolution, origin, piece, texture_size
 from .system import Former, Group, Picture, Stage, System, setting
 
 OPTIMISATION = Group("optimisation", "Optimisation")
@@ -310,10 +310,7 @@ class TV3DGSettings:
     reference: float = setting(REFERENCE, 20.0, "Colour", "Weight of the colours of the reference image", 0, 100)
     reference_mask: float = setting(REFERENCE, 20.0, "Outline", "Weight of the outline of the reference image", 0, 100)
 
-    palette: float = setting(
-        REFERENCE, 10.0, "Colours Behind", "Weight of the image's colours on the sides that it does not show", 0, 100,
-        paper=0.0,
-    )
+    palette: float = shared.palette(REFERENCE, 10.0, paper=0.0)
     # In the place of `tau`, where there is no visual prompt: the reference is one.
     reference_tau: float = setting(
         REFERENCE, 1.0, "All Sides",
@@ -325,14 +322,14 @@ class TV3DGSettings:
         REFERENCE, 0.0, "Imagined Sides", "Weight of imagined sides where the image does not show it", 0, 100,
     )
 
-    cut_out: str = cut_out_by()
-    piece: int = piece()
+    cut_out: str = shared.cut_out_by()
+    piece: int = shared.piece()
 
-    mesh_resolution: int = mesh_resolution(MESH)
-    max_faces: int = max_faces(MESH)
-    texture_size: int = texture_size(MESH)
-    origin: str = origin(MESH)
-    height: float = height(MESH)
+    mesh_resolution: int = shared.mesh_resolution(MESH)
+    max_faces: int = shared.max_faces(MESH)
+    texture_size: int = shared.texture_size(MESH)
+    origin: str = shared.origin(MESH)
+    height: float = shared.height(MESH)
     # Against views of the points and the given image.
     texture_steps: int = setting(
         MESH, 10, "Texture Steps",
@@ -340,10 +337,7 @@ class TV3DGSettings:
         0, 200,
     )
     # The sides that the prior draws keep theirs, so that the two parts differ.
-    remove_light: bool = setting(
-        MESH, False, "Remove Light",
-        "Take the light that the mesh's shading explains out of the image's colours, so that Blender's is the only one",
-    )
+    remove_light: bool = shared.remove_light(MESH)
 # fmt: on
 
 

@@ -47,7 +47,7 @@ class MAQUETTE_PT_job(bpy.types.Panel):
         assert job is not None, "poll has seen one"
         course = session.course(job)
         self.layout.label(text=wording.shortened(title(job), TITLE_LETTERS), translate=False)
-        if job == session.running():
+        if job in session.all_running():
             _draw_progress(self.layout, job, course)
         elif course.last is not None:
             _draw_end(self.layout, context, job, course.last)
@@ -55,7 +55,7 @@ class MAQUETTE_PT_job(bpy.types.Panel):
             _draw_waiting(self.layout, job)
         else:
             _draw_end(self.layout, context, job, protocol.Interrupted(reason="it was killed", seconds=0.0))
-        if job != session.running() and not session.is_waiting(job) and not _is_done(course):
+        if job not in session.all_running() and not session.is_waiting(job) and not _is_done(course):
             _draw_warnings(self.layout, context, course.warnings[-WARNINGS_SHOWN:])
 
 
@@ -142,7 +142,7 @@ def _draw_progress(layout: Any, job: Path, course: JobProgress) -> None:
         memory.label(text=wording.size(course.memory_bytes), icon="MEMORY", translate=False)
     row = layout.row(align=True)
     row.operator("maquette.finish", icon="CHECKMARK")
-    row.operator("maquette.cancel", icon="X")
+    row.operator("maquette.cancel", icon="X").job = str(job)
     _draw_rest(layout, course, _icon(job, course.preview.as_posix()) if course.preview is not None else 0)
 
 
@@ -176,7 +176,7 @@ def _draw_end(layout: Any, context: bpy.types.Context, job: Path, last: protocol
             row.operator("maquette.open_folder", text="", icon="FILE_FOLDER").job = str(job)
             _draw_rest(layout, session.course(job), _icon(job, protocol.PICTURE_FILE))
         case protocol.Finished(stopped_after=stage):
-            _draw_stop(layout, job, stage)
+            _draw_stop(layout, job, stage, has_mesh=protocol.MESH_FILE in last.results)
         case protocol.Failed():
             found = diagnosis.of_failure(dataclasses.replace(last, message=wording.first_line(last.message)))
             preferences.draw_diagnosis(layout.box(), context, found, job)
@@ -193,8 +193,8 @@ def _draw_end(layout: Any, context: bpy.types.Context, job: Path, last: protocol
             layout.operator("maquette.resume", icon="PLAY").job = str(job)
 
 
-def _draw_stop(layout: Any, job: Path, stage: str) -> None:
-    """Draw what a stage has made before the long part begins."""
+def _draw_stop(layout: Any, job: Path, stage: str, *, has_mesh: bool) -> None:
+    """Draw what a stage has made before the long part begins: its pictures, and a mesh that can be imported."""
     known = stage_of(session.course(job).system, stage)
     made = known.stop if known and known.stop else stage
     layout.label(text=f"Stopped after the {made}", icon="PAUSE")
@@ -203,9 +203,11 @@ def _draw_stop(layout: Any, job: Path, stage: str) -> None:
         column = grid.column(align=True)
         column.template_icon(previews.icon(path), scale=CUT_OUT)
         column.label(text=stage_images.label(path))
+    if has_mesh:
+        layout.operator("maquette.import_result", icon="IMPORT").job = str(job)
     row = layout.row(align=True)
     buttons = ("open_stage", f"Open {made}", "IMAGE_DATA"), ("replace_stage", "Replace...", "FILE_IMAGE")
-    for name, text, icon in buttons:
+    for name, text, icon in buttons if known is None or known.leaves else ():
         button = row.operator(f"maquette.{name}", text=text, icon=icon)
         button.job, button.stage = str(job), stage
     row = layout.row()

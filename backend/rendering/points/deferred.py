@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from backend.cameras import Cameras
-from backend.rendering.points.network import PointNetwork, new_network
+from backend.rendering.points.network import WIDTH, PointNetwork, new_network
 from backend.rendering.points.splatter import blend, splat
 from backend.rendering.renderer import Rendering
 
@@ -24,13 +24,16 @@ DARK, BRIGHT = 0.01, 0.99  # colours beyond have no logit
 
 
 class NeuralPoints:
-    """Points [N, 3] that stay where they are, their colours [N, 3] and features [N, 16], and the network."""
+    """Points [N, 3] that stay where they are, their colours [N, 3] and features [N, 16], and the network.
 
-    def __init__(self, points: Tensor, colours: Tensor, generator: torch.Generator) -> None:
+    `width` is the number of filters of its finest level, in which most of the time goes.
+    """
+
+    def __init__(self, points: Tensor, colours: Tensor, generator: torch.Generator, width: int = WIDTH) -> None:
         self.points = points
         self.colours = colours.clone().requires_grad_()
         self.features = torch.randn(len(points), FEATURES, generator=generator).to(points).requires_grad_()
-        self.network: PointNetwork = new_network(3 + FEATURES).to(points.device)
+        self.network: PointNetwork = new_network(3 + FEATURES, width=width).to(points.device)
 
     def parameters(self) -> dict[str, Tensor]:
         """Return what learns, by name."""

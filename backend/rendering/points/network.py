@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-FILTERS = (16, 32, 64)
+WIDTH = 16  # filters of the finest level, the authors'; each coarser one has twice as many
 GROUP = 8  # channels that are normalised together: a batch of one view has no statistics of a batch
 
 
@@ -33,9 +33,9 @@ class GatedConvolution(nn.Module):
 class PointNetwork(nn.Module):
     """Splats of three scales, [B, C, S / 2^level, S / 2^level] each, to [B, 3, S, S]: zeros at first."""
 
-    def __init__(self, channels: int, filters: Sequence[int] = FILTERS) -> None:
+    def __init__(self, channels: int, width: int = WIDTH) -> None:
         super().__init__()
-        fine, middle, coarse = filters
+        fine, middle, coarse = width, 2 * width, 4 * width
         self.down = nn.ModuleList(
             [
                 GatedConvolution(channels, fine),
@@ -61,8 +61,13 @@ class PointNetwork(nn.Module):
         return self.out(found)
 
 
-def new_network(channels: int, seed: int = 0) -> PointNetwork:
-    """Return a network whose weights depend on the seed alone; torch's own randomness is left as it was."""
+def new_network(channels: int, seed: int = 0, width: int = WIDTH) -> PointNetwork:
+    """Return a network whose weights depend on the seed alone; torch's own randomness is left as it was.
+
+    Raises ValueError for a width that is no multiple of GROUP.
+    """
+    if width < GROUP or width % GROUP:
+        raise ValueError(f"a width of {width}; it must be a multiple of {GROUP}")
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
         torch.manual_seed(seed)
-        return PointNetwork(channels)
+        return PointNetwork(channels, width)

@@ -1,8 +1,9 @@
 """Customize-It-3D: one image of an object becomes the object as a textured mesh and coloured points.
 
-Stages: modalities (the four images) -> classes (the prior's own pictures of the class) -> teaching (the prior learns
-the four images) -> coarse (a field under the taught prior and one of turned views) -> surface (its mesh) -> enhanced
-(its views, redrawn) -> refined (neural points in their colours) -> mesh (their views on the mesh).
+Stages: modalities (the four images) -> viewpoint (from where it was taken, where that is asked) -> classes (the prior's
+own pictures of the class) -> teaching (the prior learns the four images) -> sides (three, drawn by it) -> coarse (a
+field under the taught prior and one of turned views) -> surface (its mesh) -> enhanced (its views, redrawn) -> refined
+(neural points in their colours) -> mesh (their views on the mesh).
 Source: Customize-It-3D (arXiv 2312.11535), section 3; its authors' code.
 """
 
@@ -20,6 +21,7 @@ from backend.diffusion.guidance import guidance_for
 from backend.errors import BadInput
 from backend.meshes.mesh import Mesh
 from backend.rendering.points.deferred import DeferredRenderer
+from backend.rendering.volume import volume_renderer
 from backend.representations.radiance_grid import RadianceGrid
 from backend.runtime.job import Job
 from backend.runtime.machine import compute_device
@@ -28,12 +30,13 @@ from backend.systems.customize_it_3d.coarse import optimise_shape
 from backend.systems.customize_it_3d.likeness import load_likeness
 from backend.systems.customize_it_3d.novel_views import guidance_options, load_novel_views
 from backend.systems.customize_it_3d.perceived import Perceived, perceive
-from backend.systems.customize_it_3d.refine import mesh_cover, neural_points, refine_colours
+from backend.systems.customize_it_3d.refine import WIDTHS, mesh_cover, neural_points, refine_colours
+from backend.systems.customize_it_3d.sides import draw_sides
 from backend.systems.customize_it_3d.surface import coloured_points, enhance_views, find_surface
 from backend.systems.customize_it_3d.teaching import draw_class, teach
 from backend.systems.inputs import read_prompt
 from backend.systems.overrides import chosen_settings
-from backend.systems.results import mesh_stage, write_results
+from backend.systems.results import Points, mesh_stage, write_results
 
 
 def run(job: Job) -> None:
@@ -49,10 +52,11 @@ def run(job: Job) -> None:
     made_with: dict[str, Any] = {"prior": prior.fingerprint, "settings": asdict(settings)}
     asked = read_prompt(job, prior, request.prompt, taught=settings.token) if request.prompt.strip() else ""
 
-    seen = perceive(job, prior, settings)
-    caption = asked or f"a {seen.subject}"
+    seen = perceive(job, prior, settings, asked)
+    caption = seen.prompt or f"a {seen.subject}"
     known = draw_class(job, prior, seen.subject, settings, made_with)
     taught = teach(job, prior, seen, known, settings, made_with)
+    sides = draw_sides(job, taught, seen, settings, made_with)
     novel = load_novel_views(prior, seen.target, caption, settings)
 
     def shape() -> dict[str, Any]:
@@ -60,7 +64,9 @@ def run(job: Job) -> None:
             seen, caption, settings.companions, prior.device, image=settings.image_features > 0,
             text=settings.text_features > 0, details=False,
         )  # fmt: skip
-        return optimise_shape(job, guidance_for(taught, guidance_options(settings)), novel, seen, settings, likeness)
+        return optimise_shape(
+            job, guidance_for(taught, guidance_options(settings)), novel, seen, settings, likeness, sides
+        )
 
     field = RadianceGrid(**job.stage("coarse", shape, depends_on=made_with)).to("cpu")
     mesh, facts = surface_stage(job, field, seen, settings, prior, made_with)
@@ -76,7 +82,7 @@ def run(job: Job) -> None:
         return refine_colours(job, guidance_for(taught, options), novel, likeness, seen, mesh, coloured, settings)
 
     learnt = job.stage("refined", colours, depends_on=made_with)
-    neural = neural_points(coloured, request.seed, prior.device)
+    neural = neural_points(coloured, request.seed, prior.device, WIDTHS[settings.network])
     neural.load_state_dict({name: value.to(prior.device) for name, value in learnt.items()})
     render = DeferredRenderer(neural, mesh_cover(mesh), settings.point_radius)
     made, more = mesh_stage(job, bound(baked_mesh, mesh, render, seen.photo, settings, prior.image_size))
@@ -86,16 +92,26 @@ def run(job: Job) -> None:
         mesh=(made, facts | more),
         points=points,
         made_with=made_with | {"subject": f"{settings.token} {seen.subject}", "class": seen.subject},
-    )
+        origin=settings.origin, height=settings.height,
+    )  # fmt: skip
 
 
 def surface_stage(
     job: Job, field: RadianceGrid, seen: Perceived, settings: CustomizeIt3DSettings, prior: Prior, made_with: dict
 ) -> tuple[Mesh, dict[str, float]]:
-    """Run the stage `surface`; return the shape's textured mesh and what there is to say of it, as read back."""
+    """Run the stage `surface`; return the shape's textured mesh and what there is to say of it, as read back.
+
+    A job that stops there leaves that mesh as its result, to be imported; one that goes on leaves another.
+    """
 
     def make() -> dict[str, Any]:
         mesh, facts = find_surface(field, settings, seen.photo, prior.image_size)
+        if job.request.stop_after == "surface":
+            none = Points("none", 0, lambda path: None, volume_renderer(field), 1.0)
+            write_results(
+                job, mesh=(mesh, dict(facts)), points=none, made_with=made_with | {"class": seen.subject},
+                origin=settings.origin, height=settings.height,
+            )  # fmt: skip
         return {"vertices": mesh.vertices, "faces": mesh.faces, "uv": mesh.uv, "texture": mesh.texture} | facts
 
     values = job.stage("surface", make, depends_on=made_with)

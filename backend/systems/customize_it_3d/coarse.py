@@ -18,7 +18,7 @@ from backend.diffusion.guidance import Contexts, Guidance
 from backend.diffusion.latents import backpropagate_to_images, encode
 from backend.losses import normal_alignment, opacity_entropy, pearson_depth, photometric, silhouette
 from backend.regularisers import grid_variation, normal_image_smoothness, over_rays, sparsity
-from backend.rendering.renderer import background_word, draw_background, turntable_view
+from backend.rendering.renderer import background_word, draw_background, resized_views, turntable_view
 from backend.rendering.volume import volume_renderer
 from backend.rendering.volume_shading import ALBEDO, Shading, draw_light
 from backend.representations.growing_grid import GrowingGrid, nodes_for
@@ -30,11 +30,15 @@ from backend.schedules import draw_timestep, log_linear
 from backend.systems.customize_it_3d.likeness import Likeness
 from backend.systems.customize_it_3d.modalities import rendered_picture, steps_of, words_for
 from backend.systems.customize_it_3d.novel_views import NovelViews
-from backend.systems.customize_it_3d.perceived import Perceived, resized
+from backend.systems.customize_it_3d.perceived import Perceived, resized, resized_target
+from backend.systems.customize_it_3d.sides import MISFIT, hull_of, one_side
 from backend.systems.optimisation import OptimisationState, skip_bad_step
+from backend.systems.palette import palette_of, unseen
+from backend.systems.reference import Target
 from backend.vision.calibration import SOLID, in_camera_axes
 
 PAPER_FOV = 60.0  # degrees; Zero-1-to-3 was trained with 49.1
+FINE_NODES = 64
 PRUNE_STEPS, PRUNE_FROM = 20, 0.3  # between two prunings; share of the run before which fog may become something
 REMEDY = "Try another seed, or a lower `field_rate`."
 
@@ -104,15 +108,25 @@ def optimise_shape(
     seen: Perceived,
     settings: CustomizeIt3DSettings,
     likeness: Likeness | None = None,
+    sides: Target | None = None,
 ) -> dict[str, Tensor]:
-    """Shape a field until it looks like the image from its side and like the object from all others; return it."""
+    """Shape a field until it looks like the image from its side and like the object from all others; return it.
+
+    It begins from `sides` and is held to them, where they fit to the image; of that is warned where they do not.
+    """
     prior, generator, total = guidance.prior, job.generator, settings.coarse_steps
-    growing = GrowingGrid(first_shape(seen, settings).to(prior.device), settings.field_memory)
+    begun = hull_of(first_nodes(settings), seen, sides) if sides is not None else None
+    if sides is not None and begun is None:
+        job.warn(*MISFIT)
+    drawn = resized_target(sides, settings.view_size) if sides is not None and begun is not None else None
+    begun = begun if begun is not None else first_shape(seen, settings)
+    growing = GrowingGrid(begun.to(prior.device), settings.field_memory)
     parts: dict[str, Stateful] = {"field": growing}
     if guidance.variational_score is not None:
         parts["particle"] = guidance.variational_score
     state = OptimisationState(parts)
     shown = resized(seen, settings.view_size)
+    palette = palette_of(seen.target) if settings.palette else None
     for step in job.steps(total, state):
         growing.grow(nodes_for(step, total, settings.nodes))
         field = growing.field
@@ -125,28 +139,27 @@ def optimise_shape(
         render = volume_renderer(field, samples=samples, generator=generator, shading=look.shading)
         rendering = render(cameras, background, geometry=True)
         judged = rendered_picture(look.kind, rendering, cameras, world_axes=settings.paper_compat)
-        words = words_for(look.kind if settings.shading_aware else "rgb", settings, seen.subject)
+        words = words_for(look.kind if settings.shading_aware else "rgb", settings, seen.subject, seen.prompt)
         behind = background_word(background) if look.kind == "rgb" else "white"
         contexts = contexts_of(guidance, words, job.request.negative_prompt, cameras, behind, settings)
 
-        pictures = enlarged(judged, prior.image_size).detach().requires_grad_()
+        pictures = resized_views(judged, prior.image_size).detach().requires_grad_()
         latents = encode(prior, pictures, guidance.at_once)
         gradient = guidance.gradient(latents.detach(), t, contexts, generator)
         if not torch.isfinite(gradient).all():
             skip_bad_step(job, state, step, "the guidance is not a number", REMEDY)
             continue
         backpropagate_to_images(prior, pictures, latents, gradient, settings.lambda_sds / gradient.numel())
-        loss = pulled(enlarged(judged, prior.image_size), pictures)
+        loss = pulled(resized_views(judged, prior.image_size), pictures)
         if novel is not None and look.shading is ALBEDO and settings.novel_views:
-            colours = enlarged(rendering.rgb, prior.image_size).detach().requires_grad_()
+            colours = resized_views(rendering.rgb, prior.image_size).detach().requires_grad_()
             if not novel.pull(colours, cameras, background, t, generator, settings.novel_views):
                 skip_bad_step(job, state, step, "what the 3D prior says is not a number", REMEDY)
                 continue
-            loss = loss + pulled(enlarged(rendering.rgb, prior.image_size), colours)
+            loss = loss + pulled(resized_views(rendering.rgb, prior.image_size), colours)
         if likeness is not None and look.kind == "rgb":
-            loss = loss + likeness.loss(
-                enlarged(rendering.rgb, prior.image_size), image=settings.image_features, text=settings.text_features
-            )
+            views = resized_views(rendering.rgb, prior.image_size)
+            loss = loss + likeness.loss(views, image=settings.image_features, text=settings.text_features)
         facing = over_rays(rendering.orientation, rendering.alpha)
         loss = (
             loss
@@ -158,6 +171,12 @@ def optimise_shape(
             + settings.variation * grid_variation(field.values)
             + reference_loss(field, shown, background, settings, samples, generator)
         )
+        if palette is not None and bool((unseen(cameras, palette.camera) > 0).any()):
+            # Of colours alone: thin parts would rather vanish than change theirs.
+            painted = volume_renderer(fixed_shape(field), samples=samples, generator=generator)(cameras, background)
+            loss = loss + settings.palette * palette.loss(painted.rgb, painted.alpha, background, cameras)
+        if drawn is not None and settings.drawn_sides:
+            loss = loss + settings.drawn_sides * side_loss(field, drawn, background, samples, generator)
         loss.backward()
         if not growing.is_finite:
             growing.optimiser.zero_grad()
@@ -172,12 +191,33 @@ def optimise_shape(
     return growing.field.state_dict()
 
 
+def first_nodes(settings: CustomizeIt3DSettings) -> int:
+    """Return the nodes along a side at first: what a picture says of thin parts would not fit on the coarsest grid."""
+    return max(nodes_for(0, settings.coarse_steps, settings.nodes), min(settings.nodes, FINE_NODES))
+
+
 def first_shape(seen: Perceived, settings: CustomizeIt3DSettings) -> RadianceGrid:
-    """Return what the shape begins as: a ball, or the image's outline, blown up."""
-    nodes = nodes_for(0, settings.coarse_steps, settings.nodes)
+    """Return what the shape begins as without sides: a ball, or the image's outline, blown up."""
     if settings.start == "ball":
-        return blob_grid(nodes, radius=settings.radius)
-    return inflated_grid(nodes, seen.target.camera, seen.target.rgb, seen.target.mask)
+        return blob_grid(nodes_for(0, settings.coarse_steps, settings.nodes), radius=settings.radius)
+    return inflated_grid(first_nodes(settings), seen.target.camera, seen.target.rgb, seen.target.mask)
+
+
+def fixed_shape(field: RadianceGrid) -> RadianceGrid:
+    """Return the same field, of which only the colours collect gradients."""
+    values = torch.cat([field.values[..., :1].detach(), field.values[..., 1:]], dim=-1)
+    return RadianceGrid(values, field.background_logits.detach())
+
+
+def side_loss(
+    field: RadianceGrid, sides: Target, background: Tensor, samples: int, generator: torch.Generator
+) -> Tensor:
+    """Return how far a field's rendering is from one of the drawn sides, in colour and outline."""
+    camera, rgb, mask = one_side(sides, generator)
+    rgb, mask = rgb.to(background), mask.to(background)
+    seen = volume_renderer(field, samples=samples, generator=generator)(camera, background)
+    wanted = rgb * mask + background * (1 - mask)
+    return photometric(seen.rgb, wanted, torch.ones_like(mask)) + silhouette(seen.alpha, mask)
 
 
 def reference_loss(
@@ -208,11 +248,3 @@ def reference_loss(
 def pulled(pictures: Tensor, leaves: Tensor) -> Tensor:
     """Return a scalar whose gradient with respect to pictures is what their copies, `leaves`, have collected."""
     return pictures.new_zeros(()) if leaves.grad is None else (pictures * leaves.grad).sum()
-
-
-def enlarged(pictures: Tensor, size: int) -> Tensor:
-    """Return pictures [B, H, H, 3] as [B, size, size, 3], with the way back."""
-    if pictures.shape[1] == size:
-        return pictures
-    layers = pictures.permute(0, 3, 1, 2)
-    return functional.interpolate(layers, (size, size), mode="bilinear", antialias=True).permute(0, 2, 3, 1)

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from addon.protocol.systems.customize_it_3d import CustomizeIt3DSettings
 from backend.cameras import Cameras
+from backend.diffusion.finetune import with_token
 from backend.rendering.renderer import Rendering
 from backend.vision.calibration import SOLID, in_camera_axes
 
@@ -24,10 +25,15 @@ def steps_of(settings: CustomizeIt3DSettings) -> dict[str, int]:
     return {kind: n for kind, n in steps.items() if n and (kind == "rgb" or settings.modalities == "all")}
 
 
-def words_for(kind: str, settings: CustomizeIt3DSettings, subject: str) -> str:
-    """Return what the prior is told of a kind of image of an object, in teaching as in guidance: `a sks chair`."""
+def words_for(kind: str, settings: CustomizeIt3DSettings, subject: str, prompt: str = "") -> str:
+    """Return what the prior is told of a kind of image of an object, in teaching as in guidance: `a sks chair`.
+
+    Of its colours the whole prompt is said, where there is one and the settings want that: `a red sks chair`.
+    """
     template: str = getattr(settings, f"{kind}_prompt")
     named = f"{settings.token} {subject}"
+    if kind == "rgb" and prompt and settings.whole_prompt:
+        named = prompt if named in prompt else with_token(prompt, settings.token, subject)
     return template.replace("{subject}", named) if "{subject}" in template else f"{template} {named}"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,20 +14,21 @@ from torch.nn import functional
 from addon.protocol import InputImage
 from addon.protocol.systems.customize_it_3d import CustomizeIt3DSettings
 from addon.protocol.systems.subject_prompts import class_word
-from backend.cameras import Cameras, orbit
+from backend.cameras import Cameras, azimuth_elevation, orbit
+from backend.diffusion.camera_search import Place, find_places
 from backend.diffusion.denoiser import Prior
 from backend.diffusion.sampling import sample
 from backend.errors import BadInput
 from backend.images import load_image, resize_cut_out, save_image
 from backend.runtime.job import Job
-from backend.systems.customize_it_3d.doubts import doubts_about, glassy
+from backend.systems.customize_it_3d.doubts import glassy, transparency
 from backend.systems.customize_it_3d.modalities import (
     depth_picture,
     mask_picture,
     normal_picture,
     normals_of,
 )
-from backend.systems.inputs import named
+from backend.systems.inputs import mask_of, named
 from backend.systems.reference import Target, cut_out, read_target
 from backend.vision.image_encoder import load_image_text
 from backend.vision.naming import propose_names
@@ -35,6 +36,7 @@ from backend.vision.normals import load_geometry
 from backend.weights import network_name
 
 LISTED = re.compile(r"(?:\b\w+, )*\b\w+,? (?:and|or) (?!(?:an?|the|its|one|two|three|some)\b)", re.IGNORECASE)
+GIVE_CAMERA = "Set azimuth and elevation of the image, and Find the Camera off, if it was taken from elsewhere."
 SAMPLED_ELEVATION = 15.0  # from where the prior draws an image that nobody gave
 
 
@@ -47,6 +49,7 @@ class Perceived:
     depth: Tensor  # [1, S, S, 1], from 0 (furthest) to 1 (nearest) inside the mask
     normal: Tensor  # [1, S, S, 3], unit, camera axes
     subject: str  # its class
+    prompt: str = ""  # what the artist says of it, or the image encoder
 
     def picture(self, kind: str) -> Tensor:
         """Return one of the images as the prior learns it, [1, S, S, 3]."""
@@ -63,13 +66,8 @@ class Perceived:
 def resized(seen: Perceived, size: int) -> Perceived:
     """Return the same view, and its depth and normals, in `size` pixels a side."""
     target = seen.target
-    own = target.camera.width
-    if own == size:
+    if target.camera.width == size:
         return seen
-    rgb, mask = resize_cut_out(target.rgb[0], target.mask[0], size)
-    intrinsics = target.camera.intrinsics.clone()
-    intrinsics[:, :2] *= size / own
-    camera = Cameras(target.camera.camera_to_world, intrinsics, size, size)
 
     def smaller(layers: Tensor) -> Tensor:
         pixels = functional.interpolate(layers.permute(0, 3, 1, 2), (size, size), mode="bilinear", antialias=True)
@@ -78,11 +76,24 @@ def resized(seen: Perceived, size: int) -> Perceived:
     weighted, cover = smaller(seen.depth * target.mask), smaller(target.mask)
     depth = weighted / cover.clamp_min(1e-3)  # what is outside must not come in
     normal = functional.normalize(smaller(seen.normal * target.mask), dim=-1, eps=1e-6)
-    return replace(seen, target=Target(camera, rgb[None], mask[None]), depth=depth, normal=normal)
+    return replace(seen, target=resized_target(target, size), depth=depth, normal=normal)
 
 
-def perceive(job: Job, prior: Prior, settings: CustomizeIt3DSettings) -> Perceived:
+def resized_target(target: Target, size: int) -> Target:
+    """Return the same views in `size` pixels a side."""
+    if target.camera.width == size:
+        return target
+    pairs = [resize_cut_out(rgb, mask, size) for rgb, mask in zip(target.rgb, target.mask, strict=True)]
+    intrinsics = target.camera.intrinsics.clone()
+    intrinsics[:, :2] *= size / target.camera.width
+    camera = Cameras(target.camera.camera_to_world, intrinsics, size, size)
+    return Target(camera, torch.stack([rgb for rgb, _ in pairs]), torch.stack([mask for _, mask in pairs]))
+
+
+def perceive(job: Job, prior: Prior, settings: CustomizeIt3DSettings, prompt: str = "") -> Perceived:
     """Run the stage `modalities`: what is seen in the image, or in one that the prior draws of the prompt.
+
+    `prompt` is as much of that as the prior reads. Where the settings want it, the stage `viewpoint` follows.
 
     It leaves rgb.png, mask.png, depth.png and normal.png, which the artist may replace. Raises BadInput where they do
     not fit each other; EmptyMask.
@@ -102,9 +113,14 @@ def perceive(job: Job, prior: Prior, settings: CustomizeIt3DSettings) -> Perceiv
             values = cut_out(path, folder, prior.image_size, 40.0)
         else:
             path = job.input_path(image)
+            given = mask_of(job, image)
             with named(image):
-                values = cut_out(path, folder, prior.image_size, image.fov_degrees)
-                doubts = doubts_about(path)
+                values = cut_out(
+                    path, folder, prior.image_size, image.fov_degrees, given=given, how=settings.cut_out,
+                    piece=settings.piece,
+                )  # fmt: skip
+                doubts = list(values["doubts"])
+            doubts += transparency(load_image(folder / "mask.png")[0][..., :1]) if values["source"] == "alpha" else []
         geometry = load_geometry(
             network_name(settings.companions, "depth"), network_name(settings.companions, "normals"), prior.device
         )
@@ -116,34 +132,74 @@ def perceive(job: Job, prior: Prior, settings: CustomizeIt3DSettings) -> Perceiv
         save_image(folder / "depth.png", depth_picture(nearness.cpu(), mask[None])[0])
         save_image(folder / "normal.png", normal_picture(normal.cpu(), mask[None])[0])
         job.preview(seen)
-        return {**values, "doubts": doubts, "subject": subject_of(job, settings, seen)}
+        return {**values, "doubts": doubts, **subject_of(job, settings, seen)}
 
-    made = job.stage("modalities", make, depends_on={"prior": prior.fingerprint, "settings": settings.companions})
+    chosen = [settings.companions, settings.cut_out, settings.piece, settings.subject_class]
+    made = job.stage("modalities", make, depends_on={"prior": prior.fingerprint, "settings": chosen})
     for sentence, hint in made["doubts"]:
-        job.warn(sentence, hint)
+        job.warn(f"{image.called}: {sentence}" if image else sentence, hint)
     if not job.request.prompt.strip() and not settings.subject_class:
         job.warn(
-            f"The object is taken for a {made['subject']}.", "Say what it is in the prompt, or set the class, if not."
+            f"The object is taken for {made['caption']}.", "Say what it is in the prompt, or set the class, if not."
         )
     place = (image.azimuth_degrees, image.elevation_degrees) if image else (0.0, SAMPLED_ELEVATION)
-    return read_perceived(job.stage_path("modalities"), place, made["fov_degrees"], prior.image_size, made["subject"])
+    folder, size = job.stage_path("modalities"), prior.image_size
+    words = (made["subject"], prompt or made["caption"])
+    seen = read_perceived(folder, place, made["fov_degrees"], size, *words)
+    if not settings.find_camera:
+        return seen
+    return read_perceived(folder, found_camera(job, prior, seen), made["fov_degrees"], size, *words)
+
+
+def found_camera(job: Job, prior: Prior, seen: Perceived) -> tuple[float, float]:
+    """Run the stage `viewpoint`: azimuth and elevation, in degrees, from where the prior takes the image to be seen.
+
+    What the request says holds where the prior cannot be told of cameras, or is not sure. All of it is said.
+    """
+    asked = tuple(float(angle[0]) for angle in azimuth_elevation(seen.target.camera))
+
+    def make() -> dict[str, Any]:
+        if not prior.takes_cameras:
+            return {"place": []}
+        (place,) = find_places(prior, seen.picture("rgb"), seen.prompt or f"a {seen.subject}", job.generator)
+        return {"place": list(astuple(place))}
+
+    found = job.stage("viewpoint", make, depends_on={"prior": prior.fingerprint, "prompt": seen.prompt})["place"]
+    if not found:
+        job.warn("The camera was not looked for: this prior cannot be told where it is.", GIVE_CAMERA)
+        return asked[0], asked[1]
+    place = Place(*found)
+    azimuth, elevation = (place.azimuth_degrees + 180) % 360 - 180, place.elevation_degrees
+    where = f"azimuth {azimuth:.0f}, elevation {elevation:.0f} degrees"
+    if not place.is_sure:
+        job.warn(f"The prior is not sure of the camera (perhaps {where}), so it stays as given.", GIVE_CAMERA)
+        return asked[0], asked[1]
+    job.warn(f"The image was taken from {where}, as the prior sees it.", GIVE_CAMERA)
+    return azimuth, elevation
 
 
 def asked_image(job: Job) -> InputImage | None:
     """Return the image of the request, None where the prior is to draw one of the prompt. Warns of others."""
     images = [image for image in job.request.images if image.role == "reconstruct"]
-    if others := [image.called for image in job.request.images if image not in images[:1]]:
+    masks = [image for image in job.request.images if image.role == "mask"][: len(images)]
+    if others := [image.called for image in job.request.images if image not in images[:1] + masks[:1]]:
         job.warn(
-            f"{len(others)} images are not used: {', '.join(others)}.", "This system takes one image of one object."
+            f"{len(others)} images are not used: {', '.join(others)}.",
+            "This system takes one image of one object, and a mask of it.",
         )
     return images[0] if images else None
 
 
-def subject_of(job: Job, settings: CustomizeIt3DSettings, picture: Tensor) -> str:
-    """Return the class of the object: from the settings, the prompt, or what the image encoder takes it for."""
+def subject_of(job: Job, settings: CustomizeIt3DSettings, picture: Tensor) -> dict[str, str]:
+    """Return the `subject`, the class of the object, from the settings or the prompt.
+
+    Where neither says it, it is what the image encoder takes the object for, and `caption` has its colour, too.
+    """
     if settings.subject_class or job.request.prompt.strip():
-        return class_word(without_lists(job.request.prompt), settings.token, settings.subject_class)
-    return propose_names(load_image_text("embedded"), picture)[0].word
+        subject = class_word(without_lists(job.request.prompt), settings.token, settings.subject_class)
+        return {"subject": subject, "caption": ""}
+    name = propose_names(load_image_text("embedded"), picture)[0]
+    return {"subject": name.word, "caption": name.caption}
 
 
 def without_lists(prompt: str) -> str:
@@ -154,7 +210,9 @@ def without_lists(prompt: str) -> str:
     return LISTED.sub("", prompt)
 
 
-def read_perceived(folder: Path, place: tuple[float, float], fov_degrees: float, size: int, subject: str) -> Perceived:
+def read_perceived(
+    folder: Path, place: tuple[float, float], fov_degrees: float, size: int, subject: str, prompt: str = ""
+) -> Perceived:
     """Read the four images back, which the artist may have replaced. Raises BadInput where their sizes do not fit."""
     photo = read_target(folder, *place, fov_degrees)
     target = read_target(folder, *place, fov_degrees, size=size)
@@ -169,4 +227,4 @@ def read_perceived(folder: Path, place: tuple[float, float], fov_degrees: float,
             )
         layers = functional.interpolate(picture.permute(2, 0, 1)[None], (size, size), mode="bilinear", antialias=True)
         maps.append(layers.permute(0, 2, 3, 1))
-    return Perceived(target, photo, maps[0].mean(-1, keepdim=True), normals_of(maps[1]), subject)
+    return Perceived(target, photo, maps[0].mean(-1, keepdim=True), normals_of(maps[1]), subject, prompt)

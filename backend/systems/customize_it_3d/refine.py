@@ -21,6 +21,7 @@ from backend.meshes.mesh import Mesh
 from backend.meshes.point_colours import ColouredPoints
 from backend.meshes.rasteriser import render_mesh
 from backend.rendering.points.deferred import DeferredRenderer, NeuralPoints
+from backend.rendering.points.network import WIDTH
 from backend.rendering.renderer import background_word, draw_background, turntable_view
 from backend.runtime.checkpoint import Stateful
 from backend.runtime.job import Job
@@ -33,6 +34,7 @@ from backend.systems.customize_it_3d.perceived import Perceived
 from backend.systems.optimisation import OptimisationState, skip_bad_step
 
 BETAS, EPSILON_OF_ADAM = (0.9, 0.99), 1e-15  # the authors'
+WIDTHS = {"small": 8, "full": 16}  # filters of the network's finest level
 RATE_LEFT, FALLS = 0.1, 1 / 3  # of the rate, and in which share of the steps
 REMEDY = "Try a lower `refine_rate`."
 
@@ -75,10 +77,10 @@ def mesh_cover(mesh: Mesh) -> Any:
     return lambda cameras: render_mesh(mesh, cameras.to("cpu")).alpha
 
 
-def neural_points(coloured: ColouredPoints, seed: int, device: torch.device) -> NeuralPoints:
+def neural_points(coloured: ColouredPoints, seed: int, device: torch.device, width: int = WIDTH) -> NeuralPoints:
     """Return neural points that look like coloured ones; the seed alone decides their features."""
     generator = torch.Generator().manual_seed(seed)
-    return NeuralPoints(coloured.points.to(device), coloured.colours.to(device), generator)
+    return NeuralPoints(coloured.points.to(device), coloured.colours.to(device), generator, width)
 
 
 def refine_colours(
@@ -97,14 +99,14 @@ def refine_colours(
     with, those that the image shows more strongly.
     """
     prior, generator, total = guidance.prior, job.generator, settings.refine_steps
-    refined = RefinedPoints(neural_points(coloured, job.request.seed, prior.device))
+    refined = RefinedPoints(neural_points(coloured, job.request.seed, prior.device, WIDTHS[settings.network]))
     neural = refined.neural
     render = DeferredRenderer(neural, mesh_cover(mesh), settings.point_radius)
     parts: dict[str, Stateful] = {"points": refined}
     if guidance.variational_score is not None:
         parts["particle"] = guidance.variational_score
     state = OptimisationState(parts)
-    words = words_for("rgb", settings, seen.subject)
+    words = words_for("rgb", settings, seen.subject, seen.prompt)
     before, is_known = coloured.colours.to(prior.device), coloured.is_known.to(prior.device)
     for step in job.steps(total, state):
         cameras = draw_views(total, total, seen.target.camera, settings, prior.image_size, generator)

@@ -28,8 +28,11 @@ from backend.runtime.job import Job
 from backend.systems.customize_it_3d.modalities import words_for
 from backend.systems.customize_it_3d.perceived import Perceived
 from backend.systems.customize_it_3d.teaching import sided
+from backend.systems.palette import palette_of, recoloured
 from backend.systems.reference import Target
 from backend.systems.textured_mesh import AZIMUTHS, ELEVATIONS, simplified, textured_mesh
+from backend.vision.matting import load_matting
+from backend.weights import network_name
 
 GOLDEN_SHARE = 0.618034  # of the range of heights from one view to the next
 NEAR_DEGREES = 50.0  # from the image's side: so far a view is near to it
@@ -69,7 +72,7 @@ def enhance_views(
     """
     size = taught.image_size
     cameras = cameras_around(seen.target.camera, settings.enhanced_views, settings, size)
-    words = words_for("rgb", settings, seen.subject)
+    words = words_for("rgb", settings, seen.subject, seen.prompt)
     middle = azimuth_elevation(seen.target.camera)[0]
     away = ((azimuth_elevation(cameras)[0] - middle + 180) % 360 - 180).abs().tolist()
     masks = render_mesh(mesh, cameras).alpha
@@ -77,6 +80,8 @@ def enhance_views(
     @torch.no_grad()
     def make() -> dict[str, Any]:
         drawn = render_mesh(mesh, cameras).rgb
+        palette = palette_of(seen.target) if settings.palette else None
+        matting = load_matting(network_name(settings.companions, "matting"), taught.device)
         for number, (camera, picture, mask) in enumerate(zip(cameras, drawn, masks, strict=True)):
             is_near = away[number] <= NEAR_DEGREES
             again = image_to_image(
@@ -85,6 +90,10 @@ def enhance_views(
                 scale=settings.enhance_scale, cameras=camera if settings.camera_tokens else None,
                 negative_prompt=job.request.negative_prompt, generator=job.generator,
             )[0].cpu()  # fmt: skip
+            own = matting(again[None].to(taught.device))[0].cpu()
+            again = own * again + (1 - own) * picture  # where it draws background on the surface, that stays
+            if palette is not None:
+                again = recoloured(again[None], mask[None], camera, palette)[0]
             save_image(job.stage_folder / f"side-{number + 1:02}.png", torch.where(mask > 0, again, 1.0))
             job.preview(again)
         return {}

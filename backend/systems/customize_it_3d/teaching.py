@@ -59,7 +59,7 @@ def object_examples(prior: Prior, seen: Perceived, settings: CustomizeIt3DSettin
     return {
         kind: Examples(
             prior.encode(seen.picture(kind)),
-            (sided(words_for(kind, settings, seen.subject), seen.target.camera, settings)[0],),
+            (sided(words_for(kind, settings, seen.subject, seen.prompt), seen.target.camera, settings)[0],),
             cameras=told,
             batch=1,
         )
@@ -100,7 +100,7 @@ def teach(
             for _ in job.steps(sum(counts.values()), tuning):
                 tuning.step([mixed, *known], job.generator)
         save_tuned(job.stage_folder / "taught", tuning)
-        left, pictures = variety_left(prior, tuning.prior, seen.subject, settings, job.request.seed)
+        left, pictures = variety_left(prior, tuning.prior, seen, settings, job.request.seed)
         save_image(job.stage_folder / "drawn.png", torch.cat(list(pictures), dim=1).cpu())
         job.preview(pictures[0])
         return {"variety_left": left}
@@ -115,7 +115,7 @@ def teach(
 
 
 def variety_left(
-    before: Prior, after: Prior, subject: str, settings: CustomizeIt3DSettings, seed: int
+    before: Prior, after: Prior, seen: Perceived, settings: CustomizeIt3DSettings, seed: int
 ) -> tuple[float, torch.Tensor]:
     """Return the share of the variety of samples that teaching has left, and the taught prior's samples [4, S, S, 3].
 
@@ -124,7 +124,7 @@ def variety_left(
     cameras = concatenate([orbit([azimuth], 15.0, size=before.image_size) for azimuth in SIDES])
     encoder = load_image_encoder("embedded")
     varieties, pictures = [], None
-    for prior, words in ((before, f"a {subject}"), (after, words_for("rgb", settings, subject))):
+    for prior, words in ((before, f"a {seen.subject}"), (after, words_for("rgb", settings, seen.subject, seen.prompt))):
         told = cameras if settings.camera_tokens and prior.takes_cameras else None
         pictures = sample(
             prior, sided(words, cameras, settings), steps=VARIETY_STEPS, cameras=told,

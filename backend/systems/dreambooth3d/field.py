@@ -6,12 +6,9 @@ grid in kind, coarse to fine.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import torch
-from torch.nn import functional
 
 from addon.protocol.systems.dreambooth3d import DreamBooth3DSettings
 from backend.cameras import Cameras, concatenate, draw_around
@@ -19,16 +16,22 @@ from backend.diffusion.guidance import Guidance
 from backend.diffusion.latents import backpropagate_to_images, encode
 from backend.losses import opacity_entropy, photometric
 from backend.regularisers import grid_variation, normal_image_smoothness, over_rays, sparsity
-from backend.rendering.renderer import Renderer, background_word, draw_background, turntable_view
+from backend.rendering.renderer import (
+    Renderer,
+    background_word,
+    draw_background,
+    resized_views,
+    turntable_view,
+)
 from backend.rendering.volume import volume_renderer
 from backend.rendering.volume_shading import ALBEDO, Shading, draw_light
+from backend.representations.growing_grid import GrowingGrid, nodes_for
 from backend.representations.radiance_grid import RadianceGrid, blob_grid
 from backend.runtime.checkpoint import Stateful
 from backend.runtime.job import Job
 from backend.schedules import draw_timestep, log_linear, timestep_window
 from backend.systems.optimisation import OptimisationState, skip_bad_step
 
-LEVELS = ((1 / 3, 0.25), (2 / 3, 0.6), (1.0, 1.0))  # share of the nodes, until which share of the run
 PRUNE_EVERY, PRUNE_FROM = 20, 0.3  # steps; share of the run before which fog may still become something
 BAD_STEPS = "Try another seed, or lower the setting `field_rate`."
 
@@ -41,47 +44,9 @@ class PseudoViews:
     pictures: torch.Tensor  # [N, S, S, 3] on white, in the pixels of the cameras
 
 
-class GrowingField:
-    """A grid and its Adam, which begins anew on each finer grid."""
-
-    def __init__(self, field: RadianceGrid, memory: float) -> None:
-        self._memory = memory
-        self._take(field)
-
-    def _take(self, field: RadianceGrid) -> None:
-        self.field = field.requires_grad_()
-        self.optimiser = torch.optim.Adam(self.field.parameters().values(), betas=(0.9, self._memory), eps=1e-15)
-
-    def grow(self, nodes: int) -> None:
-        """Go on with the same field on more nodes; with as many, nothing happens."""
-        if nodes != len(self.field):
-            self._take(self.field.resampled(nodes))
-
-    def step(self, rate: float) -> None:
-        """Take one step of Adam and forget the gradients."""
-        self.optimiser.param_groups[0]["lr"] = rate
-        self.optimiser.step()
-        self.optimiser.zero_grad()
-
-    def state_dict(self) -> dict[str, Any]:
-        """Return copies of the field and the optimiser's state."""
-        return {"field": self.field.state_dict(), "optimiser": self.optimiser.state_dict()}
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take over a state_dict, of whatever number of nodes."""
-        self.field.load_state_dict(state["field"])
-        self._take(self.field)
-        self.optimiser.load_state_dict(dict(state["optimiser"]))
-
-
-def nodes_at(step: int, total: int, nodes: int) -> int:
-    """Return the nodes along a side at a step: a third of them, two thirds, all, by shares of the run."""
-    return next(max(2, round(share * nodes)) for share, until in LEVELS if step < until * total or until == 1.0)
-
-
 def first_field(settings: DreamBooth3DSettings, total: int) -> RadianceGrid:
     """Return the soft ball that an object begins as."""
-    return blob_grid(nodes_at(0, total, settings.nodes), radius=settings.radius)
+    return blob_grid(nodes_for(0, total, settings.nodes), radius=settings.radius)
 
 
 def draw_shading(
@@ -115,14 +80,14 @@ def optimise_field(
     """
     prior, generator = guidance.prior, job.generator
     white = torch.ones(3, device=prior.device)
-    growing = GrowingField(start, settings.field_memory)
+    growing = GrowingGrid(start, settings.field_memory)
     parts: dict[str, Stateful] = {"field": growing}
     if guidance.variational_score is not None:
         parts["particle"] = guidance.variational_score
     state = OptimisationState(parts)
     heights = (settings.low_elevation, settings.high_elevation)
     for step in job.steps(total, state):
-        growing.grow(max(len(growing.field), nodes_at(step, total, settings.nodes)))
+        growing.grow(nodes_for(step, total, settings.nodes))
         field = growing.field
         samples = 3 * len(field) // 2
         cameras = draw_around(settings.views, heights, size=settings.view_size, generator=generator)
@@ -136,7 +101,7 @@ def optimise_field(
 
         render = volume_renderer(field, samples=samples, generator=generator, shading=shading)
         rendering = render(cameras, background, geometry=True)
-        images = resized(rendering.rgb, prior.image_size)
+        images = resized_views(rendering.rgb, prior.image_size)
         latents = encode(prior, images, guidance.at_once)
         gradient = guidance.gradient(latents.detach(), t, contexts, generator)
         if not torch.isfinite(gradient).all():
@@ -161,7 +126,7 @@ def optimise_field(
         if photos is not None and settings.photo_weight:
             loss = loss + settings.photo_weight * view_loss(known, photos, 1, white, generator)
         loss.backward()
-        if not all(torch.isfinite(p.grad).all() for p in field.parameters().values() if p.grad is not None):
+        if not growing.is_finite:
             growing.optimiser.zero_grad()
             skip_bad_step(job, state, step, "a gradient is not a number", BAD_STEPS)
             continue
@@ -187,11 +152,3 @@ def backdrop(field: RadianceGrid, settings: DreamBooth3DSettings, generator: tor
     """Return what is behind the object in a step, [3]; draws as often whichever it is."""
     drawn = draw_background(generator)
     return {"greys": drawn, "white": torch.ones(3), "learned": field.background}[settings.backdrop]
-
-
-def resized(pictures: torch.Tensor, size: int) -> torch.Tensor:
-    """Return pictures [B, H, H, 3] as [B, size, size, 3], with the way back."""
-    if pictures.shape[1] == size:
-        return pictures
-    layers = pictures.permute(0, 3, 1, 2)
-    return functional.interpolate(layers, (size, size), mode="bilinear", antialias=True).permute(0, 2, 3, 1)

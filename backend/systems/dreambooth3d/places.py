@@ -16,13 +16,13 @@ from backend.cameras import Cameras, concatenate, orbit
 from backend.diffusion.camera_search import Place, find_places
 from backend.diffusion.denoiser import Prior
 from backend.diffusion.finetune import Examples
+from backend.rendering.renderer import resized_views
 from backend.rendering.volume import volume_renderer
 from backend.representations.radiance_grid import RadianceGrid
 from backend.runtime.job import Job
-from backend.systems.dreambooth3d.field import PseudoViews, resized
+from backend.systems.dreambooth3d.field import PseudoViews
 from backend.systems.dreambooth3d.subject import photo_examples
 
-SURE = 2.0  # standard errors by which a place must be better than any other
 ONE_SIDE = 60.0  # degrees that hold all photos which show one side
 FIT = 0.6  # least IoU of a photo's silhouette with the first field's, from where it seems to be taken
 
@@ -39,7 +39,7 @@ def photo_places(
         return {"places": torch.tensor([astuple(place) for place in found], dtype=torch.float64).reshape(-1, 3)}
 
     places = listed(job.stage("places", make, depends_on=made_with)["places"])
-    sure = [place.azimuth_degrees for place in places if place.sureness >= SURE]
+    sure = [place.azimuth_degrees for place in places if place.is_sure]
     if len(sure) > 1 and spread(sure) < ONE_SIDE:
         job.warn(
             f"The photos seem to be taken from one side, within {spread(sure):.0f} degrees.",
@@ -64,7 +64,7 @@ def taught_photos(
     prior: Prior, photos: torch.Tensor, places: list[Place], said: str, settings: DreamBooth3DSettings
 ) -> list[Examples]:
     """Return photos as examples: half of a step from nowhere, half from where they surely were taken, if any were."""
-    sure = [number for number, place in enumerate(places) if place.sureness >= SURE]
+    sure = [number for number, place in enumerate(places) if place.is_sure]
     batch = settings.tuning_batch
     if not sure or batch < 2 or not settings.camera_tokens:
         return [photo_examples(prior, photos, said, batch)]
@@ -88,7 +88,7 @@ def posed_photos(layers: torch.Tensor, places: list[Place], field: RadianceGrid,
     kept: list[tuple[Cameras, torch.Tensor]] = []
     render = volume_renderer(field, samples=3 * len(field) // 2)
     for layer, place in zip(layers, places, strict=False):  # a list without places is none
-        if place.sureness < SURE:
+        if not place.is_sure:
             continue
         camera = camera_of(place, size)
         alpha = render(camera, torch.ones(3, device=field.values.device)).alpha[0, ..., 0].cpu()
@@ -115,7 +115,8 @@ def moved_onto(layer: torch.Tensor, alpha: torch.Tensor) -> torch.Tensor:
     matrix[0, :, 2] = middle - scale * wanted
     grid = functional.affine_grid(matrix, [1, 4, *alpha.shape], align_corners=False)
     planes = torch.cat([layer[..., :3] * layer[..., 3:], layer[..., 3:]], -1).permute(2, 0, 1)[None]
-    planes = resized(planes.permute(0, 2, 3, 1), max(len(alpha), round(len(layer) / float(scale)))).permute(0, 3, 1, 2)
+    size = max(len(alpha), round(len(layer) / float(scale)))
+    planes = resized_views(planes.permute(0, 2, 3, 1), size).permute(0, 3, 1, 2)
     return functional.grid_sample(planes, grid, align_corners=False)[0].permute(1, 2, 0)
 
 

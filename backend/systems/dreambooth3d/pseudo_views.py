@@ -18,10 +18,11 @@ from backend.diffusion.denoiser import Prior
 from backend.diffusion.sampling import image_to_image
 from backend.errors import BadInput
 from backend.images import load_image, save_image
+from backend.rendering.renderer import resized_views
 from backend.rendering.volume import volume_renderer
 from backend.representations.radiance_grid import RadianceGrid
 from backend.runtime.job import Job
-from backend.systems.dreambooth3d.field import PseudoViews, resized
+from backend.systems.dreambooth3d.field import PseudoViews
 from backend.systems.dreambooth3d.subject import TOGETHER
 
 GOLDEN = 0.381966  # of the range of heights from one view to the next: spread evenly, however many there are
@@ -76,13 +77,13 @@ def redraw_views(
         rgb, alpha = load_image(job.stage_path("redrawn") / f"view-{number:02}.png")
         if rgb.shape[0] != rgb.shape[1]:
             raise BadInput(f"view-{number:02}.png has {rgb.shape[1]} x {rgb.shape[0]} pixels.", "Make it square.")
-        pictures.append(resized((rgb if alpha is None else rgb * alpha + 1 - alpha)[None], size))
+        pictures.append(resized_views((rgb if alpha is None else rgb * alpha + 1 - alpha)[None], size))
     return cameras, torch.cat(pictures)
 
 
 def held_to(settings: DreamBooth3DSettings, pictures: torch.Tensor) -> PseudoViews:
     """Return redrawn views in the pixels that the field is rendered in, with their cameras."""
-    return PseudoViews(around(settings, settings.view_size), resized(pictures, settings.view_size))
+    return PseudoViews(around(settings, settings.view_size), resized_views(pictures, settings.view_size))
 
 
 def on_white(drawn: torch.Tensor, alpha: torch.Tensor) -> torch.Tensor:

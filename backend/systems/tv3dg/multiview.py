@@ -20,8 +20,8 @@ from backend.losses import two_by_two
 from backend.representations.hull import HullPoints, hull_points, project
 from backend.runtime.job import Job
 from backend.systems.inputs import Inputs, named
+from backend.systems.palette import palette_of, recoloured
 from backend.systems.reference import Target, seen_view
-from backend.systems.tv3dg.palette import palette_of, recoloured
 from backend.vision.calibration import Calibration, Sides, calibration_cameras, cut_sides, load_calibration
 from backend.vision.matting import load_matting
 from backend.weights import network_name

@@ -35,9 +35,9 @@ from backend.runtime.job import Job
 from backend.schedules import draw_timestep, growth_steps, timestep_window
 from backend.systems.optimisation import OptimisationState, skip_bad_step
 from backend.systems.overrides import options_of
+from backend.systems.palette import palette_of
 from backend.systems.reference import Target, seen_view
 from backend.systems.tv3dg.edit import Anchor, side_loss
-from backend.systems.tv3dg.palette import palette_of
 from backend.systems.tv3dg.weights import loss_units
 from backend.vision.calibration import Calibration, Sides
 

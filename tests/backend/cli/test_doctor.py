@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from backend.cli import doctor, gpus
-from backend.cli.gpus import GIB, Gpu
-from backend.runtime.machine import ROOT
+from backend.cli.gpus import Gpu
+from backend.runtime.machine import GIB, ROOT
 
 CARD = Gpu(name="NVIDIA H100", memory=80 * GIB, free=79 * GIB, capability=(9, 0), cuda=(13, 0), count=1)
 

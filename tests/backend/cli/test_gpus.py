@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from backend.cli import gpus
-from backend.cli.gpus import GIB, Gpu, hindrances
+from backend.cli.gpus import Gpu, hindrances
+from backend.runtime.machine import GIB
 
 CARD = Gpu(name="NVIDIA H100", memory=80 * GIB, free=79 * GIB, capability=(9, 0), cuda=(13, 0), count=1)
 

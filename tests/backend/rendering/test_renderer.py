@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from backend.cameras import Cameras
-from backend.rendering.renderer import Rendering, background_word, draw_background, turntable_view
+from backend.rendering.renderer import Rendering, background_word, draw_background, resized_views, turntable_view
 
 
 def rendering(alpha: float, depth: float, normal: tuple[float, float, float]) -> Rendering:
@@ -55,3 +55,10 @@ def test_a_turntable_goes_round_three_degrees_a_step_before_white() -> None:
     pictures = [turntable_view(render, 8, step) for step in (0, 10, 30)]
     assert seen == pytest.approx([0.0, 30.0, 90.0], abs=1e-3)
     assert all(picture.shape == (8, 8, 3) and bool((picture == 1).all()) for picture in pictures)
+
+
+def test_pictures_of_the_right_size_stay_and_others_keep_their_mean() -> None:
+    pictures = torch.rand(2, 8, 8, 3, generator=torch.Generator().manual_seed(0))
+    assert resized_views(pictures, 8) is pictures
+    assert torch.allclose(resized_views(pictures, 4).mean(), pictures.mean(), atol=0.02)
+    assert resized_views(pictures, 16).shape == (2, 16, 16, 3)

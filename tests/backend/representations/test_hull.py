@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from backend.cameras import Cameras, concatenate, orbit, rays
-from backend.representations.hull import distances, hull_points, look_up, project, seen_colours
+from backend.rendering.volume import volume_renderer
+from backend.representations.hull import distances, hull_grid, hull_points, look_up, project, seen_colours
 
 SIZE = 64
 CAMERAS = orbit([0, 90, 180, 270], 15.0, size=SIZE)
@@ -114,3 +115,22 @@ def test_a_point_at_the_edge_takes_nothing_of_what_lies_behind_it() -> None:
     found = hull_points(0.8 * masks.expand(-1, -1, -1, 3), masks, CAMERAS, 500, torch.manual_seed(1))
     assert found is not None
     torch.testing.assert_close(found[1], torch.full((500, 3), 0.8))
+
+
+def test_a_field_of_the_hull_has_the_silhouettes_and_the_colours_of_the_pictures() -> None:
+    masks = ball_masks(CAMERAS, 0.5)
+    pictures = torch.stack([torch.full((SIZE, SIZE, 3), 0.2 + 0.2 * view) for view in range(4)])
+    field = hull_grid(48, pictures, masks, CAMERAS)
+    assert field is not None and len(field) == 48
+    seen = volume_renderer(field, samples=96)(CAMERAS, torch.zeros(3))
+    solid, found = masks > 0.5, seen.alpha > 0.5
+    assert float((solid & found).sum() / (solid | found).sum()) > 0.9
+    middle = slice(SIZE // 2 - 4, SIZE // 2 + 4)
+    front, back = (float(seen.rgb[view, middle, middle].mean()) for view in (0, 2))
+    assert front == pytest.approx(0.2, abs=0.08) and back == pytest.approx(0.6, abs=0.08)
+
+
+def test_silhouettes_with_nothing_in_common_have_no_field() -> None:
+    masks = ball_masks(CAMERAS, 0.5)
+    masks[1] = 0
+    assert hull_grid(24, masks.expand(-1, -1, -1, 3), masks, CAMERAS) is None

@@ -23,6 +23,19 @@ def test_a_machine_is_busy_when_others_want_more_than_it_has(
     assert not is_busy()  # Windows does not tell
 
 
+def test_a_worker_among_others_keeps_to_its_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    cores = available_threads()
+    for said, threads in {"1": 1, str(cores + 7): cores, "0": cores, "-1": cores, "many": cores}.items():
+        monkeypatch.setenv("MAQUETTE_THREADS", said)
+        assert available_threads() == threads
+    code = "import torch; from backend.runtime.machine import prepare_torch; prepare_torch(2)\n"
+    code += "print(torch.get_num_threads())"
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=os.environ | {"MAQUETTE_THREADS": "1"}, capture_output=True, text=True
+    )
+    assert done.stdout.strip() == "1", done.stderr
+
+
 def test_threads_are_told_not_to_spin_for_long_before_torch_is_loaded() -> None:
     code = (
         "import os, sys; from backend.runtime.machine import BRIEF_SPINNING, prepare_torch\n"

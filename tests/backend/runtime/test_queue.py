@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -17,6 +18,7 @@ from backend.errors import BadInput
 from backend.runtime import queue
 from backend.runtime.control import Control
 from backend.runtime.job import Job
+from backend.runtime.machine import ROOT
 from tests.backend.fake_system import write_job
 from tests.backend.processes import Process, run
 from tests.backend.runtime.test_job import Setup
@@ -198,3 +200,37 @@ def test_an_input_of_two_gigabytes_is_refused_before_it_is_read(tmp_path: Path) 
     (folder / "inputs/00.png").unlink()
     (folder / "inputs/00.png").symlink_to("/dev/zero")
     assert isinstance(Setup(folder).job, Job)  # no file: it is neither hashed nor read
+
+
+def test_workers_share_the_turns_and_no_job_is_taken_twice(tmp_path: Path) -> None:
+    turns = [protocol.new_turn(f"job-{number}") for number in range(6)]
+    protocol.write_turns(tmp_path / protocol.QUEUE_FILE, turns)
+    one, two = queue.Turns(tmp_path, 0), queue.Turns(tmp_path, 1)
+    taken = [worker.take() for worker in (one, two, two, one, two, one, one, two)]
+    assert taken == [*(tmp_path / turn.job for turn in turns), None, None]
+
+
+def test_a_worker_that_begins_beside_another_leaves_what_that_has_noted(tmp_path: Path) -> None:
+    gone = protocol.new_turn("gone")
+    protocol.write_turns(tmp_path / protocol.TAKEN_FILE, [gone])
+    (tmp_path / protocol.COMMANDS_FILE).write_text("for the one that runs")
+    with held_by_a_child(tmp_path / protocol.worker_lock(1)) as child:
+        try:
+            queue.Turns(tmp_path, 0)
+            assert protocol.read_turns(tmp_path / protocol.TAKEN_FILE) == [gone]
+            assert (tmp_path / protocol.COMMANDS_FILE).read_text() == "for the one that runs"
+        finally:
+            child.kill()
+    queue.Turns(tmp_path, 0)
+    assert protocol.read_turns(tmp_path / protocol.TAKEN_FILE) == []
+    assert (tmp_path / protocol.COMMANDS_FILE).read_text() == ""
+
+
+def held_by_a_child(path: Path) -> subprocess.Popen[str]:
+    """Start a process that locks a file, and return it when it has."""
+    code = "import sys, pathlib; from addon import protocol; protocol.take_lock(pathlib.Path(sys.argv[1]))\n"
+    code += "print(flush=True); sys.stdin.read()"
+    command = [sys.executable, "-c", code, str(path)]
+    child = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert child.stdout is not None and child.stdout.readline() == "\n"
+    return child

@@ -17,7 +17,7 @@ import pytest
 from backend.runtime.machine import ROOT
 
 SEED = 1
-KILLS = 10  # two of each kind
+KINDS, EACH = 6, 2  # of jobs, and of kills
 INPUTS = 700  # of each reader
 
 # Far more than they take: a machine that gives them a tenth of a core is slow, and nothing is wrong with it.
@@ -34,11 +34,11 @@ def figures(name: str, out: Path, *arguments: object) -> str:
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="fork and /proc")
 def test_killed_jobs_lose_nothing(tmp_path: Path, record_property: Callable[[str, object], None]) -> None:
-    record_property("figures", figures("kills", tmp_path / "kills.json", "--kills", KILLS))
+    record_property("figures", figures("kills", tmp_path / "kills.json", "--kills", KINDS * EACH))
     written = json.loads((tmp_path / "kills.json").read_text())
     kinds = written["kinds"].values()
-    assert [kind["kills"] for kind in kinds] == [KILLS // 5] * 5
-    assert [kind[fault] for kind in kinds for fault in ("lost", "different", "leftovers")] == [[]] * 15
+    assert [kind["kills"] for kind in kinds] == [EACH] * KINDS
+    assert [kind[fault] for kind in kinds for fault in ("lost", "different", "leftovers")] == [[]] * (3 * KINDS)
 
 
 def test_readers_refuse_what_is_damaged(tmp_path: Path, record_property: Callable[[str, object], None]) -> None:

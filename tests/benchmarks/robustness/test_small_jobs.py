@@ -22,7 +22,7 @@ def test_a_job_is_one_that_the_backend_takes(kind: str, tmp_path: Path) -> None:
         write_small_job(kind, tmp_path / name)
     assert read(tmp_path / "a") == read(tmp_path / "b")
     request = protocol.read_request(tmp_path / "a")
-    assert request.system == ("dreambooth3d" if kind == "dreambooth3d" else "tv3dg") and request.threads == 1
+    assert request.system == (kind if kind in protocol.SYSTEMS else "tv3dg") and request.threads == 1
     assert request.settings["checkpoint_steps"] == 1
     system = protocol.built_systems()[request.system]
     own = {name: value for name, value in request.settings.items() if not name.startswith("checkpoint")}

@@ -323,7 +323,7 @@ def test_results_are_not_put_into_what_stands_there_unless_a_place_is_named(run:
     found = [place for name, place in objects_of(bpy, saved).items() if name != "Cube"]
     x, *others = found[0]
     assert 0.8 < x < 2.5 and others == [0, 0]
-    assert found[1:] == [[2.5, 0, 0], [5, 0, 0], [0, 2.5, 0], [2.5, 2.5, 0], [5, 2.5, 0]]
+    assert found[1:] == [[2.5, 0, 0], [5, 0, 0], [0, -2.5, 0], [2.5, -2.5, 0], [5, -2.5, 0]]
     bpy.ops.wm.open_mainfile(filepath=str(run.folder / "scene.blend"))
     assert run("import", jobs[0], "--at", 0, 0, 0, "--output", "mesh", "--save", saved).code == 0
     assert objects_of(bpy, saved) == {"Cube": [0, 0, 0], "red mug": [0, 0, 0]}

@@ -48,8 +48,8 @@ def test_a_box_goes_as_far_as_it_must(others: list[placing.Box], expected: float
     [
         (1, [(0, 0)]),
         (3, [(0, 0), (2, 0), (4, 0)]),
-        (6, [(0, 0), (2, 0), (4, 0), (0, 2), (2, 2), (4, 2)]),
-        (10, [(0, 0), (2, 0), (4, 0), (6, 0), (0, 2), (2, 2), (4, 2), (6, 2), (0, 4), (2, 4)]),
+        (6, [(0, 0), (2, 0), (4, 0), (0, -2), (2, -2), (4, -2)]),
+        (10, [(0, 0), (2, 0), (4, 0), (6, 0), (0, -2), (2, -2), (4, -2), (6, -2), (0, -4), (2, -4)]),
     ],
 )
 def test_a_few_results_make_a_row_and_more_a_square(count: int, expected: list[tuple[float, float]]) -> None:

@@ -125,7 +125,7 @@ def test_the_panel_counts_a_batch_on_its_way(enabled: Any, folder: Path, picture
         draw_panel(SimpleNamespace(layout=layout), enabled.context)
         return layout
 
-    assert draw().texts == ["Generate from Selected Images", "Generate from a Folder"]
+    assert draw().texts == ["Generate from Selected Images", "Generate from a Folder", "Send to Farm..."]
     enabled.ops.maquette.batch("EXEC_DEFAULT", directory=str(pictures))
     queue: Any = session._queue
     queue.tell(queue.waiting[0], HELLO, protocol.Finished(results=(), seconds=1.0))

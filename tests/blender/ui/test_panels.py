@@ -23,6 +23,7 @@ MESSAGES = {
     ],
     "finished": [protocol.Finished(results=("result/model.glb",), seconds=200)],
     "stopped": [protocol.Finished(results=(), seconds=2, stopped_after="perceive")],
+    "shaped": [protocol.Finished(results=("result/model.glb",), seconds=2, stopped_after="surface")],
     "failed": [
         protocol.Failed(kind="EmptyMask", message="The mask is empty: 0 of 9 pixels.", hint="Use another image.")
     ],
@@ -137,6 +138,11 @@ def test_a_running_job_shows_where_it_is(enabled: Any, job: Path, monkeypatch: p
             "stopped",
             "Stopped after the Cut-Out",
             {"maquette.open_stage", "maquette.replace_stage", "maquette.go_on"},
+        ),
+        (
+            "shaped",
+            "Stopped after the Shape",
+            {"maquette.import_result", "maquette.go_on"},
         ),
         (
             "failed",

@@ -54,3 +54,23 @@ def test_the_buttons_of_the_queue_reach_it(enabled: Any, folder: Path, monkeypat
     enabled.ops.maquette.hold_queue(hold=False)
     assert not queue.is_held
     queue.hold()
+
+
+def test_each_job_of_several_workers_is_shown_and_can_be_stopped(enabled: Any, folder: Path) -> None:
+    from addon.ui import queue_panel, session
+    from tests.blender.layout import Layout
+
+    queue: Any = session._queue
+    queue.problem = None
+    jobs = [make(folder, name, prompt=f"mug {name}") for name in "ab"]
+    queue.running, queue.others = jobs[0], jobs[1:]
+    panel: Any = queue_panel.MAQUETTE_PT_queue
+    assert panel.poll(enabled.context) and session.shown() == jobs[0]
+    layout = Layout()
+    panel.draw(SimpleNamespace(layout=layout), enabled.context)
+    assert "mug b: 0%" in layout.texts and "mug a: 0%" not in layout.texts
+    assert layout.buttons["maquette.cancel"].given == {"job": str(jobs[1])}
+    enabled.ops.maquette.cancel(job=str(jobs[1]))
+    assert queue.done == [("cancel", jobs[1])] and session.told(jobs[1])
+    queue.running = None
+    assert session.is_busy() and session.shown() == jobs[1]

@@ -29,9 +29,12 @@ def test_the_losses_on_offer_are_those_of_the_backend_without_an_image_prompt() 
 
 
 def test_the_four_images_and_the_redrawn_views_can_be_replaced() -> None:
-    assert CUSTOMIZE_IT_3D.stops == {"modalities": "Four Images", "enhanced": "Redrawn Views"}
+    assert CUSTOMIZE_IT_3D.stops == {
+        "modalities": "Four Images", "sides": "Drawn Sides", "surface": "Shape", "enhanced": "Redrawn Views",
+    }  # fmt: skip
     leaves = {stage.name: [picture.name for picture in stage.leaves] for stage in CUSTOMIZE_IT_3D.stages}
     assert leaves["modalities"] == ["rgb.png", "mask.png", "depth.png", "normal.png"]
+    assert leaves["sides"] == ["right.png", "back.png", "left.png"] and leaves["surface"] == []
     assert len(leaves["enhanced"]) == MOST_ENHANCED and leaves["enhanced"][0] == "side-01.png"
     shown = [CUSTOMIZE_IT_3D.presets[name].enhanced_views for name in ("bench", "draft", "standard")]
     assert max(shown) <= MOST_ENHANCED
@@ -40,7 +43,10 @@ def test_the_four_images_and_the_redrawn_views_can_be_replaced() -> None:
 def test_the_class_is_drawn_where_it_counts_and_an_image_needs_no_prompt() -> None:
     settings = CustomizeIt3DSettings()
     names = [stage.name for stage in CUSTOMIZE_IT_3D.stages_of({"reconstruct"}, settings, ("points",))]
-    assert names == ["modalities", "classes", "teaching", "coarse", "surface", "enhanced", "refined", "mesh"]
+    assert names == ["modalities", "classes", "teaching", "sides", "coarse", "surface", "enhanced", "refined", "mesh"]
     alone = CUSTOMIZE_IT_3D.stages_of({"reconstruct"}, replace(settings, class_weight=0.0), ("mesh",))
     assert "classes" not in {stage.name for stage in alone}
-    assert not CUSTOMIZE_IT_3D.needs_prompt and CUSTOMIZE_IT_3D.roles == ("reconstruct",)
+    other = replace(settings, find_camera=True, start="outline")
+    names = [stage.name for stage in CUSTOMIZE_IT_3D.stages_of({"reconstruct"}, other, ("mesh",))]
+    assert names[:2] == ["modalities", "viewpoint"] and "sides" not in names
+    assert not CUSTOMIZE_IT_3D.needs_prompt and CUSTOMIZE_IT_3D.roles == ("reconstruct", "mask")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -85,11 +86,16 @@ def test_a_camera_of_fewer_pixels_sees_the_same() -> None:
         scaled_cameras(camera, 64)
 
 
-def test_forward_and_backward_at_128_pixels_take_little_of_a_second() -> None:
-    neural = NeuralPoints(ball(20_000), torch.full((20_000, 3), 0.5), torch.Generator().manual_seed(1))
-    render, camera, best = DeferredRenderer(neural, covered), orbit([0.0], 0.0, size=128), 9.0
-    for _ in range(5):
-        started = time.process_time()
-        render(camera, torch.ones(3)).rgb.sum().backward()
-        best = min(best, time.process_time() - started)
-    assert best < 0.3  # of processor time; 0.13 on one thread beside other programs
+def test_a_network_of_half_the_width_takes_less_of_the_processor(
+    record_property: Callable[[str, object], None],
+) -> None:
+    points, camera, seconds = ball(20_000), orbit([0.0], 0.0, size=128), {8: 9.0, 16: 9.0}
+    for width in seconds:
+        neural = NeuralPoints(points, torch.full((20_000, 3), 0.5), torch.Generator().manual_seed(1), width)
+        render = DeferredRenderer(neural, covered)
+        for _ in range(5):
+            started = time.process_time()
+            render(camera, torch.ones(3)).rgb.sum().backward()
+            seconds[width] = min(seconds[width], time.process_time() - started)
+    record_property("seconds", seconds)  # forward and backward at 128 pixels
+    assert seconds[8] < 0.8 * seconds[16], seconds

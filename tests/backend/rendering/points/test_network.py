@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 from torch.nn import functional
 
@@ -39,6 +40,8 @@ def test_a_new_network_adds_nothing_and_every_scale_counts_once_it_has_learnt() 
 def test_the_seed_alone_decides_and_torchs_randomness_stays() -> None:
     torch.manual_seed(7)
     state = torch.get_rng_state()
+    with pytest.raises(ValueError, match="a width of 12; it must be a multiple of 8"):
+        new_network(4, width=12)
     one, other, another = new_network(4, 1), new_network(4, 1), new_network(4, 2)
     assert torch.equal(torch.get_rng_state(), state)
     assert torch.equal(one.down[0].both.weight, other.down[0].both.weight)  # pyright: ignore

@@ -22,7 +22,8 @@ SIZE, RADIUS = 24, 0.6
 GREEN = torch.tensor([0.1, 0.7, 0.2])
 SMALL = CustomizeIt3DSettings(
     nodes=24, view_size=SIZE, views=2, lit=0.0, normal_views=0.0, mesh_resolution=40, max_faces=800, texture_size=64,
-    texture_steps=1, radius=0.4, start="ball", field_rate=0.3, points=500, refine_steps=20, first_azimuth=180.0,
+    texture_steps=1, radius=0.4, start="ball", palette=0.0, field_rate=0.3, points=500, refine_steps=20,
+    first_azimuth=180.0,
 )  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from backend.errors import BadInput
+from backend.errors import BadInput, JobStopped
 from backend.systems import customize_it_3d
 from tests.backend.systems.customize_it_3d.small_jobs import new_job, open_job, results
 
@@ -17,6 +17,15 @@ def test_more_least_noise_than_most_is_refused_before_anything_is_loaded(tmp_pat
     with pytest.raises(BadInput, match="The least noise is 0.7, the most 0.6."):
         customize_it_3d.run(new_job(tmp_path / "job", low_noise=0.7))
     assert not (tmp_path / "job/stages").exists()
+
+
+@pytest.mark.slow
+def test_a_job_that_stops_after_the_shape_leaves_its_mesh(tmp_path: Path) -> None:
+    with pytest.raises(JobStopped):
+        customize_it_3d.run(new_job(tmp_path / "job", stop_after="surface"))
+    facts = json.loads((tmp_path / "job/result/result.json").read_text())
+    assert facts["points"] == "none" and facts["faces"] > 0 and "surface" not in facts["seconds"]
+    assert (tmp_path / "job/result/model.glb").is_file() and not (tmp_path / "job/result/points.ply").exists()
 
 
 @pytest.mark.slow
@@ -29,7 +38,7 @@ def test_a_job_leaves_mesh_and_points_and_goes_on_to_the_same_bytes_after_a_kill
     assert facts["made_with"]["subject"] == "sks robot"
     assert {"threshold", "silhouette_iou", "texture_error"} <= facts["mesh"].keys()
     assert list(facts["seconds"]) == [
-        "classes", "coarse", "enhanced", "mesh", "modalities", "refined", "surface", "teaching",
+        "classes", "coarse", "enhanced", "mesh", "modalities", "refined", "sides", "surface", "teaching",
     ]  # fmt: skip
 
     class Killed(Exception):

@@ -1,15 +1,10 @@
-"""Each thing that can be wrong with the one image has its sentence, and a good one has none."""
+"""What cannot be made solid has its sentence, and a good object has none."""
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import pytest
 import torch
 
-from backend.errors import EmptyMask
-from backend.images import save_image
-from backend.systems.customize_it_3d.doubts import doubts_about, glassy
+from backend.systems.customize_it_3d.doubts import glassy, transparency
 from backend.vision.normals import Geometry
 
 
@@ -18,33 +13,11 @@ def disc(size: int, x: float, y: float, radius: float) -> torch.Tensor:
     return ((rows - y * size) ** 2 + (columns - x * size) ** 2 < (radius * size) ** 2).float()[..., None]
 
 
-def doubts(path: Path, alpha: torch.Tensor) -> list[str]:
-    save_image(path, torch.cat([torch.full((*alpha.shape[:2], 3), 0.4), alpha], dim=-1))
-    return [sentence for sentence, hint in doubts_about(path) if hint.endswith(".")]
-
-
-def test_a_whole_object_is_not_doubted(tmp_path: Path) -> None:
-    assert doubts(tmp_path / "a.png", disc(128, 0.5, 0.5, 0.35)) == []
-
-
-def test_what_is_small_cut_several_or_transparent_is_said_with_its_number(tmp_path: Path) -> None:
-    path = tmp_path / "a.png"
-    assert doubts(path, disc(16, 0.5, 0.5, 0.4)) == ["The object has 12 pixels in the image."]
-    (cut,) = doubts(path, disc(128, 0.5, 0.1, 0.35))
-    assert cut.startswith("The object is cut by the frame: ") and "pixels lie at the image's border" in cut
-    two = disc(128, 0.25, 0.5, 0.2) + disc(128, 0.75, 0.5, 0.2)
-    assert doubts(path, two) == ["The image shows 2 separate things."]
-    crumb = disc(128, 0.4, 0.5, 0.3) + disc(128, 0.9, 0.5, 0.03)
-    assert doubts(path, crumb) == []
-    hollow = disc(128, 0.5, 0.5, 0.4) - 0.4 * disc(128, 0.5, 0.5, 0.3)
-    (clear,) = doubts(path, hollow)
-    assert clear.startswith("The object is transparent: 6")
-
-
-def test_a_white_image_has_no_object(tmp_path: Path) -> None:
-    save_image(tmp_path / "white.png", torch.ones(64, 64, 3))
-    with pytest.raises(EmptyMask, match="0 of 4096 pixels differ clearly"):
-        doubts_about(tmp_path / "white.png")
+def test_what_lets_its_background_through_is_said_with_its_number() -> None:
+    whole = disc(128, 0.5, 0.5, 0.4)
+    assert transparency(whole) == [] == transparency(torch.zeros(16, 16, 1))
+    ((sentence, hint),) = transparency(whole - 0.4 * disc(128, 0.5, 0.5, 0.3))
+    assert sentence.startswith("The object is transparent: 6") and hint.startswith("It is made solid")
 
 
 def test_depth_that_the_mirrored_image_contradicts_is_uncertain() -> None:

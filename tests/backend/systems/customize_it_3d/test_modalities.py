@@ -79,6 +79,15 @@ def test_words_are_the_templates_with_token_and_class() -> None:
     assert words_for("rgb", replace(settings, rgb_prompt="{x} {subject}"), "mug") == "{x} sks mug"  # no format string
 
 
+def test_of_colours_the_whole_prompt_is_said_with_the_token_before_the_class() -> None:
+    settings = CustomizeIt3DSettings()
+    assert words_for("rgb", settings, "chair", "a red chair") == "a rgb photo of a red sks chair"
+    assert words_for("rgb", settings, "chair", "a sks chair of oak") == "a rgb photo of a sks chair of oak"
+    assert words_for("normal", settings, "chair", "a red chair") == "a normal map of sks chair"
+    alone = replace(settings, whole_prompt=False)
+    assert words_for("rgb", alone, "chair", "a red chair") == "a rgb photo of sks chair"
+
+
 def test_what_has_no_steps_or_is_not_asked_for_is_not_taught() -> None:
     settings = CustomizeIt3DSettings()
     assert steps_of(settings) == {"mask": 25, "depth": 50, "normal": 50, "rgb": 75}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,14 @@ import torch
 
 from addon import protocol
 from addon.protocol.systems.subject_prompts import class_word
+from backend.cameras import azimuth_elevation
+from backend.diffusion.camera_search import Place
 from backend.diffusion.denoiser import kept_prior
 from backend.errors import BadInput, EmptyMask, JobStopped
 from backend.images import load_image, save_image
+from backend.meshes.rasteriser import silhouette_iou
 from backend.systems import customize_it_3d
+from backend.systems.customize_it_3d import perceived
 from backend.systems.customize_it_3d.perceived import perceive, read_perceived, resized, without_lists
 from backend.systems.overrides import chosen_settings
 from tests.backend.systems.customize_it_3d.small_jobs import new_job, open_job
@@ -55,7 +60,8 @@ def test_an_image_becomes_four_that_the_artist_may_replace(tmp_path: Path) -> No
 def test_without_a_prompt_the_image_is_named_and_that_is_said(tmp_path: Path) -> None:
     said: list[Any] = []
     seen = look(new_job(tmp_path / "job", prompt="", said=said))
-    assert seen.subject.isalpha() and f"The object is taken for a {seen.subject}." in warnings(said)
+    assert seen.subject.isalpha() and f"The object is taken for {seen.prompt}." in warnings(said)
+    assert seen.prompt.endswith(f" {seen.subject}")
     said.clear()
     seen = look(new_job(tmp_path / "named", prompt="", subject_class="Golem", said=said))
     assert seen.subject == "golem" and not any("taken for" in sentence for sentence in warnings(said))
@@ -84,7 +90,48 @@ def test_a_white_image_and_a_tiny_one_have_their_sentences(tmp_path: Path) -> No
     tiny = torch.ones(16, 16, 3)
     tiny[3:13, 4:12] = torch.tensor([0.8, 0.1, 0.1])
     look(new_job(tmp_path / "tiny", picture=tiny, said=said))
-    assert "The object has 10 pixels in the image." in warnings(said)
+    assert "robot.png: The object is only 8 x 10 pixels large in its picture." in warnings(said)
+
+
+def test_of_several_things_one_is_taken_and_a_mask_counts_before_all(tmp_path: Path) -> None:
+    two = torch.ones(64, 96, 3)
+    two[10:50, 8:40] = torch.tensor([0.8, 0.1, 0.1])
+    two[30:50, 60:80] = torch.tensor([0.1, 0.1, 0.8])
+    said: list[Any] = []
+    seen = look(new_job(tmp_path / "all", picture=two, said=said))
+    assert any("The cut-out has 2 pieces" in sentence for sentence in warnings(said))
+    small = look(new_job(tmp_path / "second", picture=two, piece=2))
+    blue = (small.target.rgb * small.target.mask).sum((0, 1, 2)) / small.target.mask.sum()
+    assert blue[2] > 0.7 > 0.3 > blue[0] and float(seen.target.mask.mean()) > 0.1
+
+    job = new_job(tmp_path / "masked", picture=two)
+    mask = torch.zeros(64, 96, 3)
+    mask[30:50, 60:80] = 1
+    save_image(tmp_path / "masked/inputs/01.png", mask)
+    images = (*job.request.images, protocol.InputImage(path="inputs/01.png", role="mask"))
+    protocol.write_request(tmp_path / "masked", replace(job.request, images=images))
+    masked = look(open_job(tmp_path / "masked"))
+    assert float(silhouette_iou(masked.target.mask, small.target.mask)) > 0.9
+
+
+def test_the_camera_is_found_where_the_prior_is_sure_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    sureness = 5.0
+
+    def find(prior: Any, pictures: torch.Tensor, prompt: str, generator: Any) -> list[Place]:
+        asked.append(prompt)
+        return [Place(90.0, 25.0, sureness)]
+
+    monkeypatch.setattr(perceived, "find_places", find)
+    said: list[Any] = []
+    seen = look(new_job(tmp_path / "sure", find_camera=True, said=said))
+    azimuth, elevation = azimuth_elevation(seen.target.camera)
+    assert (float(azimuth), float(elevation)) == pytest.approx((90, 25), abs=1e-3) and asked == ["a robot"]
+    assert "The image was taken from azimuth 90, elevation 25 degrees, as the prior sees it." in warnings(said)
+    sureness = 1.0
+    unsure = look(new_job(tmp_path / "unsure", find_camera=True, said=said))
+    assert float(azimuth_elevation(unsure.target.camera)[1]) == pytest.approx(15, abs=1e-3)
+    assert any("not sure of the camera (perhaps azimuth 90" in sentence for sentence in warnings(said))
 
 
 def test_a_smaller_view_is_the_same_view(tmp_path: Path) -> None:

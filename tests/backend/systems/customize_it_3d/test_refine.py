@@ -17,6 +17,7 @@ from backend.meshes.poisson_disk import poisson_disk
 from backend.rendering.points.deferred import DeferredRenderer, NeuralPoints
 from backend.runtime.checkpoint import load_checkpoint, save_checkpoint
 from backend.systems.customize_it_3d.refine import (
+    WIDTHS,
     RefinedPoints,
     mesh_cover,
     neural_points,
@@ -57,7 +58,7 @@ def refined(
     values = job.stage(
         "refined", lambda: refine_colours(job, pull, None, None, ball_seen(), ball_mesh(), coloured, settings)
     )
-    neural = neural_points(coloured, 0, torch.device("cpu"))
+    neural = neural_points(coloured, 0, torch.device("cpu"), WIDTHS[settings.network])
     neural.load_state_dict(values)
     return neural
 

@@ -87,6 +87,20 @@ def test_views_near_the_image_are_redrawn_less_and_may_be_replaced(
         enhance_views(open_stage(tmp_path), taught, mesh, seen, SETTINGS, {})
 
 
+def test_where_background_is_drawn_onto_the_surface_that_stays(
+    tmp_path: Path, mesh: Mesh, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def matting(pictures: torch.Tensor) -> torch.Tensor:
+        return (pictures.mean(-1, keepdim=True) < 0.98).float()
+
+    monkeypatch.setattr(surface, "image_to_image", lambda prior, images, *rest, **options: torch.ones_like(images))
+    monkeypatch.setattr(surface, "load_matting", lambda *named: matting)
+    cameras, pictures, _ = enhance_views(
+        open_stage(tmp_path), kept_prior("embedded"), mesh, ball_seen(), replace(SETTINGS, enhanced_views=1), {}
+    )
+    assert torch.allclose(pictures, render_mesh(mesh, cameras).rgb, atol=0.01)
+
+
 def test_points_lie_on_the_surface_evenly_or_as_cameras_see_it(mesh: Mesh) -> None:
     from scipy.spatial import KDTree
 

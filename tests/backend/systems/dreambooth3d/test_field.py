@@ -15,17 +15,13 @@ from addon.protocol.systems.dreambooth3d import DreamBooth3DSettings
 from backend.cameras import Cameras, orbit, rays
 from backend.rendering.volume import volume_renderer
 from backend.representations.radiance_grid import RadianceGrid
-from backend.runtime.checkpoint import load_checkpoint, save_checkpoint
 from backend.runtime.control import Control
 from backend.runtime.job import Job
 from backend.systems.dreambooth3d.field import (
-    GrowingField,
     PseudoViews,
     draw_shading,
     first_field,
-    nodes_at,
     optimise_field,
-    resized,
 )
 from backend.systems.dreambooth3d.mesh import sampled_points, textured_field
 
@@ -136,25 +132,6 @@ def test_a_killed_loop_goes_on_to_the_same_bytes_also_over_a_finer_grid(tmp_path
     assert all(torch.equal(value, whole.parameters()[name]) for name, value in again.parameters().items())
 
 
-def test_a_growing_field_comes_back_with_its_optimiser(tmp_path: Path) -> None:
-    growing = GrowingField(first_field(SMALL, 8), 0.99)
-    growing.grow(12)
-    growing.field.values.sum().backward()
-    growing.step(0.1)
-    save_checkpoint(tmp_path / "field.safetensors", growing.state_dict())
-    other = GrowingField(first_field(SMALL, 8), 0.99)
-    other.load_state_dict(load_checkpoint(tmp_path / "field.safetensors"))
-    for each in (growing, other):
-        each.field.values.square().sum().backward()
-        each.step(0.1)
-    assert torch.equal(growing.field.values, other.field.values) and len(other.field) == 12
-
-
-def test_the_grid_grows_by_shares_of_the_run() -> None:
-    assert [nodes_at(step, 100, 96) for step in (0, 24, 25, 59, 60, 99)] == [32, 32, 64, 64, 96, 96]
-    assert nodes_at(0, 1, 6) == 2
-
-
 def test_light_comes_late_and_takes_the_same_draws() -> None:
     settings = replace(SMALL, unlit=0.5, lit=1.0, textureless=1.0)
     cameras, kinds, states = orbit([0.0, 90.0], 10.0), [], []
@@ -166,10 +143,3 @@ def test_light_comes_late_and_takes_the_same_draws() -> None:
     assert all(torch.equal(state, states[0]) for state in states)
     coloured = draw_shading(99, 100, cameras, replace(settings, textureless=0.0), torch.Generator().manual_seed(1))
     assert coloured.kind == "lambertian"
-
-
-def test_pictures_of_the_right_size_stay_and_others_keep_their_mean() -> None:
-    pictures = torch.rand(2, 8, 8, 3, generator=torch.Generator().manual_seed(0))
-    assert resized(pictures, 8) is pictures
-    assert torch.allclose(resized(pictures, 4).mean(), pictures.mean(), atol=0.02)
-    assert resized(pictures, 16).shape == (2, 16, 16, 3)

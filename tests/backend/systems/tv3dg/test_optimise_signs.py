@@ -21,9 +21,9 @@ from backend.rendering.renderer import Rendering
 from backend.rendering.splats import splat_renderer
 from backend.representations.gaussians import Gaussians, extent
 from backend.systems import tv3dg
+from backend.systems.palette import Palette, palette_of
 from backend.systems.tv3dg.edit import Anchor, side_loss
 from backend.systems.tv3dg.optimise import SH_CONSTANT
-from backend.systems.tv3dg.palette import Palette, palette_of
 from backend.vision.calibration import Calibration
 from tests.backend.systems.tv3dg import toy_optimisation as toy
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -71,10 +72,15 @@ def test_each_has_all_languages_and_dots_where_ours_has(enabled: Any) -> None:
         assert {each.endswith("...") for each in others} == {english.endswith("...")}, english
 
 
-def test_blender_has_them_while_the_add_on_is_enabled(enabled: Any) -> None:
+def test_blender_gets_them_and_gives_them_back(enabled: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     from addon.ui.language import words
 
-    with pytest.raises(ValueError):
-        enabled.app.translations.register(words.NAME, words.dictionary())  # they are there
-    made = words.dictionary()
+    asked: list[tuple[Any, ...]] = []
+    both = {"register": lambda *given: asked.append(given), "unregister": lambda *given: asked.append(given)}
+    app = SimpleNamespace(translations=SimpleNamespace(**both))
+    monkeypatch.setattr(words, "bpy", SimpleNamespace(app=app))
+    words.register_extra()
+    words.unregister_extra()
+    assert [given[0] for given in asked] == [words.NAME, words.NAME]
+    made = asked[0][1]
     assert made["de"][("Operator", "Generate")] == "Erzeugen" and made["zh_CN"] is made["zh_HANS"]

@@ -6,8 +6,7 @@ import pytest
 import torch
 
 from backend.cameras import orbit
-from backend.systems.reference import Target
-from backend.systems.tv3dg.palette import (
+from backend.systems.palette import (
     CELLS,
     Palette,
     at_levels,
@@ -18,6 +17,7 @@ from backend.systems.tv3dg.palette import (
     transfer,
     unseen,
 )
+from backend.systems.reference import Target
 
 FRONT = orbit([0.0], 15.0, size=CELLS)
 GREY = torch.full((40, 3), 0.5)
