@@ -86,7 +86,7 @@ def _is_done(course: JobProgress) -> bool:
 
 def _draw_rest(layout: Any, course: JobProgress, picture: int) -> None:
     """Draw a row for warnings and the picture; both have their room from the start, so that nothing below moves."""
-    if warnings := course.warnings:
+    if warnings := list(course.warnings):
         count = f"{len(warnings)} warnings: " if len(warnings) > 1 else ""
         text = wording.shortened(f"{count}{warnings[-1].message}", TITLE_LETTERS)
         layout.popover(MAQUETTE_PT_warnings.bl_idname, text=text, icon="INFO", translate=False)
