@@ -84,7 +84,7 @@ def make(options: argparse.Namespace, gone: threading.Event) -> Diagnosis:
     """Make the environment unless the parent is gone, and let the backend in it say what it can run."""
 
     def show(progress: environment.Progress) -> None:
-        say({"share": progress.share, "text": f"{progress.text} ({progress.done} of {progress.total})"})
+        say({"share": 0.9 * progress.share, "text": f"{progress.text} ({progress.done} of {progress.total})"})
         if gone.is_set():
             raise environment.Stopped
 
@@ -98,7 +98,7 @@ def make(options: argparse.Namespace, gone: threading.Event) -> Diagnosis:
         log=environment.log_file(folder),
         anew=options.anew,
     )
-    say({"share": 1.0, "text": "trying it out"})
+    say({"share": 0.9, "text": "trying it out"})
     return diagnosis.diagnose(python)
 
 

@@ -52,6 +52,10 @@ class EmptyMask(BadInput):
     """No subject can be told from the background."""
 
 
+class NoSuchPiece(EmptyMask):
+    """The subject shall be a piece of the cut-out that there is not."""
+
+
 class NoSurface(BackendError):
     """No surface lies at a threshold: the field stays below it."""
 

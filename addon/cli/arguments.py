@@ -100,7 +100,13 @@ def _add_import(command: argparse.ArgumentParser, *, save_is_needed: bool = Fals
     add("--save", type=Path, required=save_is_needed, metavar="FILE.blend", help="import the result and save it here")
     add("--at", type=float, nargs=3, metavar=("X", "Y", "Z"), help="where; else at the 3D cursor")
     add("--apart", type=float, default=2.5, help="distance between several objects, along X")
-    add("--columns", type=int, default=0, metavar="N", help="of a grid of several objects; else one row")
+    add(
+        "--columns",
+        type=int,
+        default=0,
+        metavar="N",
+        help="of a grid of several objects; else a row, or a square of more than five",
+    )
     add("--name", default="", help="of the object; else its subject")
     add("--output", action="append", default=[], choices=protocol.OUTPUTS, help="only this kind; may be repeated")
     add("--asset", action="store_true", help="mark it as an asset")

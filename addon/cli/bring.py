@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from .. import api, protocol
 from ..jobs import store
+from ..scene import placing
 from ..scene.result_files import ImportFailed
 
 if TYPE_CHECKING:
@@ -38,10 +39,12 @@ def bring(
     arguments: argparse.Namespace,
     outcome: Outcome,
     problems: Problems | None = None,
+    count: int = 0,
 ) -> None:
-    """Import finished jobs into the open file, each at its place in a row or grid, and save it under another name.
+    """Import finished jobs, each at its place in a row or grid, not into what stands there unless --at says so.
 
-    With `problems` those that cannot be imported are put there, else the first one is raised.
+    The file is saved under another name. `count` is how many places there are, where more jobs may come. Jobs that
+    cannot be imported go into `problems`, else the first is raised.
     """
     import bpy
 
@@ -49,18 +52,21 @@ def bring(
         return
     if not bpy.data.filepath:  # no file was named before --command: nothing of the startup file is wanted
         bpy.ops.wm.read_homefile(use_empty=True)
-    x, y, z = arguments.at or bpy.context.scene.cursor.location
+    count = max(count, 1 + max(place for place, _ in placed))
+    first = arguments.at or bpy.context.scene.cursor.location
+    spots = placing.around(first, count, arguments.apart, arguments.columns)
     for place, job in placed:
-        row, column = divmod(place, arguments.columns) if arguments.columns > 0 else (0, place)
         try:
-            api.import_result(
+            made = api.import_result(
                 job,
-                location=(x + column * arguments.apart, y - row * arguments.apart, z),
+                location=spots[place],
                 name=arguments.name,
                 outputs=tuple(arguments.output) or protocol.OUTPUTS,
                 as_asset=arguments.asset,
                 tags=arguments.tag,
             )
+            if arguments.at is None:
+                placing.place_beside(made)
         except ImportFailed as error:
             if problems is None:
                 raise
@@ -98,7 +104,7 @@ def bring_home(arguments: argparse.Namespace, outcome: Outcome) -> Problems:
         ready = [(n, job) for n, job in enumerate(jobs) if job not in done]
         ready = [(n, job) for n, job in ready if states[job] == store.FINISHED or job in named]
         if ready:
-            bring(ready, arguments, outcome, None if named else problems)
+            bring(ready, arguments, outcome, None if named else problems, len(jobs))
             failed = {name for name, _ in problems}
             done |= {job for _, job in ready}
             for _, job in ready:

@@ -122,8 +122,8 @@ def main(argv: Sequence[str]) -> int:
         outcome.exit_code, outcome.hint = OF_THE_SYSTEM.get(error.errno or 0, (FAILED, ""))
         outcome.message = f"{error}."
         if error.filename is None and error.errno == errno.ENOENT:  # as os.getcwd has it
-            outcome.exit_code, outcome.message = BAD_INPUT, "The working directory is gone."
-            outcome.hint = "Change to another one, or give whole paths."
+            outcome.exit_code, outcome.hint = BAD_INPUT, "Change to another one, or give whole paths."
+            outcome.message = "The working directory is gone."
     except Exception as error:  # noqa: BLE001 - whatever goes wrong, a script that called gets its line and its code
         traceback.print_exc()
         outcome.exit_code, outcome.message = FAILED, f"{type(error).__name__}: {error}"
@@ -241,9 +241,7 @@ def _batch(arguments: argparse.Namespace, outcome: Outcome) -> None:
     """Make one object of each picture; jobs of an earlier run of the same command are not made again."""
     bring.check_target(arguments.save)
     folder = arguments.jobs or api.jobs_folder()
-    _check_settings(
-        _request(arguments, "it", protocol.InputImage(path="it.png"))
-    )  # or say what is wrong with all of them
+    _check_settings(_request(arguments, "it", protocol.InputImage(path="it.png")))  # or say what is wrong with all
     api.interpreter()  # or say what is missing, before anything is written
     pictures = [(batch.name_of(path), path) for path in _pictures(arguments.inputs)]
     try:
@@ -251,11 +249,9 @@ def _batch(arguments: argparse.Namespace, outcome: Outcome) -> None:
         items = batch.plan(pictures, arguments.prompt, asked, folder, (), arguments.visual_prompts, arguments.pieces)
     except ValueError as error:
         raise protocol.ProtocolError(str(error)) from error
-    made = batch.begin(items, folder, lambda job: None)
-    places = {item.job: place for place, item in enumerate(items) if item.verdict == batch.DONE and item.job}
-    to_come = ((place, item.name) for place, item in enumerate(items) if item.verdict in (batch.NEW, batch.AGAIN))
-    for job, name in made.jobs.items():  # in the order of the pictures, without those of which no job could be made
-        places[job] = next(place for place, picture in to_come if picture == name)
+    made = batch.begin(items, folder, lambda job, place: None)
+    busy = {item.job for item in items if item.verdict == batch.BUSY}
+    places = {job: place for job, place in made.places.items() if job not in busy}
     entries = {job: _entry(job, "waiting" if job in made.jobs else "finished") for job in places}
     outcome.jobs += entries.values()
     shown: dict[Path, Terminal] = {}
@@ -265,6 +261,9 @@ def _batch(arguments: argparse.Namespace, outcome: Outcome) -> None:
 
     with contextlib.closing(api.wait_each(list(made.jobs), on_event=show)) as outcomes:
         for job, result in outcomes:
+            if made.leave_out(job):
+                outcome.jobs.remove(entries.pop(job))
+                continue
             _note(entries[job], job, result)
             if isinstance(result, api.JobError):
                 failed = protocol.Failed(kind=type(result).__name__, message=result.message, hint=result.hint)
@@ -272,7 +271,7 @@ def _batch(arguments: argparse.Namespace, outcome: Outcome) -> None:
                 print(protocol.plain_text(f"{made.jobs[job]}: {result}"), file=sys.stderr)
             else:
                 made.ends[job] = result
-    finished = [(place, job) for job, place in places.items() if entries[job]["state"] == "finished"]
+    finished = [(place, job) for job, place in places.items() if entries.get(job, {}).get("state") == "finished"]
     bring.bring(sorted(finished), arguments, outcome, made.problems)
     outcome.report = batch.summary(made)
     outcome.exit_code = FAILED if made.problems or any(entry["state"] != "finished" for entry in outcome.jobs) else DONE

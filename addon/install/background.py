@@ -102,7 +102,8 @@ class Task:
         try:
             said = json.loads(line)
             if "share" in said:
-                self.share, self.text = float(said["share"]), str(said["text"]) if not self.is_stopping else self.text
+                self.share = max(self.share, min(float(said["share"]), 1.0))  # one bar that never goes back
+                self.text = str(said["text"]) if not self.is_stopping else self.text
             else:
                 facts = tuple((str(name), str(text)) for name, text in said.pop("facts"))
                 self.found = Diagnosis(**said | {"facts": facts, "gpus": tuple(map(str, said["gpus"]))})

@@ -17,6 +17,7 @@ MAX_JOBS = 5_000  # whose requests are compared, the newest
 MAX_PIECES = 9  # of one picture, one job each
 FAILURES_NAMED = 3  # in the summary
 
+NO_PIECE = "NoSuchPiece"  # how the backend calls it that a picture has fewer things than were asked for
 NEW, AGAIN, DONE, BUSY, BAD = "new", "again", "done", "busy", "bad"
 
 
@@ -142,12 +143,27 @@ def _has_inputs(job: Path, request: protocol.Request, sources: Sequence[Path]) -
 
 @dataclass
 class Batch:
-    """What was begun: the jobs by the pictures' names, how they ended, and what was left out."""
+    """What was begun: the jobs by the pictures' names, how they ended, and what was left out.
 
+    `places` are those of all pictures that have a job, also one that is done or queued already, in their order.
+    """
+
+    places: dict[Path, int] = field(default_factory=dict)
     jobs: dict[Path, str] = field(default_factory=dict)
     ends: dict[Path, protocol.Last | None] = field(default_factory=dict)  # None: taken out of the queue
     skipped: list[str] = field(default_factory=list)
     problems: list[tuple[str, str]] = field(default_factory=list)
+    absent: list[str] = field(default_factory=list)  # things that the pictures do not have
+
+    def leave_out(self, job: Path) -> bool:
+        """Forget a job, and remove its folder, where it has found no such piece in its picture; return whether so."""
+        last = store.last_message(job)
+        if not isinstance(last, protocol.Failed) or last.kind != NO_PIECE:
+            return False
+        self.absent.append(self.jobs.pop(job))
+        self.places.pop(job, None)
+        store.remove(job)
+        return True
 
     @property
     def is_over(self) -> bool:
@@ -155,13 +171,17 @@ class Batch:
         return self.ends.keys() >= self.jobs.keys()
 
 
-def begin(items: Sequence[Item], folder: Path, enqueue: Callable[[Path], None], mode: int = protocol.PRIVATE) -> Batch:
-    """Make the jobs and put them into the queue; what goes wrong with one does not keep the others.
+def begin(
+    items: Sequence[Item], folder: Path, enqueue: Callable[[Path, int], None], mode: int = protocol.PRIVATE
+) -> Batch:
+    """Make the jobs and hand each with its place to `enqueue`; what goes wrong with one does not keep the others.
 
     `mode` is who may look into their folders: for a farm, other users as well.
     """
     batch = Batch()
-    for item in items:
+    for place, item in enumerate(items):
+        if item.job is not None:
+            batch.places.setdefault(item.job, place)
         if item.verdict in (DONE, BUSY):
             batch.skipped.append(item.name)
         elif item.request is None:
@@ -169,8 +189,9 @@ def begin(items: Sequence[Item], folder: Path, enqueue: Callable[[Path], None], 
         else:
             try:
                 job = item.job or protocol.make_job(folder, item.request, [item.source, *item.extras], mode)
-                enqueue(job)
+                enqueue(job, place)
                 batch.jobs[job] = item.name
+                batch.places.setdefault(job, place)
             except (ValueError, OSError) as error:
                 batch.problems.append((item.name, str(error)))
     return batch
@@ -186,7 +207,8 @@ def summary(batch: Batch) -> str:
     running = len(batch.jobs) - len(batch.ends)
     parts = [(finished, "finished"), (len(failures), "failed"), (others, "stopped"), (running, "to come")]
     parts.append((len(batch.skipped), "skipped because they are done or queued already"))
-    total = len(batch.jobs) + len(batch.skipped) + len(batch.problems)
+    parts.append((len(batch.absent), "left out because their pictures have fewer things"))
+    total = len(batch.jobs) + len(batch.absent) + len(batch.skipped) + len(batch.problems)
     text = f"{_count(total)}: " + ", ".join(f"{count} {words}" for count, words in parts if count) + "."
     for name, sentence in failures[:FAILURES_NAMED]:
         text += f" {name}: {sentence}"

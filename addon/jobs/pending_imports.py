@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import re
 import secrets
@@ -20,9 +21,13 @@ FOLDER = "imports"  # in the folder of job folders
 WISH_BYTES = 1 << 16
 MAX_PENDING = 10_000  # that are read
 SESSION = re.compile(r"[0-9a-f]{16}")  # what a token looks like: it becomes the name of a file
+FARTHEST = 1e6  # from the world's origin, in units
 _token = secrets.token_hex(8)  # of this Blender
 
 _locks: dict[Path, int] = {}  # folder -> descriptor of the file that says that this Blender runs
+
+
+Place = tuple[float, float, float]
 
 
 @dataclass(frozen=True)
@@ -30,10 +35,12 @@ class PendingImport:
     """Import the result of a job into a .blend: `file` is its path, empty for one that was never saved.
 
     The latter is meant by its Blender alone, whose `session` it is, and after that one's end by any unsaved file.
+    `at` is where, in the world; None leaves it to the 3D cursor of that moment.
     """
 
     file: str
     session: str
+    at: Place | None = None
 
     @property
     def is_ours(self) -> bool:
@@ -41,9 +48,9 @@ class PendingImport:
         return self.session == _token
 
 
-def pending_import(file: str) -> PendingImport:
+def pending_import(file: str, at: Place | None = None) -> PendingImport:
     """Return a pending import of this Blender."""
-    return PendingImport(file, _token)
+    return PendingImport(file, _token, at)
 
 
 def write(job: Path, wanted: PendingImport) -> None:
@@ -86,7 +93,15 @@ def _read(folder: Path, name: str) -> PendingImport:
     file, session = (content.get(key) for key in ("file", "session"))
     if not isinstance(file, str) or not isinstance(session, str) or not SESSION.fullmatch(session):
         raise protocol.ProtocolError(f"{name} is no wish of a Blender.")
-    return PendingImport(file, session)
+    return PendingImport(file, session, _place(content.get("at")))
+
+
+def _place(value: object) -> Place | None:
+    """Return three numbers as a place, None for what is none."""
+    if not isinstance(value, list) or len(value) != 3 or not all(type(each) in (int, float) for each in value):
+        return None
+    x, y, z = (float(each) for each in value)
+    return (x, y, z) if all(math.isfinite(each) and abs(each) <= FARTHEST for each in (x, y, z)) else None
 
 
 def is_left_behind(folder: Path, left: PendingImport) -> bool:

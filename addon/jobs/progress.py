@@ -38,6 +38,7 @@ class JobProgress:
     memory_bytes: int = 0
     preview: Path | None = None
     previews: int = 0
+    compiling: float | None = None  # how much of the kernels is compiled, while that goes on; None else
     warnings: tuple[protocol.Warning, ...] = ()
     last: protocol.Last | None = None
     seconds_per_typical: float = 0.0  # how much slower than the table says this run is, from its last counted stage
@@ -62,6 +63,8 @@ def follow(course: JobProgress, event: protocol.Event) -> JobProgress:
             return _enter(course, event)
         case protocol.Progress():
             return _advance(course, event)
+        case protocol.Compiling(done=done, most=most):
+            return replace(course, compiling=min(max(done / most, 0.0), 1.0) if 0 <= done < most else None)
         case protocol.Preview(path=path):
             return replace(course, preview=Path(path), previews=course.previews + 1)
         case protocol.Warning():
@@ -90,6 +93,7 @@ def _enter(course: JobProgress, event: protocol.Stage) -> JobProgress:
         step=0,
         steps=0,
         share_of_stage=1.0 if event.loaded else 0.0,
+        compiling=None,
         typical_before=before,
         typical_after=after,
     )
@@ -98,7 +102,10 @@ def _enter(course: JobProgress, event: protocol.Stage) -> JobProgress:
 
 
 def _advance(course: JobProgress, event: protocol.Progress) -> JobProgress:
-    """Count steps of the running stage. The first prepares what the others use and says nothing of their speed."""
+    """Count steps of the running stage. The first prepares what the others use and says nothing of their speed.
+
+    Steps without a speed are parts of a stage, each of its own length: what the stage usually takes says what is left.
+    """
     rate, left = (value if 0.0 <= value < math.inf else 0.0 for value in (event.steps_per_second, event.seconds_left))
     slowness = event.steps / rate / _typical(course.system, course.stage) if rate > 0 else course.seconds_per_typical
     before = course
@@ -110,7 +117,11 @@ def _advance(course: JobProgress, event: protocol.Progress) -> JobProgress:
         steps_per_second=rate,
         memory_bytes=event.memory_bytes,
         seconds_per_typical=slowness,
+        compiling=None,
     )
+    if rate == 0.0:
+        rest = _typical(course.system, course.stage) * (1 - course.share_of_stage) + course.typical_after
+        return _estimate(course, rest * slowness if slowness else None)
     if event.step <= 1 < event.steps:
         return _estimate(replace(course, seconds_per_typical=before.seconds_per_typical), before.seconds_left)
     return _estimate(course, left + course.typical_after * slowness)

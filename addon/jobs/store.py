@@ -77,6 +77,14 @@ def why_not_edit(request: protocol.Request, state: str) -> str:
     return "" if system.edit_stage or "points" in request.outputs else "it made no points, which an edit begins from"
 
 
+def lacking(job: Path, request: protocol.Request) -> str:
+    """Return which file an edit would begin from and the folder does not have any more, else nothing."""
+    needs_points = not protocol.SYSTEMS[request.system].edit_stage
+    if not needs_points or protocol.is_inside(job, protocol.POINTS_FILE):
+        return ""
+    return f"{protocol.POINTS_FILE}, which an edit begins from, is not there any more"
+
+
 def came_to_no_end(job: Path, turn: protocol.Turn) -> bool:
     """Say whether a job has had its turn and came to no end in it, or not even to its first word."""
     try:

@@ -32,6 +32,7 @@ from .events import LINE_BYTES as LINE_BYTES
 from .events import Cancel as Cancel
 from .events import Cancelled as Cancelled
 from .events import Command as Command
+from .events import Compiling as Compiling
 from .events import Event as Event
 from .events import Failed as Failed
 from .events import Finish as Finish
@@ -51,6 +52,8 @@ from .events import encode as encode
 from .from_images import describe as describe
 from .from_images import image_fields as image_fields
 from .from_images import input_images as input_images
+from .from_images import proposed_prompt as proposed_prompt
+from .from_images import takes_prompt_of_name as takes_prompt_of_name
 from .inside import LINK_HINT as LINK_HINT
 from .inside import OPEN as OPEN
 from .inside import PRIVATE as PRIVATE

@@ -66,6 +66,14 @@ class Preview:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Compiling:
+    """Say that kernels are compiled, which happens once on a machine: `done` of them so far, of `most` at most."""
+
+    done: int
+    most: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Warning:
     """Tell what the artist should know and what does not end the job. Write `protocol.Warning`, not the bare name."""
 
@@ -150,7 +158,7 @@ class Turn:
 
 
 Last = Finished | Cancelled | Failed | Interrupted
-Event = Hello | Stage | Progress | Preview | Warning | Idle | Last
+Event = Hello | Stage | Progress | Preview | Compiling | Warning | Idle | Last
 Command = Cancel | Finish
 Message = Event | Command | Turn
 LAST = typing.get_args(Last)

@@ -11,8 +11,15 @@ from typing import Any
 
 from .request import INPUT_FOLDER, NAME_CHARACTERS, InputImage, Request
 from .subjects import Subject, subject_files
-from .systems import DEFAULT_SYSTEM, first_role
+from .systems import DEFAULT_SYSTEM, SYSTEMS, first_role
 from .typed_json import ProtocolError
+
+# What cameras, programs and people call files whatever is in them.
+SAYS_NOTHING = frozenset(
+    "capture copy crop cropped cutout dsc dscf dscn edited export final image images img imgp input mask masked new "
+    "out output photo photos pic picture pxl render rendered rgb rgba sample scan screenshot snapshot test tmp "
+    "untitled unnamed whatsapp wp jpg jpeg png webp at of am pm".split()
+)
 
 Picture = tuple[Path, dict[str, Any]]  # a file, and the fields of its InputImage but for the path
 
@@ -33,7 +40,8 @@ def describe(
 
     `images` show the object, from the given elevation and azimuth (0: the front, 90: from +X) through a camera that
     opens so far along the image's longer side; `visual_prompts` show a style or a likeness. `mask` is white where the
-    object is in the first of the images. `subject` is a kept one, in the place of its photos. `fields` are those of
+    object is in the first of the images. `subject` is a kept one, in the place of its photos. Without a prompt the name
+    of the first image is one, where it says something and the system needs words. `fields` are those of
     protocol.Request: prompt, negative_prompt, seed, preset, prior, outputs, settings, ... Raises ProtocolError with a
     sentence for what cannot be asked for.
     """
@@ -49,11 +57,27 @@ def describe(
     if unknown := sorted(fields.keys() - Request.__dataclass_fields__.keys()):
         raise ProtocolError(f"A request has no {', '.join(unknown)}. Check the spelling.")
     sources = [path for path, _ in pictures]
+    if images and not str(fields.get("prompt", "")).strip() and takes_prompt_of_name(system):
+        fields["prompt"] = proposed_prompt(Path(images[0]).name)
     if subject is not None:
         own, files = subject_files(subject)
         fields |= {"subject": own, "subject_files": tuple(files)}
         sources += files.values()
     return Request(system=system, images=named, **fields), sources
+
+
+def takes_prompt_of_name(system: str) -> bool:
+    """Say whether a system needs words, and an image of its first role has them in its name."""
+    known = SYSTEMS.get(system)
+    return known is not None and known.needs_prompt and first_role(system) == "reconstruct"
+
+
+def proposed_prompt(name: str) -> str:
+    """Return what the name of an image's file says of what it shows: `red_mug-2.png` is "red mug"; empty if nothing."""
+    stem = name.rpartition(".")[0] or name
+    words = "".join(letter if letter.isalpha() or letter == "'" else " " for letter in stem).split()
+    said = [word for word in words if word.lower() not in SAYS_NOTHING]
+    return " ".join(said) if any(len(word) > 2 for word in said) else ""
 
 
 def input_images(pictures: Iterable[Picture]) -> tuple[InputImage, ...]:

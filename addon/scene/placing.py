@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -16,10 +17,37 @@ if TYPE_CHECKING:
 GAP = 0.1  # between two things in a row, in widths of the one that is placed
 ROOM = 4.0  # what is so many times as wide or deep is a floor, a wall or a room, in which things stand
 TOUCH = 1e-4  # of its size: so far things may reach into each other, as what stands on a floor does
+APART = 2.5  # between the middles of two results of a batch, in units; they are about two units across
+IN_A_ROW = 5  # results; of more, the rows make a square
 SOLID = {"MESH", "CURVE", "SURFACE", "META", "FONT", "POINTCLOUD"}
 
 Corner = tuple[float, float, float]
 Box = tuple[Corner, Corner]  # the lowest and the highest corner, in the world
+
+
+def spot(place: int, count: int, apart: float = APART, columns: int = 0) -> Corner:
+    """Return where the result of a number stands among so many: in a row along X, or a square whose rows go along -Y.
+
+    `columns` makes a grid of so many instead.
+    """
+    if columns <= 0:
+        columns = count if count <= IN_A_ROW else math.ceil(math.sqrt(count))
+    return place % columns * apart, place // columns * -apart, 0.0
+
+
+def around(first: Iterable[float], count: int, apart: float = APART, columns: int = 0) -> list[Corner]:
+    """Return the places of so many results in the world."""
+    x, y, z = first
+    offsets = [spot(place, count, apart, columns) for place in range(count)]
+    return [(x + along, y + behind, z) for along, behind, _ in offsets]
+
+
+def apart_at(height: float) -> float:
+    """Return how far apart results of a height in metres stand, 0 for those that nobody has asked for.
+
+    They may be wider than high: then `place_beside` makes room.
+    """
+    return APART * height / 2 if height else APART
 
 
 def place_beside(made: Imported) -> float:

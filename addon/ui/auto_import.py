@@ -28,11 +28,11 @@ _errors: dict[Path, str] = {}
 _next: Path | None = None  # what the next call of `import_next` imports; until then the panel says so
 
 
-def want(job: Path) -> None:
-    """Import the result of a job into the open .blend when it is done."""
+def want(job: Path, at: pending_imports.Place | None = None) -> None:
+    """Import the result of a job into the open .blend when it is done, at a place, or else at the 3D cursor then."""
     global _file
     _file = bpy.data.filepath
-    _pending[job] = pending_imports.pending_import(_file)
+    _pending[job] = pending_imports.pending_import(_file, at)
     try:
         pending_imports.write(job, _pending[job])
         _unwritten.discard(job)
@@ -101,8 +101,9 @@ def import_next(course: Callable[[Path], JobProgress]) -> bool:
         _next = ready[0]
         return True
     job, _next = _next or ready[0], None
+    at = _pending[job].at
     if forget(job):  # else another Blender with the same .blend was quicker
-        _import(job)
+        _import(job, at)
     return True
 
 
@@ -123,16 +124,16 @@ def hindrance() -> str:
     return ""
 
 
-def _import(job: Path) -> None:
+def _import(job: Path, at: pending_imports.Place | None) -> None:
     """Import a result as one undo step."""
     _errors.pop(job, None)
-    window = first_window()
+    window, wishes = first_window(), {"job": str(job), "select": False} | ({"location": at} if at else {})
     try:
         if window is None:
-            bpy.ops.maquette.import_result("EXEC_DEFAULT", True, job=str(job), select=False)
+            bpy.ops.maquette.import_result("EXEC_DEFAULT", True, **wishes)
         else:
             with bpy.context.temp_override(window=window):
-                bpy.ops.maquette.import_result("EXEC_DEFAULT", True, job=str(job), select=False)
+                bpy.ops.maquette.import_result("EXEC_DEFAULT", True, **wishes)
     except RuntimeError as failure:  # how an operator reports what went wrong
         _errors[job] = str(failure).strip().removeprefix("Error: ")
         _log.exception("The result of %s was not imported.", job.name)
@@ -168,7 +169,7 @@ def file_saved() -> None:
     if _file != bpy.data.filepath:
         for job, pending in list(_pending.items()):
             if pending.file == _file and (pending.file or pending.is_ours):
-                want(job)
+                want(job, pending.at)
     _file = bpy.data.filepath
 
 

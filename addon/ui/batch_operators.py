@@ -8,23 +8,26 @@ from __future__ import annotations
 import logging
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import bpy
 
 from .. import api, preferences, protocol
-from ..jobs import batch
+from ..jobs import batch, store
+from ..jobs.pending_imports import Place
 from ..preferences import paragraph
-from ..scene import image_files
-from . import generate, properties, session
+from ..scene import image_files, importer, placing
+from . import auto_import, generate, properties, session
+from .results import importing
 
 WATCH_SECONDS = 1.0
 MAX_NUMBER = 10_000  # of the files that are written for a moment; those of the panel's own images come after it
 LABEL = "Generate from Selected Images"
 
 Pictures = list[tuple[str, Path]]
+Spots = list[Place]  # where the results of the pictures go
 
 _batches: list[batch.Batch] = []  # that are not over
 _log = logging.getLogger(__name__)
@@ -140,7 +143,9 @@ class MAQUETTE_OT_batch(bpy.types.Operator):
         name="Prompt", description="Of each job; {name} becomes the name of the image", default="{name}"
     )
     import_when_done: bpy.props.BoolProperty(
-        name="Import When Done", description="Put each result at the 3D cursor when it is done", default=False
+        name="Import When Done",
+        description="Put the results into a row or square at the 3D cursor, each when it is done",
+        default=False,
     )
 
     @classmethod
@@ -178,12 +183,12 @@ class MAQUETTE_OT_batch(bpy.types.Operator):
                 styles = generate.files_of(context.scene.maquette, "visual_prompt", Path(temporary), MAX_NUMBER)
                 preferences.interpreter(context)  # or say what is missing, before anything is written
                 items = plan_of(context, pictures, styles, self.prompt, preferences.jobs_folder(context))
-                made = batch.begin(items, preferences.jobs_folder(context), self._enqueue(context))
+                made, spots = self._begin(context, items)
         except (ValueError, *generate.CANNOT_START) as error:
             self.report({"ERROR"}, generate.sentence(error))
             return {"CANCELLED"}
         if bpy.app.background:
-            _run_to_the_end(context, made, self.import_when_done, props)
+            _run_to_the_end(made, self.import_when_done, props, spots)
             is_bad = made.problems or any(isinstance(last, protocol.Failed) for last in made.ends.values())
             self.report({"ERROR" if is_bad else "INFO"}, batch.summary(made))
             return {"CANCELLED" if is_bad else "FINISHED"}
@@ -193,12 +198,22 @@ class MAQUETTE_OT_batch(bpy.types.Operator):
         self.report({"WARNING" if made.problems else "INFO"}, batch.summary(made))
         return {"FINISHED"}
 
-    def _enqueue(self, context: bpy.types.Context) -> Callable[[Path], None]:
-        def enqueue(job: Path) -> None:
-            if not bpy.app.background:
-                session.enqueue(context, job, self.import_when_done)
+    def _begin(self, context: bpy.types.Context, items: list[batch.Item]) -> tuple[batch.Batch, Spots]:
+        """Make the jobs; return them, and the place of each picture's result around the 3D cursor."""
+        height = float(properties.changed_settings(context.scene.maquette).get("height", 0.0))
+        spots = placing.around(context.scene.cursor.location, len(items), placing.apart_at(height))
 
-        return enqueue
+        def enqueue(job: Path, place: int) -> None:
+            if not bpy.app.background:
+                session.enqueue(context, job, self.import_when_done, spots[place])
+
+        made = batch.begin(items, preferences.jobs_folder(context), enqueue)
+        if self.import_when_done and not bpy.app.background:
+            for job in made.places.keys() - made.jobs.keys():  # done or queued already
+                if not any(importing.copies(job)):
+                    auto_import.want(job, spots[made.places[job]])
+            session.start_timer()
+        return made, spots
 
 
 class MAQUETTE_OT_batch_folder(bpy.types.Operator):
@@ -251,18 +266,23 @@ class MAQUETTE_PT_batch(bpy.types.Panel):
             paragraph(layout, context, batch.summary(made), "TIME")
 
 
-def _run_to_the_end(context: bpy.types.Context, made: batch.Batch, is_imported: bool, props: Any) -> None:
-    """Run the jobs one after the other, each going on when another has failed."""
-    for job in made.jobs:
+def _run_to_the_end(made: batch.Batch, is_imported: bool, props: Any, spots: Spots) -> None:
+    """Run the jobs one after the other, each going on when another has failed; import also what was done already."""
+    for job, place in list(made.places.items()):
         try:
-            last = api.wait(job)
-            made.ends[job] = last
-            if is_imported and not last.stopped_after:
-                generate.bring(job, props)
+            is_done = job not in made.jobs
+            last = store.last_message(job) if is_done else api.wait(job)
+            if not is_done:
+                made.ends[job] = last
+            is_there = is_done and any(importing.copies(job))
+            if is_imported and not is_there and isinstance(last, protocol.Finished) and not last.stopped_after:
+                importing.bring(job, props, spots[place])
         except api.JobError as error:
             made.ends[job] = protocol.Failed(kind=type(error).__name__, message=error.message, hint=error.hint)
-        except generate.importer.ImportFailed as error:
-            made.problems.append((made.jobs[job], str(error)))
+            if made.leave_out(job):
+                del made.ends[job]
+        except importer.ImportFailed as error:
+            made.problems.append((made.jobs.get(job, job.name), str(error)))
 
 
 # ---- the summary at the end ------------------------------------------------------------------------------------------

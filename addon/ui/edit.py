@@ -12,7 +12,8 @@ import bpy
 from .. import api, preferences, protocol
 from ..jobs import store
 from ..scene import importer
-from . import generate, history, session
+from . import generate, history, properties, session
+from .results import importing
 
 DIALOG_WIDTH = 420  # a prompt is longer than a number
 
@@ -31,6 +32,12 @@ class MAQUETTE_OT_edit(bpy.types.Operator):
         maxlen=protocol.PROMPT_CHARACTERS,
         options={"SKIP_SAVE"},
     )
+    problem: bpy.props.StringProperty(
+        name="Problem", description="Why the dialog is here again", options={"SKIP_SAVE", "HIDDEN"}
+    )
+    is_asked: bpy.props.BoolProperty(
+        name="In a Dialog", description="The prompt comes from a dialog", options={"SKIP_SAVE", "HIDDEN"}
+    )
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
@@ -45,36 +52,76 @@ class MAQUETTE_OT_edit(bpy.types.Operator):
         return True
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
-        """Ask for the prompt, beginning with the old one."""
+        """Ask for the prompt, beginning with the old one, or with that which was refused."""
         try:
-            self.prompt = protocol.read_request(Path(self.job)).prompt
+            request, state = protocol.read_request(Path(self.job)), store.state(Path(self.job))
+            reason = store.why_not_edit(request, state) or store.lacking(Path(self.job), request)
         except (protocol.ProtocolError, OSError) as error:
-            self.report({"ERROR"}, str(error))
+            reason = str(error)
+        if reason:
+            self.report({"ERROR"}, f"This job cannot be edited: {reason}")
             return {"CANCELLED"}
+        if not self.problem:
+            self.prompt = request.prompt
+        self.is_asked = True
         return context.window_manager.invoke_props_dialog(self, width=DIALOG_WIDTH, confirm_text="Edit")
 
     def draw(self, context: bpy.types.Context) -> None:
-        """Draw the prompt."""
-        self.layout.label(text="Change the words; say all of what it is to be:")
-        self.layout.prop(self, "prompt", text="")
+        """Draw the prompt, what was wrong with it, and what to expect."""
+        layout = self.layout
+        layout.label(text="Change the words; say all of what it is to be:")
+        layout.prop(self, "prompt", text="")
+        if self.problem:
+            layout.label(text=self.problem, icon="ERROR", translate=False)
+        if _is_rough(Path(self.job)):
+            layout.label(text="It begins from a Quick Test, which is rough: a Draft changes better", icon="INFO")
+        if changed := _edit_settings(context.scene.maquette, Path(self.job)):
+            text = f"With what is changed under Advanced > Edit by Text: {', '.join(changed)}"
+            layout.label(text=text, icon="PREFERENCES", translate=False)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Queue the new job; in background mode, run it to its end."""
         props = context.scene.maquette
         try:
             preferences.interpreter(context)  # or say what is missing, before anything is written
-            job = store.edit_job(preferences.jobs_folder(context), Path(self.job), self.prompt)
+            changed = _edit_settings(props, Path(self.job))
+            job = store.edit_job(preferences.jobs_folder(context), Path(self.job), self.prompt, settings=changed)
             if bpy.app.background:
                 last = api.wait(job)
                 if props.import_when_done and not last.stopped_after:
-                    generate.bring(job, props)
+                    importing.bring(job, props)
             else:
                 session.enqueue(context, job, props.import_when_done)
         except (*generate.CANNOT_START, api.JobError, importer.ImportFailed) as error:
+            if self.is_asked:  # the dialog is there again, with what was typed
+                again = {"job": self.job, "prompt": self.prompt, "problem": generate.sentence(error)}
+                bpy.ops.maquette.edit("INVOKE_DEFAULT", **again)
+                return {"CANCELLED"}
             self.report({"ERROR"}, generate.sentence(error))
             return {"CANCELLED"}
         history.refresh_now(context)
         return {"FINISHED"}
+
+
+def _is_rough(job: Path) -> bool:
+    """Say whether a job's result is hardly enough to begin from."""
+    try:
+        return protocol.read_request(job).preset == "bench"
+    except (protocol.ProtocolError, OSError):
+        return False
+
+
+def _edit_settings(props: properties.MAQUETTE_PG_scene, job: Path) -> dict[str, protocol.Setting]:
+    """Return what the artist has changed of the settings of edits, where the job is of the panel's system."""
+    try:
+        is_same = protocol.read_request(job).system == props.system
+    except (protocol.ProtocolError, OSError):  # what the operator itself says
+        return {}
+    if not is_same:
+        return {}
+    known = properties.SYSTEMS[str(props.system)].settings
+    of_edits = {name for name, each in known.items() if each.group.label == MAQUETTE_OT_edit.bl_label}
+    return {name: value for name, value in properties.changed_settings(props).items() if name in of_edits}
 
 
 CLASSES = (MAQUETTE_OT_edit,)

@@ -96,7 +96,8 @@ def unknown_words(props: Any) -> list[str]:
     kept = subject_list.listed(preferences.subjects_folder()) if props.subject else ()
     taught |= {each.record.token.lower() for each in kept if each.record is not None and each.name == props.subject}
     known = prior_words.known_words(paths.EMBEDDED_PRIOR)
-    found = prior_words.unknown_words(f"{props.prompt} {props.negative_prompt}", known)
+    prompt = props.prompt.strip() or properties.proposed_prompt(props)
+    found = prior_words.unknown_words(f"{prompt} {props.negative_prompt}", known)
     return [word for word in found if word not in taught]
 
 
@@ -106,6 +107,15 @@ def draw_title(layout: Any, props: Any) -> None:
     row.label(text="Prompt")
     if props.prior == "embedded":
         row.operator(MAQUETTE_OT_insert_word.bl_idname, text="", icon="VIEWZOOM")
+
+
+def draw_prompt(layout: Any, props: Any) -> None:
+    """Draw the prompt; while it is empty, what the image's name proposes, with a button that makes it the prompt."""
+    proposed = "" if props.prompt.strip() else properties.proposed_prompt(props)
+    row = layout.row(align=True)
+    row.prop(props, "prompt", text="", placeholder=proposed or "a red mug with white dots")
+    if proposed:
+        row.operator(MAQUETTE_OT_use_name.bl_idname, text="", icon="GREASEPENCIL")
 
 
 def draw_unknown(layout: Any, context: bpy.types.Context) -> None:
@@ -147,6 +157,22 @@ class MAQUETTE_OT_insert_word(bpy.types.Operator):
         return {"FINISHED"}
 
 
+class MAQUETTE_OT_use_name(bpy.types.Operator):
+    """Make the image's name the prompt"""
+
+    bl_idname = "maquette.use_name"
+    bl_label = "Name of the Image"
+    bl_description = "An image alone needs no prompt: its name is taken for one. Put it into the field, to change it"
+    bl_options = {"REGISTER", "UNDO", "INTERNAL"}
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Write it into the field."""
+        props = context.scene.maquette
+        props.prompt = properties.proposed_prompt(props) or props.prompt
+        session.redraw()
+        return {"FINISHED"}
+
+
 # ---- a job's settings ------------------------------------------------------------------------------------------------
 
 
@@ -174,4 +200,4 @@ class MAQUETTE_OT_use_settings(bpy.types.Operator):
         return {"FINISHED"}
 
 
-CLASSES = (MAQUETTE_OT_insert_word, MAQUETTE_OT_use_settings)
+CLASSES = (MAQUETTE_OT_insert_word, MAQUETTE_OT_use_name, MAQUETTE_OT_use_settings)

@@ -1,4 +1,4 @@
-"""What the buttons of a job do: generate, cancel, finish, go on, import, report. Scripts can call them too."""
+"""What the buttons of a job do: generate, cancel, finish, go on, report. Scripts can call them too."""
 
 # Blender makes its module at run time, and reads properties from annotations that are calls.
 # pyright: reportMissingImports=false, reportAttributeAccessIssue=false, reportInvalidTypeForm=false
@@ -15,8 +15,9 @@ import bpy
 from .. import api, preferences, protocol
 from ..install.environment import EnvironmentMissing
 from ..jobs import bug_report
-from ..scene import image_files, importer, placing
-from . import auto_import, properties, session
+from ..scene import image_files, importer
+from . import properties, session
+from .results import importing
 
 BUTTON = "maquette_button"  # what the context of the panel's own button has: it takes all wishes from the panel
 CANNOT_START = (ValueError, EnvironmentMissing, OSError)  # ProtocolError and ImageMissing are ValueErrors
@@ -57,17 +58,6 @@ def subject_sources(props: properties.MAQUETTE_PG_scene) -> list[Path]:
     """Return the files of the kept subject, which the request names last. Raises ProtocolError."""
     kept = properties.kept_subject(props)
     return list(protocol.subject_files(kept)[1].values()) if kept is not None else []
-
-
-def bring(job: Path, props: properties.MAQUETTE_PG_scene) -> importer.Imported:
-    """Import a result at the 3D cursor, beside what stands there, as an asset if the scene says so.
-
-    Raises ImportFailed.
-    """
-    tags = [tag.strip() for tag in props.asset_tags.split(",") if tag.strip()]
-    made = importer.import_result(job, as_asset=props.mark_asset, tags=tags)
-    placing.place_beside(made)
-    return made
 
 
 class MAQUETTE_OT_generate(bpy.types.Operator):
@@ -157,7 +147,7 @@ class MAQUETTE_OT_generate(bpy.types.Operator):
                 job = protocol.make_job(preferences.jobs_folder(context), request, sources)
             last = api.wait(job)
             if wanted and not last.stopped_after:
-                bring(job, props)
+                importing.bring(job, props)
         except (*CANNOT_START, api.JobError, importer.ImportFailed) as error:
             self.report({"ERROR"}, sentence(error))
             return {"CANCELLED"}
@@ -185,6 +175,8 @@ class MAQUETTE_OT_generate(bpy.types.Operator):
                 pictures.append((file, said))
             else:
                 pictures += files_of(props, role, folder, len(pictures))
+        if self._is_given("image") and not changes.get("prompt", props.prompt).strip():
+            changes["prompt"] = protocol.proposed_prompt(Path(self.image).name)
         request = properties.request_of(props, protocol.input_images(pictures), **changes)
         return request, [*(file for file, _ in pictures), *subject_sources(props)]
 
@@ -238,7 +230,7 @@ class MAQUETTE_OT_finish(bpy.types.Operator):
     def poll(cls, context: bpy.types.Context) -> bool:
         """Need a running job that counts steps, which can be cut short."""
         job = next(iter(session.all_running()), None)
-        if job is None or session.course(job).steps == 0:
+        if job is None or session.course(job).steps_per_second == 0.0:  # parts of the mesh have no speed
             cls.poll_message_set("Only the steps of the optimisation can be cut short")
         elif session.told(job):
             cls.poll_message_set("The job is ending already")
@@ -270,45 +262,6 @@ class MAQUETTE_OT_resume(bpy.types.Operator):
         except CANNOT_START as error:
             self.report({"ERROR"}, sentence(error))
             return {"CANCELLED"}
-        return {"FINISHED"}
-
-
-class MAQUETTE_OT_import_result(bpy.types.Operator):
-    """Bring a result into the scene"""
-
-    bl_idname = "maquette.import_result"
-    bl_label = "Import"
-    bl_description = "Put the result at the 3D cursor, or beside what stands there, in a collection of its own"
-    bl_options = {"REGISTER", "UNDO"}
-
-    job: bpy.props.StringProperty(name="Job", description="Its folder", options={"SKIP_SAVE", "HIDDEN"})
-    select: bpy.props.BoolProperty(
-        name="Select", description="Select what is imported, and nothing else", default=True, options={"SKIP_SAVE"}
-    )
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        """Need Object Mode: the importer would leave another one without asking."""
-        if context.mode != "OBJECT":
-            cls.poll_message_set("Leave this mode first: results are imported in Object Mode")
-        return context.mode == "OBJECT"
-
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        """Import at the 3D cursor."""
-        job = Path(self.job)
-        try:
-            made = bring(job, context.scene.maquette)
-        except importer.ImportFailed as error:
-            self.report({"ERROR"}, sentence(error))
-            return {"CANCELLED"}
-        if auto_import.is_wanted(job):
-            auto_import.forget(job)  # it is here
-        main = made.mesh or made.points
-        if self.select and main is not None:
-            for item in context.selected_objects:
-                item.select_set(False)
-            main.select_set(True)
-            context.view_layer.objects.active = main
         return {"FINISHED"}
 
 
@@ -376,7 +329,6 @@ CLASSES = (
     MAQUETTE_OT_cancel,
     MAQUETTE_OT_finish,
     MAQUETTE_OT_resume,
-    MAQUETTE_OT_import_result,
     MAQUETTE_OT_copy_report,
     MAQUETTE_OT_reset_settings,
     MAQUETTE_OT_open_folder,

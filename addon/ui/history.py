@@ -168,7 +168,7 @@ class MAQUETTE_PT_history(bpy.types.Panel):
     bl_space_type = "VIEW_3D"
     bl_region_type = "UI"
     bl_category = session.CATEGORY
-    bl_order = 3
+    bl_order = 2
     bl_options = {"DEFAULT_CLOSED"}
 
     def draw(self, context: bpy.types.Context) -> None:
@@ -212,6 +212,7 @@ def _draw_job(layout: Any, context: bpy.types.Context, entry: Entry) -> None:
         row = column.row(align=True)
         row.context_pointer_set(BUTTON, context.scene.maquette)
         row.operator("maquette.edit", text="Edit by Text...", icon="GREASEPENCIL").job = job
+        column.operator("maquette.make_levels", text="Levels of Detail...", icon="MOD_DECIM").job = job
         subjects.draw_keep(column, entry.job, entry.request)
     if state in (WAITING, store.RUNNING):
         column.operator("maquette.cancel", icon="X").job = job

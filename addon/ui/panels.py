@@ -1,29 +1,22 @@
-"""The tab "Maquette" of the sidebar: what to make, and how the job goes. Nothing here computes or waits."""
+"""The tab "Maquette" of the sidebar: what to make. Nothing here computes or waits."""
 
 # Blender makes its module at run time, and reads properties from annotations that are calls.
 # pyright: reportMissingImports=false, reportAttributeAccessIssue=false
 
 from __future__ import annotations
 
-import dataclasses
-import functools
-from pathlib import Path
 from typing import Any
 
 import bpy
 
-from .. import preferences, protocol, wording
-from ..install import background, diagnosis
+from .. import preferences
+from ..install import background
 from ..install.environment import EnvironmentMissing
-from ..jobs.progress import JobProgress
-from ..preferences import paragraph
-from ..protocol.systems import Group, Setting, built_systems, stage_of
-from . import auto_import, fill_in, generate, previews, properties, reference_list, session, stage_images, subjects
+from ..protocol.systems import Group, Setting, built_systems
+from . import fill_in, generate, properties, reference_list, session, subjects
 from .models import choice
 
-THUMBNAIL, CUT_OUT, PICTURE = 3.2, 5.0, 8.0  # heights, in rows
-TITLE_LETTERS = 40
-WARNINGS_SHOWN = 3
+THUMBNAIL = 3.2  # height, in rows
 
 
 class _Panel:
@@ -55,7 +48,7 @@ class MAQUETTE_PT_generate(_Panel, bpy.types.Panel):
         column = layout.column(align=True)
         column.use_property_split = False
         fill_in.draw_title(column, props)
-        column.prop(props, "prompt", text="", placeholder="a red mug with white dots")
+        fill_in.draw_prompt(column, props)
         column.prop(props, "negative_prompt", text="", placeholder="but not ...")
         fill_in.draw_unknown(column, context)
         subjects.draw_prompt(column, context)
@@ -202,151 +195,9 @@ def _group_panel(system: str, group: Group, settings: tuple[Setting, ...]) -> ty
     )
 
 
-# ---- how it goes -----------------------------------------------------------------------------------------------------
-
-
-class MAQUETTE_PT_job(_Panel, bpy.types.Panel):
-    """How the job goes"""
-
-    bl_idname = "MAQUETTE_PT_job"
-    bl_label = "Job"
-    bl_order = 1
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        """Need a job of this session."""
-        return session.shown() is not None
-
-    def draw(self, context: bpy.types.Context) -> None:
-        """Draw the running job, or how it has ended."""
-        job = session.shown()
-        assert job is not None, "poll has seen one"
-        course = session.course(job)
-        self.layout.label(text=wording.shortened(title(job), TITLE_LETTERS), translate=False)
-        if job in session.all_running():
-            _draw_progress(self.layout, job, course)
-        elif course.last is not None:
-            _draw_end(self.layout, context, job, course.last)
-        elif session.is_waiting(job):
-            self.layout.label(text="Waiting for its turn", icon="TIME")
-        else:
-            _draw_end(self.layout, context, job, protocol.Interrupted(reason="it was killed", seconds=0.0))
-        for warning in course.warnings[-WARNINGS_SHOWN:]:
-            paragraph(self.layout, context, f"{warning.message} {warning.hint}".strip(), "INFO")
-
-
-def title(job: Path) -> str:
-    """Return what a job makes, in the artist's words."""
-    request = _request(job)
-    return request.prompt if request and request.prompt else job.name
-
-
-@functools.lru_cache(maxsize=64)
-def _request(job: Path) -> protocol.Request | None:
-    """Return the request of a job, None where the folder was deleted; it can still be named."""
-    try:
-        return protocol.read_request(job)
-    except (protocol.ProtocolError, OSError):
-        return None
-
-
-def _draw_progress(layout: Any, job: Path, course: JobProgress) -> None:
-    known = stage_of(course.system, course.stage)
-    stage = known.label if known else course.stage.capitalize()
-    count = f" ({course.number} of {course.stages})" if course.stages else ""
-    column = layout.column(align=True)
-    if not course.stage:
-        column.progress(factor=0.0, text="Starting")
-    else:
-        column.progress(factor=course.share_of_stage, text=f"{stage}{count}" if course.steps else stage)
-    column.progress(factor=course.share, text=f"{course.share:.0%} of All")
-    row = layout.row()
-    row.active = False
-    left = "Measuring the time left" if course.seconds_left is None else wording.time_left(course.seconds_left)
-    row.label(text=left, translate=False)
-    if course.memory_bytes:
-        memory = row.row()
-        memory.alignment = "RIGHT"
-        memory.label(text=wording.size(course.memory_bytes), icon="MEMORY", translate=False)
-    if told := session.told(job):
-        layout.label(text=told, icon="TIME")
-    row = layout.row(align=True)
-    row.operator("maquette.finish", icon="CHECKMARK")
-    row.operator("maquette.cancel", icon="X").job = str(job)
-    if course.preview is not None and (picture := _icon(job, course.preview.as_posix())):
-        layout.template_icon(picture, scale=PICTURE)
-
-
-def _icon(job: Path, name: str) -> int:
-    """Return the icon of a picture of a job, 0 if there is none, or a link in its place."""
-    try:
-        protocol.file_size(job, name)
-    except protocol.LinkInside:
-        return 0
-    return previews.icon(job / name)
-
-
-def _draw_end(layout: Any, context: bpy.types.Context, job: Path, last: protocol.Last) -> None:
-    match last:
-        case protocol.Finished(stopped_after=""):
-            layout.label(text=f"Done in {wording.duration(last.seconds)}", icon="CHECKMARK", translate=False)
-            if error := auto_import.error(job):
-                paragraph(layout.box(), context, error, "ERROR")
-            elif file := auto_import.wanted_by(job):
-                text = f"Will be imported when {Path(file).name} is opened"
-                paragraph(layout, context, text, "TIME")
-            elif auto_import.is_wanted(job):
-                layout.label(text=auto_import.hindrance() or "Importing...", icon="TIME")
-            row = layout.row(align=True)
-            row.operator("maquette.import_result", icon="IMPORT").job = str(job)
-            row.operator("maquette.open_folder", text="", icon="FILE_FOLDER").job = str(job)
-            subjects.draw_keep(layout, job, _request(job))
-            if picture := _icon(job, protocol.PICTURE_FILE):
-                layout.template_icon(picture, scale=PICTURE)
-        case protocol.Finished(stopped_after=stage):
-            _draw_stop(layout, job, stage, has_mesh=protocol.MESH_FILE in last.results)
-        case protocol.Failed():
-            found = diagnosis.of_failure(dataclasses.replace(last, message=wording.first_line(last.message)))
-            preferences.draw_diagnosis(layout.box(), context, found, job)
-            row = layout.row(align=True)
-            if "resume" not in found.fixes:
-                row.operator("maquette.resume", text="Try Again", icon="FILE_REFRESH").job = str(job)
-            row.operator("maquette.copy_report", icon="COPYDOWN").job = str(job)
-            row.operator("maquette.open_folder", text="", icon="FILE_FOLDER").job = str(job)
-        case protocol.Cancelled():
-            layout.label(text="Cancelled", icon="X")
-            layout.operator("maquette.resume", icon="PLAY").job = str(job)
-        case protocol.Interrupted():
-            paragraph(layout, context, f"Interrupted: {last.reason}", "PAUSE")
-            layout.operator("maquette.resume", icon="PLAY").job = str(job)
-
-
-def _draw_stop(layout: Any, job: Path, stage: str, *, has_mesh: bool) -> None:
-    """Draw what a stage has made before the long part begins: its pictures, and a mesh that can be imported."""
-    known = stage_of(session.course(job).system, stage)
-    made = known.stop if known and known.stop else stage
-    layout.label(text=f"Stopped after the {made}", icon="PAUSE")
-    grid = layout.grid_flow(row_major=True, columns=2, even_columns=True)  # four sides in two rows
-    for path in stage_images.pictures(job, stage):
-        column = grid.column(align=True)
-        column.template_icon(previews.icon(path), scale=CUT_OUT)
-        column.label(text=stage_images.label(path))
-    if has_mesh:
-        layout.operator("maquette.import_result", icon="IMPORT").job = str(job)
-    row = layout.row(align=True)
-    buttons = ("open_stage", f"Open {made}", "IMAGE_DATA"), ("replace_stage", "Replace...", "FILE_IMAGE")
-    for name, text, icon in buttons if known is None or known.leaves else ():
-        button = row.operator(f"maquette.{name}", text=text, icon=icon)
-        button.job, button.stage = str(job), stage
-    row = layout.row()
-    row.scale_y = 1.4
-    row.operator("maquette.go_on", icon="PLAY").job = str(job)
-
-
 CLASSES = (
     MAQUETTE_PT_generate,
     MAQUETTE_PT_options,
     MAQUETTE_PT_advanced,
     *(_group_panel(name, *group) for name, system in built_systems().items() for group in system.groups.items()),
-    MAQUETTE_PT_job,
 )

@@ -218,11 +218,7 @@ class MAQUETTE_PG_scene(bpy.types.PropertyGroup):
         options=set(),
     )
     preset: bpy.props.EnumProperty(
-        name="Preset",
-        description="How much time to spend",
-        items=PRESET_ITEMS,
-        default="draft",
-        options=set(),
+        name="Preset", description="How much time to spend", items=PRESET_ITEMS, default="draft", options=set()
     )
     prior: bpy.props.EnumProperty(
         name="Prior", description="The model that knows what things look like", items=choice.PRIORS, options=set()
@@ -259,9 +255,7 @@ class MAQUETTE_PG_scene(bpy.types.PropertyGroup):
         options=set(),
     )
     mark_asset: bpy.props.BoolProperty(
-        name="Mark as Asset",
-        description="Show what is imported in the Asset Browser, with the job's picture",
-        options=set(),
+        name="Mark as Asset", description="Show what is imported in the Asset Browser, with its picture", options=set()
     )
     asset_tags: bpy.props.StringProperty(
         name="Tags", description="Words to find the asset by, separated by commas", options=set()
@@ -336,7 +330,7 @@ def request_of(
         images = protocol.input_images((Path("any.png"), seen_from(each, props)) for each in chosen_images(props))
     fields = {
         "system": props.system,
-        "prompt": props.prompt.strip(),
+        "prompt": props.prompt.strip() or proposed_prompt(props),
         "negative_prompt": props.negative_prompt.strip(),
         "images": images,
         "seed": props.seed,
@@ -351,6 +345,15 @@ def request_of(
         own, files = protocol.subject_files(kept)
         fields |= {"subject": own, "subject_files": tuple(files)}
     return protocol.Request(**fields | changes)
+
+
+def proposed_prompt(props: MAQUETTE_PG_scene) -> str:
+    """Return what the first image of the object is called, for want of a prompt; empty where it says nothing."""
+    shown = chosen_images(props, "reconstruct") if protocol.takes_prompt_of_name(str(props.system)) else []
+    if not shown:
+        return ""
+    image = shown[0].image
+    return protocol.proposed_prompt(Path(image.filepath).name) or protocol.proposed_prompt(image.name)
 
 
 def can_stop(props: MAQUETTE_PG_scene, roles: Collection[str]) -> bool:

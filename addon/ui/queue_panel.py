@@ -13,7 +13,7 @@ import bpy
 from .. import wording
 from ..preferences import paragraph
 from . import generate, session
-from .panels import TITLE_LETTERS, title
+from .results.job_panel import TITLE_LETTERS, title
 
 ROWS = 8  # that are drawn; of the others their number
 
@@ -26,7 +26,7 @@ class MAQUETTE_PT_queue(bpy.types.Panel):
     bl_space_type = "VIEW_3D"
     bl_region_type = "UI"
     bl_category = session.CATEGORY
-    bl_order = 2
+    bl_order = 3  # below the history, which keeps its place when jobs begin to wait
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:

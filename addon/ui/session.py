@@ -148,11 +148,16 @@ def submit(
     return job
 
 
-def enqueue(context: bpy.types.Context, job: Path, import_when_done: bool) -> None:
-    """Put a job at the end of the queue. Raises as `submit` does."""
+def enqueue(
+    context: bpy.types.Context, job: Path, import_when_done: bool, at: pending_imports.Place | None = None
+) -> None:
+    """Put a job at the end of the queue; its result comes to a place, or else to where the 3D cursor is now.
+
+    Raises as `submit` does.
+    """
     queue(context).add(job)
     if import_when_done:
-        auto_import.want(job)
+        auto_import.want(job, at or cursor(context))
     _courses[job] = new_course(job)
     start_timer()
     show(job)
@@ -162,9 +167,17 @@ def resume(context: bpy.types.Context, job: Path, import_when_done: bool) -> Non
     """Let a job that has ended run again, as the next; it goes on where it stopped. Raises as `submit` does."""
     queue(context).retry(job)
     _courses[job] = new_course(job)
-    (auto_import.want if import_when_done else auto_import.forget)(job)
+    if import_when_done:
+        auto_import.want(job, cursor(context))
+    else:
+        auto_import.forget(job)
     start_timer()
     show(job)
+
+
+def cursor(context: bpy.types.Context) -> pending_imports.Place | None:
+    """Return where the 3D cursor is."""
+    return None if context.scene is None else tuple(context.scene.cursor.location)
 
 
 def cancel(job: Path) -> None:

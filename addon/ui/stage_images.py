@@ -14,6 +14,7 @@ from .. import protocol
 from ..protocol.systems import built_systems
 from . import session
 from .reference_list import thumbnails
+from .results import sheet
 
 MAX_STAGES = 32  # whose folders are looked for
 
@@ -61,6 +62,7 @@ def replace_picture(target: Path, source: Path) -> None:
         protocol.rename_inside(target.parent, temporary.name, target.name)
     finally:
         bpy.data.images.remove(new)
+    sheet.close_sheet(target.parent)
     for image in bpy.data.images:
         if _file_of(image) == target:
             image.reload()
@@ -74,11 +76,28 @@ def save_painted(job: Path) -> list[str]:
         if file is not None:
             protocol.check_writable(job, file.relative_to(job).as_posix())
         image.save()
-    return [image.name for image in painted]
+    stopped = protocol.read_request(job).stop_after
+    return [image.name for image in painted] + (sheet.save_sheet(pictures(job, stopped)) if stopped else [])
 
 
 def _file_of(image: bpy.types.Image) -> Path | None:
     return Path(bpy.path.abspath(image.filepath)) if image.source == "FILE" and image.filepath else None
+
+
+def stop_of(stage: str) -> str:
+    """Return what a stage makes is called."""
+    known = next((each for system in built_systems().values() for each in system.stages if each.name == stage), None)
+    return known.stop if known is not None else ""
+
+
+def _fit(context: bpy.types.Context, editor: bpy.types.Area) -> None:
+    """Show the whole picture as large as the editor is: one of 64 pixels is a stamp else."""
+    region = next((each for each in editor.regions if each.type == "WINDOW"), None)
+    windows = context.window_manager.windows
+    window = next((each for each in windows if editor in list(each.screen.areas)), None)
+    if region is not None and window is not None and not bpy.app.background:
+        with bpy.context.temp_override(window=window, area=editor, region=region):
+            bpy.ops.image.view_all(fit_view=True)
 
 
 class MAQUETTE_OT_open_stage(bpy.types.Operator):
@@ -97,7 +116,15 @@ class MAQUETTE_OT_open_stage(bpy.types.Operator):
         if not found:
             self.report({"ERROR"}, f"The stage {self.stage} has left no pictures in {self.job}")
             return {"CANCELLED"}
-        images = [bpy.data.images.load(str(path), check_existing=True) for path in found]
+        try:
+            label = " ".join(filter(None, (stop_of(self.stage), "sheet")))
+            first = (
+                sheet.open_sheet(found, label) if len(found) >= sheet.FEWEST
+                else [bpy.data.images.load(str(path), check_existing=True) for path in found][0]
+            )  # fmt: skip
+        except (ValueError, RuntimeError) as error:
+            self.report({"ERROR"}, str(error).strip())
+            return {"CANCELLED"}
         editors = [] if context.screen is None else [a for a in context.screen.areas if a.type == "IMAGE_EDITOR"]
         if not editors and context.window is not None and not bpy.app.background:
             bpy.ops.wm.window_new()
@@ -105,7 +132,8 @@ class MAQUETTE_OT_open_stage(bpy.types.Operator):
             area.type = "IMAGE_EDITOR"
             editors = [area]
         for editor in editors[:1]:
-            editor.spaces.active.image = images[0]
+            editor.spaces.active.image = first
+            _fit(context, editor)
         return {"FINISHED"}
 
 

@@ -16,6 +16,7 @@ from ..preferences import paragraph
 from ..protocol.systems.subject_prompts import RECIPES, class_word
 from ..scene import importer
 from . import generate, previews, properties, session
+from .results import importing
 
 FROM_PHOTOS = "From Photos"
 DIALOG_WIDTH = 460  # prompts are long
@@ -64,10 +65,12 @@ def draw_prompt(layout: Any, context: bpy.types.Context) -> None:
         paragraph(layout, context, f"The prompt does not say {named!r}, which will be put before it", "INFO")
 
 
-def draw_keep(layout: Any, job: Path, request: protocol.Request | None) -> None:
-    """Draw the button that keeps the subject of a job, where that has learnt one."""
-    if request and not request.subject and protocol.SYSTEMS[request.system].keeps_subjects:
-        layout.operator(MAQUETTE_OT_keep_subject.bl_idname, icon="PINNED").job = str(job)
+def draw_keep(layout: Any, job: Path, request: protocol.Request | None) -> bool:
+    """Draw the button that keeps the subject of a job, where that has learnt one; return whether it has."""
+    if request is None or request.subject or not protocol.SYSTEMS[request.system].keeps_subjects:
+        return False
+    layout.operator(MAQUETTE_OT_keep_subject.bl_idname, icon="PINNED").job = str(job)
+    return True
 
 
 def _class_and_token(props: Any) -> tuple[str, str]:
@@ -279,7 +282,7 @@ class MAQUETTE_OT_subject_batch(bpy.types.Operator):
                     continue
                 job = protocol.make_job(preferences.jobs_folder(context), request, sources)
                 if not api.wait(job).stopped_after and props.import_when_done:
-                    generate.bring(job, props)
+                    importing.bring(job, props)
         except (*generate.CANNOT_START, api.JobError, importer.ImportFailed) as error:
             self.report({"ERROR"}, generate.sentence(error))
             return {"CANCELLED"}

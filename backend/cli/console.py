@@ -109,7 +109,7 @@ def typed(*arguments: str | Path) -> str:
 def show(event: protocol.Event, console: Console, folder: Path) -> None:
     """Tell a person about an event of a job folder."""
     match event:
-        case protocol.Hello() | protocol.Preview() | protocol.Idle():
+        case protocol.Hello() | protocol.Preview() | protocol.Compiling() | protocol.Idle():
             pass
         case protocol.Stage():
             console.stage(event.number, event.name, event.loaded)

@@ -211,6 +211,7 @@ class _JobRun:
         self._console = console
         self._outbox: Outbox | None = None
         self._started = time.monotonic()
+        self._job: Job | None = None  # once there is one
 
     def run(self, run_system: Callable[[Job], None]) -> protocol.Last:
         """Run the job and return its last message, which was sent."""
@@ -255,19 +256,21 @@ class _JobRun:
         try:
             self._control.may_leave_at_once = True
             request = protocol.read_request(self.folder)
+            from backend.rendering.compiled import telling_of_compilation
             from backend.runtime.job import Job
             from backend.runtime.machine import available_threads, is_busy, prepare_torch
 
             prepare_torch(request.threads)
             thrift.begin_anew()
-            job = Job(self.folder, request, self.emit, self._control)
+            self._job = job = Job(self.folder, request, self.emit, self._control)
             if is_busy() and (request.threads or available_threads()) > 1:
                 job.warn(
                     "Other programs keep the processor busy: a job with several threads may take ten times as long.",
                     "Start it with one thread (on the command line --threads 1); it goes on from where it is.",
                 )
-            while not self._has_room(run_system, job):
-                job = Job(self.folder, request, self.emit, self._control)
+            with telling_of_compilation(lambda done, most: self.emit(protocol.Compiling(done=done, most=most))):
+                while not self._has_room(run_system, job):
+                    self._job = job = Job(self.folder, request, self.emit, self._control)
             job.check_stop_after()
             return self._finished("")
         except JobStopped as stop:
@@ -320,7 +323,9 @@ class _JobRun:
 
     def _finished(self, stopped_after: str) -> protocol.Finished:
         paths = protocol.files_inside(self.folder, protocol.RESULT_FOLDER)
-        return protocol.Finished(results=tuple(sorted(paths)), seconds=self.seconds, stopped_after=stopped_after)
+        before = self._job.seconds_before if self._job is not None else 0.0
+        seconds = round(before + self.seconds, 3)  # of all runs
+        return protocol.Finished(results=tuple(sorted(paths)), seconds=seconds, stopped_after=stopped_after)
 
 
 def _exit_code(last: protocol.Last) -> int:

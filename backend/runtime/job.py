@@ -30,7 +30,6 @@ from addon.protocol import (
     InputImage,
     LinkInside,
     Preview,
-    Progress,
     Request,
     Setting,
     Stage,
@@ -56,7 +55,7 @@ from backend.runtime.checkpoint import (
 )
 from backend.runtime.control import Control
 from backend.runtime.folder_lock import identity
-from backend.runtime.machine import peak_memory_bytes
+from backend.runtime.measuring import measured, part
 from backend.runtime.notes import REDO_STAGE, REDO_WORK, checked_loop, checked_stage, named_if_damaged
 
 RANDOMNESS_FILE = "randomness.safetensors"
@@ -88,6 +87,7 @@ class Job:
         self.total_stages = 0  # how many the system has for this request, if it says so; for the bar
         self.stages: list[dict[str, Any]] = []  # name, number, seconds, files (path -> SHA-256), made_from, ...
         self.warnings: list[str] = []  # of this run
+        self.seconds_before = 0.0  # what earlier runs have put into stages
         for name in (STAGES_FOLDER, RESULT_FOLDER, PREVIEW_FILE.partition("/")[0]):
             # Before anything is done: libraries open files in there by their paths.
             for path in files_inside(folder, name):
@@ -136,7 +136,11 @@ class Job:
         self._emit(Stage(number=number, name=name, loaded=record is not None, stages=self.total_stages))
         is_new = record is None
         if record is None:
+            begun = time.monotonic()
             record = self._make(number, name, make)
+            self.seconds_before += max(begun - self._stage_started, 0.0)  # a checkpoint has moved it
+        else:
+            self.seconds_before += record["seconds"]
         for path in files_inside(self.folder, self._stage):
             if path.startswith(f"{self._stage}/checkpoint-"):  # also of a run that was killed before it came to this
                 remove_inside(self.folder, path)
@@ -259,7 +263,7 @@ class Job:
             now = time.monotonic()
             if now - progress[-1][0] >= PROGRESS_SECONDS or step in (1, total):
                 progress.append((now, step))
-                self._report(progress, total)
+                self._emit(measured(progress, total))
             is_step = self._checkpoint_steps and step % self._checkpoint_steps == 0
             if step < total and (is_step or now - saved_at >= self._checkpoint_seconds):
                 self._save(path, step, total, state, is_done=False)
@@ -267,21 +271,13 @@ class Job:
         if not is_done:
             self._save(path, step, total, state, is_done=True)
 
-    def _report(self, progress: deque[tuple[float, int]], total: int) -> None:
-        (begin, first), (now, step) = progress[0], progress[-1]
-        rate = (step - first) / max(now - begin, 1e-9)
-        if first == 0 and len(progress) > 2:  # the first step compiles kernels and says nothing about the others
-            begin, first = progress[1]
-            rate = (step - first) / max(now - begin, 1e-9)
-        self._emit(
-            Progress(
-                step=step,
-                steps=total,
-                seconds_left=round((total - step) / max(rate, 1e-9), 1),
-                steps_per_second=round(rate, 3),
-                memory_bytes=peak_memory_bytes(),
-            )
-        )
+    def part(self, done: int, count: int) -> None:
+        """Tell that so many parts of the running stage are done, each of a length of its own; leave if that is wished.
+
+        Raises as the steps do.
+        """
+        self._leave_if_told()
+        self._emit(part(done, count))
 
     def _save(self, path: Path, step: int, total: int, state: Stateful, *, is_done: bool) -> None:
         content = {

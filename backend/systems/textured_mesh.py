@@ -27,6 +27,8 @@ BAKE_ELEVATIONS = [10.0] * 8 + [45.0] * 8 + [-30.0] * 8 + [90.0, -90.0]
 THINNEST = 0.7  # pixels: how thin the optimisation can tell a Gaussian to be. See benchmarks.commands.meshing
 
 ColourField = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]  # points [M, 3], unit normals [M, 3] -> sRGB [M, 3]
+Tell = Callable[[int, int], object]  # how many parts of the work are done, and of how many
+PARTS = 7  # of Gaussians on their way to a mesh: grid, surface, unwrapping, two bakings, photo, comparison
 # Cameras, renderings [B, H, W, 3] before black, alpha [B, H, W, 1] -> pictures [B, H, W, 3] before black
 Redraw = Callable[[Cameras, torch.Tensor, torch.Tensor], torch.Tensor]
 
@@ -43,19 +45,24 @@ def textured_mesh(
     texture_steps: int = 0,
     redraw: Redraw | None = None,
     remove_light: bool = False,
+    tell: Tell = lambda done, count: None,
 ) -> tuple[Mesh, dict[str, float]]:
     """Unwrap a mesh and bake what its object shows into a base-colour texture; a photo goes on top.
 
     `colours` fill what no rendering sees. The texture is then optimised `texture_steps` times against the renderings,
     `view_size` pixels a side, or against what `redraw` makes of them, and under the photo against that.
     With `remove_light` the photo first loses what the mesh's normals explain of its brightness.
-    With the mesh comes `silhouette_iou`: how well it covers the object.
+    `tell` hears how many of PARTS are done. With the mesh comes `silhouette_iou`: how well it covers the object.
     """
     cameras = orbit(BAKE_AZIMUTHS, BAKE_ELEVATIONS, size=view_size)
     views = render(cameras, torch.zeros(3))
     pictures, alpha = views.rgb.clamp(0, 1), views.alpha
-    mesh = bake_texture(unwrap(mesh, size=texture_size), colours, texture_size)
+    mesh = unwrap(mesh, size=texture_size)
+    tell(3, PARTS)
+    mesh = bake_texture(mesh, colours, texture_size)
+    tell(4, PARTS)
     mesh = bake_from_views(mesh, cameras, pictures, alpha=alpha, size=texture_size)
+    tell(5, PARTS)
     if texture_steps:
         wanted = redraw(cameras, pictures, alpha) if redraw is not None else pictures
         mesh = finish_texture(mesh, cameras, wanted, alpha=alpha, steps=texture_steps)
@@ -63,6 +70,7 @@ def textured_mesh(
         if remove_light:
             photo = replace(photo, rgb=without_light(mesh, photo.camera, photo.rgb[0], photo.mask[0])[None])
         mesh = with_photo(mesh, photo, texture_size, texture_steps)
+    tell(6, PARTS)
     around = orbit(AZIMUTHS, ELEVATIONS, size=view_size)
     alpha = render(around, torch.zeros(3)).alpha
     overlap = float(silhouette_iou(render_mesh(mesh, around, samples=1).alpha, alpha).mean())
@@ -79,6 +87,7 @@ def textured_gaussians(
     view_size: int = 128,
     photo: Target | None = None,
     remove_light: bool = False,
+    tell: Tell = lambda done, count: None,
 ) -> tuple[Mesh, dict[str, float]]:
     """Return the textured mesh of Gaussians on the CPU, its `threshold` and `silhouette_iou`. Raises NoSurface.
 
@@ -91,11 +100,13 @@ def textured_gaussians(
         alpha = render(around, torch.zeros(3)).alpha
     pixel = float(around.position[0].norm() / around.intrinsics[0, 0, 0])  # its width at the origin
     grid = opacity_grid(gaussians, resolution, min_scale=THINNEST * pixel)
+    tell(1, PARTS)
     threshold, _ = fit_threshold(grid, around, alpha)
     mesh = simplified(mesh_from_grid(grid, threshold), max_faces)
+    tell(2, PARTS)
     mesh, facts = textured_mesh(
         mesh, colour_field(gaussians), render, texture_size, photo, view_size=view_size, texture_steps=texture_steps,
-        remove_light=remove_light,
+        remove_light=remove_light, tell=tell,
     )  # fmt: skip
     return mesh, {"threshold": threshold} | facts
 

@@ -10,7 +10,7 @@ from typing import cast
 import numpy as np
 import torch
 
-from backend.errors import EmptyMask
+from backend.errors import EmptyMask, NoSuchPiece
 
 Doubt = tuple[str, str]  # a sentence, and what to do
 
@@ -44,13 +44,13 @@ def pieces(mask: torch.Tensor) -> tuple[np.ndarray, list[int]]:
 
 
 def one_piece(mask: torch.Tensor, number: int) -> torch.Tensor:
-    """Return the piece of a mask that is the `number`th largest, from 1, with its soft rim. Raises EmptyMask."""
+    """Return the piece of a mask that is the `number`th largest, from 1, with its soft rim. Raises NoSuchPiece."""
     from scipy import ndimage
 
     labels, sizes = pieces(mask)
     if number > len(sizes):
         count = "1 piece" if len(sizes) == 1 else f"{len(sizes)} pieces"
-        raise EmptyMask(
+        raise NoSuchPiece(
             f"The cut-out has {count}, and piece {number} of them was asked for.",
             "Ask for one that there is: 1 is the largest, 0 takes all.",
         )

@@ -46,6 +46,9 @@ def run(job: Path) -> None:
     if request.prompt.startswith("fail"):
         say(protocol.Failed(kind="BadInput", message="The mask is empty.", hint="Use another image.", exit_code=2))
         return
+    if request.settings.get("piece") == 3:
+        say(protocol.Failed(kind="NoSuchPiece", message="The cut-out has 2 pieces.", hint="Ask for one of them."))
+        return
     if request.prompt.startswith("crash"):
         os._exit(7)
     if request.prompt.startswith("wait"):

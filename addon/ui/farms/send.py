@@ -85,7 +85,7 @@ class MAQUETTE_OT_send_to_farm(bpy.types.Operator):
                     context.scene.maquette, "visual_prompt", Path(temporary), batch_operators.MAX_NUMBER
                 )
                 items = batch_operators.plan_of(context, pictures, styles, self.prompt, folder)
-                made = batch.begin(items, folder, lambda job: None, protocol.OPEN)  # workers may be other users
+                made = batch.begin(items, folder, lambda job, place: None, protocol.OPEN)  # workers may be other users
             if not made.jobs:
                 raise ValueError(f"Nothing is to be sent. {batch.summary(made)}")
             answer = farm.send(python, self._words(list(made.jobs), folder))

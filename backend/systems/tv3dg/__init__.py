@@ -98,7 +98,7 @@ def run(job: Job) -> None:
     to_mesh = partial(
         textured_gaussians, gaussians, resolution=settings.mesh_resolution, max_faces=settings.max_faces,
         texture_size=settings.texture_size, texture_steps=settings.texture_steps, view_size=prior.image_size,
-        photo=photo, remove_light=settings.remove_light,
+        photo=photo, remove_light=settings.remove_light, tell=job.part,
     )  # fmt: skip
     write = partial(write_points_ply, gaussians=gaussians)
     points = Points("gaussians", len(gaussians), write, splat_renderer(gaussians), extent(gaussians, 0.999))

@@ -82,7 +82,7 @@ def test_no_process_is_started_in_blenders_own_thread(
 
 
 def test_a_task_that_does_not_stop_is_ended(tmp_path: Path, at_rest: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    script = 'echo \'{"share": 0.5, "text": "halfway"}\'; exec sleep 3600'
+    script = 'echo \'{"share": 0.5, "text": "halfway"}\'; echo \'{"share": 0.2, "text": "halfway"}\'; exec sleep 3600'
     monkeypatch.setattr(background, "helper", lambda: backend(tmp_path, script))
     monkeypatch.setattr(background, "STOP_SECONDS", 0.0)
     task = background.start("make", tmp_path)

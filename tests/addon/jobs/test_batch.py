@@ -73,13 +73,32 @@ def test_each_of_several_things_in_a_picture_becomes_a_job(tmp_path: Path, pictu
             batch.plan(pictures, "a {name}", request_of, tmp_path, pieces=number)
 
 
+def test_a_thing_that_a_picture_does_not_have_is_no_failure(tmp_path: Path, pictures: list[tuple[str, Path]]) -> None:
+    folder = tmp_path / "jobs"
+    items = batch.plan(pictures[:1], "a {name}", request_of, folder, pieces=3)
+    made = batch.begin(items, folder, lambda job, place: None)
+    first, second, third = made.jobs
+    for job in (first, second):
+        end(job, FINISHED)
+    end(third, protocol.Failed(kind=batch.NO_PIECE, message="The cut-out has 2 pieces", hint=""))
+    assert [made.leave_out(job) for job in (first, second, third)] == [False, False, True]
+    made.ends = dict.fromkeys(made.jobs, FINISHED)
+    assert made.is_over and list(made.places) == [first, second] and set(store.list_jobs(folder)) == {first, second}
+    assert batch.summary(made) == "3 pictures: 2 finished, 1 left out because their pictures have fewer things."
+    end(second, protocol.Failed(kind="EmptyMask", message="Nothing.", hint=""))
+    assert not made.leave_out(second) and second.is_dir()
+
+
 def test_what_is_done_is_skipped_and_what_failed_goes_on(tmp_path: Path, pictures: list[tuple[str, Path]]) -> None:
     folder, queued = tmp_path / "jobs", []
+
+    def enqueue(job: Path, place: int) -> None:
+        queued.append(job)
 
     def plan(**fields: Any) -> list[batch.Item]:
         return batch.plan(pictures, "a {name}", lambda *given: request_of(*given, **fields), folder, queued)
 
-    first = batch.begin(plan(), folder, queued.append)
+    first = batch.begin(plan(), folder, enqueue)
     assert list(first.jobs) == queued and list(first.jobs.values()) == ["cup", "red mug 2", "tea pot"]
     assert verdicts(plan()) == [BUSY] * 3
     made = queued[:]
@@ -90,8 +109,9 @@ def test_what_is_done_is_skipped_and_what_failed_goes_on(tmp_path: Path, picture
     end(made[1], protocol.Failed(kind="K", message="The mask is empty.", hint=""))
     items = plan()
     assert verdicts(items) == [DONE, AGAIN, BUSY] and items[1].job == made[1]
-    again = batch.begin(items, folder, queued.append)
+    again = batch.begin(items, folder, enqueue)
     assert queued == [made[2], made[1]] and again.skipped == ["cup", "tea pot"] and len(store.list_jobs(folder)) == 3
+    assert again.places == {made[0]: 0, made[1]: 1, made[2]: 2}
     # Other settings, another seed, another prompt or other pixels are another object.
     assert (
         verdicts(plan(seed=1))
@@ -121,7 +141,7 @@ def test_one_bad_picture_does_not_keep_the_others(
     assert "at most 268.4 MB" in items[0].problem and "2000 characters" in items[2].problem
     pictures[1][1].unlink()  # between the plan and its execution
 
-    def enqueue(job: Path) -> None:
+    def enqueue(job: Path, place: int) -> None:
         if protocol.read_request(job).prompt == "tea pot":
             raise OSError("the disk is full")
 

@@ -72,6 +72,29 @@ def test_wishes_about_jobs_that_are_gone_and_torn_ones_are_none(job: Path) -> No
         assert pending_imports.read(job.parent) == {}
 
 
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("[1, 2.5, -3]", (1.0, 2.5, -3.0)),
+        ("null", None),
+        ("[1, 2]", None),
+        ("[1, 2, true]", None),
+        ("[1, 2, 1e9]", None),
+        ("[1, 2, NaN]", None),
+        ('"here"', None),
+    ],
+)
+def test_a_place_is_three_numbers_that_are_not_far_away(job: Path, written: str, read: object) -> None:
+    pending_imports.write(job, pending_imports.pending_import("a.blend", (4.0, 5.0, 6.0)))
+    assert pending_imports.read(job.parent)[job].at == (4.0, 5.0, 6.0)
+    file = job.parent / pending_imports.FOLDER / f"{job.name}.json"
+    file.write_text(file.read_text().replace("[4.0, 5.0, 6.0]", written))
+    try:
+        assert pending_imports.read(job.parent)[job].at == read
+    except KeyError:
+        assert written == "[1, 2, NaN]"  # no JSON at all
+
+
 def test_a_wish_cannot_be_about_a_folder_elsewhere(job: Path, tmp_path: Path) -> None:
     pending_imports.write(job, pending_imports.pending_import("a.blend"))
     (job.parent / pending_imports.FOLDER / "...json").write_text('{"file": "a.blend", "session": "1"}')

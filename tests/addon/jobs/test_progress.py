@@ -77,6 +77,31 @@ def test_the_first_step_says_nothing_of_the_time_left() -> None:
     assert follow(begun, progress(2, 200)).seconds_left == 99.0
 
 
+def test_parts_of_the_mesh_count_and_leave_the_measured_speed() -> None:
+    mesh = TYPICAL_SECONDS["mesh"]
+    begun = after(
+        HELLO,
+        protocol.Stage(number=1, name="gaussians", stages=2),
+        progress(50, 100),
+        protocol.Stage(number=2, name="mesh", stages=2),
+    )
+    slowness = begun.seconds_per_typical
+    part = protocol.Progress(step=5, steps=7, seconds_left=0.0, steps_per_second=0.0, memory_bytes=1)
+    course = follow(begun, part)
+    assert course.share_of_stage == 5 / 7 and course.seconds_per_typical == slowness
+    assert course.seconds_left == pytest.approx(mesh * 2 / 7 * slowness) and course.share > begun.share
+    assert follow(after(HELLO, protocol.Stage(number=1, name="mesh", stages=1)), part).seconds_left is None
+
+
+def test_compiling_is_a_state_of_its_own_until_there_is_progress() -> None:
+    begun = after(HELLO, protocol.Stage(number=1, name="gaussians", stages=1), protocol.Compiling(done=3, most=12))
+    assert begun.compiling == 0.25 and begun.share == 0.0
+    assert follow(begun, protocol.Compiling(done=12, most=12)).compiling is None
+    assert follow(begun, progress(1, 100)).compiling is None
+    assert follow(begun, protocol.Stage(number=2, name="mesh")).compiling is None
+    assert after(protocol.Compiling(done=-1, most=0)).compiling is None
+
+
 def test_a_stage_from_disk_is_done() -> None:
     course = after(HELLO, protocol.Stage(number=1, name="gaussians", stages=2, loaded=True))
     assert course.share_of_stage == 1.0

@@ -19,6 +19,7 @@ EVENTS = [
     protocol.Progress(step=1, steps=9, seconds_left=1.5, steps_per_second=2.0, memory_bytes=1 << 40),
     protocol.Preview(),
     protocol.Idle(seconds=300.0),
+    protocol.Compiling(done=3, most=14),
     protocol.Warning(message="ümlaut \u2028 and\nnew line", hint=""),
     protocol.Finished(results=("result/model.glb", "result/points.ply"), seconds=1.0, stopped_after="perception"),
     protocol.Cancelled(seconds=1.0),

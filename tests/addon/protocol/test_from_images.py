@@ -66,7 +66,7 @@ def test_the_files_are_those_that_the_request_names_so_that_a_job_can_be_made_of
 
 def test_what_cannot_be_asked_for_is_a_sentence(files: list[Path]) -> None:
     cases: list[tuple[list[Any], dict[str, Any], str]] = [
-        (files, {"prompt": ""}, "The prompt is empty"),
+        ([], {"prompt": ""}, "The prompt is empty"),
         ([*files, "nowhere.png"], {"prompt": "x"}, "There is no image nowhere.png"),
         ([files[0].parent], {"prompt": "x"}, "There is no image"),
         ([], {"prompt": "x", "sead": 3}, "A request has no sead"),
@@ -76,3 +76,34 @@ def test_what_cannot_be_asked_for_is_a_sentence(files: list[Path]) -> None:
     for images, fields, sentence in cases:
         with pytest.raises(protocol.ProtocolError, match=sentence):
             protocol.describe(images, **fields)
+
+
+@pytest.mark.parametrize(
+    ("name", "prompt"),
+    [
+        ("red_mug-2.png", "red mug"),
+        ("Red robot.final.JPG", "Red robot"),
+        ("grandma's chair.webp", "grandma's chair"),
+        ("tasse à café.png", "tasse à café"),
+        ("IMG_20240312_114502.jpg", ""),
+        ("Screenshot 2024-03-12 at 11.45.02.png", ""),
+        ("00.png", ""),
+        ("a.png", ""),
+        ("x2.jpeg", ""),
+        ("mug", "mug"),
+    ],
+)
+def test_the_name_of_an_image_proposes_a_prompt_where_it_says_something(name: str, prompt: str) -> None:
+    assert protocol.proposed_prompt(name) == prompt
+
+
+def test_an_image_alone_is_described_by_its_name(tmp_path: Path) -> None:
+    for name in ("red_mug.png", "IMG_1.png"):
+        (tmp_path / name).write_bytes(b"x")
+    assert protocol.describe([tmp_path / "red_mug.png"])[0].prompt == "red mug"
+    assert protocol.describe([tmp_path / "red_mug.png"], prompt="a cup")[0].prompt == "a cup"
+    assert protocol.describe([tmp_path / "red_mug.png"], system="customize_it_3d")[0].prompt == ""  # it looks itself
+    with pytest.raises(protocol.ProtocolError, match="prompt is empty"):
+        protocol.describe([tmp_path / "IMG_1.png"])
+    with pytest.raises(protocol.ProtocolError, match="prompt is empty"):
+        protocol.describe(visual_prompts=[tmp_path / "red_mug.png"])

@@ -336,3 +336,27 @@ def test_the_record_has_what_result_json_needs(tmp_path: Path) -> None:
     assert record["stages"][0]["seconds"] >= 0.05
     assert set(record["stages"][0]["files"]) == {"values.json", "randomness.safetensors"}
     json.dumps(record)
+
+
+def test_the_time_of_earlier_runs_is_kept(tmp_path: Path) -> None:
+    def wait() -> dict[str, Any]:
+        time.sleep(0.05)
+        return {}
+
+    first = Setup(tmp_path / "job")
+    first.job.stage("one", wait)
+    assert first.job.seconds_before == 0.0  # all of it is of this run
+    again = Setup(tmp_path / "job")
+    again.job.stage("one", wait)
+    again.job.stage("two", wait)
+    assert again.job.seconds_before == again.job.stages[0]["seconds"] >= 0.05
+
+
+def test_parts_are_told_without_a_speed_and_hear_what_is_wished(tmp_path: Path) -> None:
+    made = Setup(tmp_path / "job")
+    made.job.part(2, 5)
+    (told,) = made.of(protocol.Progress)
+    assert (told.step, told.steps, told.steps_per_second) == (2, 5, 0.0)
+    made.control.cancel()
+    with pytest.raises(JobCancelled):
+        made.job.part(3, 5)

@@ -11,7 +11,7 @@ from backend.meshes.rasteriser import render_mesh
 from backend.rendering.renderer import Rendering
 from backend.representations.gaussians import gaussians_from_points
 from backend.systems.reference import Target
-from backend.systems.textured_mesh import textured_gaussians, textured_mesh, with_photo
+from backend.systems.textured_mesh import PARTS, textured_gaussians, textured_mesh, with_photo
 
 RED, BLUE = torch.tensor([0.8, 0.1, 0.1]), torch.tensor([0.1, 0.1, 0.8])
 
@@ -24,7 +24,12 @@ def made():
     )
     colours = torch.where(directions[:, 1:2] < 0, RED, BLUE)
     gaussians = gaussians_from_points(0.5 * directions, colours, opacity=0.95)
-    return textured_gaussians(gaussians, resolution=32, max_faces=1_500, texture_size=128)
+    parts: list[tuple[int, int]] = []
+    made = textured_gaussians(
+        gaussians, resolution=32, max_faces=1_500, texture_size=128, tell=lambda *part: parts.append(part)
+    )
+    assert parts == [(done, PARTS) for done in range(1, PARTS)]
+    return made
 
 
 def centre(mesh, azimuth: float) -> torch.Tensor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from backend.errors import EmptyMask
+from backend.errors import EmptyMask, NoSuchPiece
 from backend.vision.mask_doubts import check_thickness, doubts, one_piece, pieces, thinness, without_dust
 
 
@@ -35,7 +35,7 @@ def test_pieces_are_numbered_by_size_and_one_can_be_taken_with_its_soft_rim():
     second = one_piece(mask, 2)
     assert torch.equal(second > 0.5, boxes((5, 5, 20, 30)) > 0.5)
     assert torch.equal(one_piece(mask, 1)[30:32, 45:60], mask[30:32, 45:60])
-    with pytest.raises(EmptyMask, match="has 3 pieces, and piece 4"):
+    with pytest.raises(NoSuchPiece, match="has 3 pieces, and piece 4"):
         one_piece(mask, 4)
     with pytest.raises(EmptyMask, match="has 1 piece, and piece 2"):
         one_piece(boxes((20, 20, 30, 30)), 2)

@@ -313,6 +313,22 @@ def test_an_open_file_keeps_what_it_has(run: Runner, bpy: Any) -> None:
     assert set(objects_of(bpy, run.folder / "scene.blend")) == {"mine"}
 
 
+def test_results_are_not_put_into_what_stands_there_unless_a_place_is_named(run: Runner, bpy: Any) -> None:
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    bpy.ops.mesh.primitive_cube_add(size=1.0)
+    bpy.ops.wm.save_as_mainfile(filepath=str(run.folder / "scene.blend"))
+    jobs = [make_result(run.folder / "jobs" / str(number)) for number in range(6)]
+    saved = run.folder / "x.blend"
+    assert run("import", *jobs, "--output", "mesh", "--save", saved).code == 0
+    found = [place for name, place in objects_of(bpy, saved).items() if name != "Cube"]
+    x, *others = found[0]
+    assert 0.8 < x < 2.5 and others == [0, 0]
+    assert found[1:] == [[2.5, 0, 0], [5, 0, 0], [0, -2.5, 0], [2.5, -2.5, 0], [5, -2.5, 0]]
+    bpy.ops.wm.open_mainfile(filepath=str(run.folder / "scene.blend"))
+    assert run("import", jobs[0], "--at", 0, 0, 0, "--output", "mesh", "--save", saved).code == 0
+    assert objects_of(bpy, saved) == {"Cube": [0, 0, 0], "red mug": [0, 0, 0]}
+
+
 def test_the_scene_of_the_startup_file_is_not_taken_along(run: Runner, bpy: Any) -> None:
     bpy.ops.wm.read_factory_settings()
     assert "Cube" in bpy.data.objects

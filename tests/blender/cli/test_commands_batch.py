@@ -107,6 +107,12 @@ def test_two_pictures_of_one_name_stand_side_by_side(run: Runner, bpy: Any, pict
     assert objects_of(bpy, run.folder / "out.blend") == {"mug": [0, 0, 0], "mug.001": [3, 0, 0]}
 
 
+def test_a_third_piece_of_a_picture_of_two_things_is_left_out(run: Runner, pictures: Path) -> None:
+    answer = batch(run, pictures / "the_mug.png", "--pieces", 3)
+    assert answer.code == 0 and len(run.jobs) == 2 and states(answer) == ["finished"] * 2
+    assert "2 finished, 1 left out because their pictures have fewer things" in answer.json["report"]
+
+
 def test_a_result_that_cannot_be_imported_does_not_keep_the_others(run: Runner, bpy: Any, pictures: Path) -> None:
     assert batch(run, pictures / "the_mug.png", pictures / "a_red-car.png").code == 0
     (job,) = [job for job in run.jobs if "car" in prompt(job)]

@@ -50,9 +50,6 @@ def shown(blender: Path, tmp_path: Path, sample: Path) -> Iterator[Window]:
 def test_an_artist_makes_an_object(shown: Window) -> None:
     shown.open_tab("Maquette")
     artist.write_prompt(shown, "a red and gray robot")
-    artist.pick_image(shown)
-    artist.write_elevation(shown, 15)
-    assert shown.value("bpy.context.scene.maquette.references[0].image.name") == "red robot.png"
     assert shown.value("bpy.context.scene.maquette.preset") == "draft"
     button = shown.find("maquette.generate")
     pressable = artist.looks(shown, button)
@@ -60,7 +57,12 @@ def test_an_artist_makes_an_object(shown: Window) -> None:
     shown.wait(lambda: artist.looks(shown, button) != pressable, "a grey button")  # pressed while it turns, it sticks
     shown.click(*button)
     assert shown.value(f"{artist.SHOWN} is None"), "Generate could be pressed without a prompt"
+    artist.pick_image(shown)
+    assert shown.value("bpy.context.scene.maquette.references[0].image.name") == "red robot.png"
+    shown.click(*shown.find("maquette.use_name", share=0.86))  # an image alone needs no prompt: its name is one
+    shown.wait(lambda: shown.value("bpy.context.scene.maquette.prompt") == "red robot", "the name of the image")
     artist.write_prompt(shown, "a red and gray robot")
+    artist.write_elevation(shown, 15)
     before = shown.screenshot(PICTURES / "1-wishes.png")
 
     artist.press_generate(shown)

@@ -43,6 +43,24 @@ def test_a_box_goes_as_far_as_it_must(others: list[placing.Box], expected: float
     assert placing.free_shift(moved(), others) == pytest.approx(expected)
 
 
+@pytest.mark.parametrize(
+    ("count", "expected"),
+    [
+        (1, [(0, 0)]),
+        (3, [(0, 0), (2, 0), (4, 0)]),
+        (6, [(0, 0), (2, 0), (4, 0), (0, -2), (2, -2), (4, -2)]),
+        (10, [(0, 0), (2, 0), (4, 0), (6, 0), (0, -2), (2, -2), (4, -2), (6, -2), (0, -4), (2, -4)]),
+    ],
+)
+def test_a_few_results_make_a_row_and_more_a_square(count: int, expected: list[tuple[float, float]]) -> None:
+    assert [placing.spot(place, count, 2.0)[:2] for place in range(count)] == expected
+
+
+def test_results_of_a_height_stand_as_close_as_they_are_small() -> None:
+    assert placing.around((1.0, 2.0, 3.0), 2) == [(1.0, 2.0, 3.0), (3.5, 2.0, 3.0)]
+    assert placing.apart_at(0.0) == placing.APART and placing.apart_at(0.1) == pytest.approx(0.125)
+
+
 def test_results_stand_in_a_row_and_the_first_beside_what_was_there(tmp_path: Path) -> None:
     bpy.ops.wm.read_factory_settings(use_empty=True)
     bpy.ops.mesh.primitive_cube_add(size=1.0, location=(2.0, 0.0, 0.5))

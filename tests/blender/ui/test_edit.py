@@ -67,17 +67,22 @@ def test_the_dialog_begins_with_the_old_words(enabled: Any, folder: Path) -> Non
         )
     )
     said: list[str] = []
-    dialog: Any = SimpleNamespace(job=str(first), prompt="", report=lambda kind, text: said.append(text))
+    dialog: Any = SimpleNamespace(
+        job=str(first), prompt="", problem="", is_asked=False, report=lambda kind, text: said.append(text)
+    )
     invoke: Any = edit.MAQUETTE_OT_edit.invoke
     assert invoke(dialog, asked, None) == {"RUNNING_MODAL"} and dialog.prompt == "a red mug" and shown
+    assert dialog.is_asked
     (first / "request.json").unlink()
     assert invoke(dialog, asked, None) == {"CANCELLED"} and "is not a job folder" in said[0]
     layout = Layout()
-    properties: Any = SimpleNamespace(layout=layout, bl_rna=enabled.ops.maquette.edit.get_rna_type())
+    kind = enabled.ops.maquette.edit.get_rna_type()
+    properties: Any = SimpleNamespace(layout=layout, bl_rna=kind, job=str(first), problem="The prompt is empty")
     edit.MAQUETTE_OT_edit.draw(properties, enabled.context)
     assert "Change the words; say all of what it is to be:" in layout.texts and "prop" in [
         kind for kind, _ in layout.drawn
     ]
+    assert "The prompt is empty" in layout.texts
 
 
 def test_the_button_says_why_it_cannot(enabled: Any, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -109,12 +114,12 @@ def draw_of(enabled: Any, job: Path) -> Any:
 
 
 def test_a_script_s_edit_runs_to_its_end_or_raises(enabled: Any, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from addon.ui import generate
+    from addon.ui.results import importing
 
     first = make_result(folder / "20260101-000000-a", prompt="a red mug")
     brought: list[Path] = []
     monkeypatch.setattr(api, "wait", lambda job: protocol.Finished(results=(), seconds=1.0))
-    monkeypatch.setattr(generate, "bring", lambda job, props: brought.append(job))
+    monkeypatch.setattr(importing, "bring", lambda job, props: brought.append(job))
     assert enabled.app.background
     assert enabled.ops.maquette.edit(job=str(first), prompt="a blue mug") == {"FINISHED"}
     assert [protocol.read_request(job).prompt for job in brought] == ["a blue mug"]
@@ -161,3 +166,62 @@ def test_hello_is_not_enough_to_be_edited(enabled: Any, folder: Path) -> None:
     (job / "events.jsonl").write_text(protocol.encode(HELLO))
     with pytest.raises(protocol.ProtocolError, match="it has no result yet"):
         api.edit(job, "a blue mug", jobs=folder)
+
+
+def test_a_dialog_that_is_refused_is_there_again_with_what_was_typed(
+    enabled: Any, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from addon.ui import edit
+
+    first = make_result(folder / "20260101-000000-a", prompt="a red mug")
+    again: list[dict[str, Any]] = []
+    ops = SimpleNamespace(maquette=SimpleNamespace(edit=lambda how, **wishes: again.append({"how": how, **wishes})))
+    monkeypatch.setattr(edit, "bpy", SimpleNamespace(app=SimpleNamespace(background=False), ops=ops))
+    reported: list[str] = []
+    dialog: Any = SimpleNamespace(
+        job=str(first), prompt="a  red mug", is_asked=True, report=lambda kind, text: reported.append(text)
+    )
+    execute: Any = edit.MAQUETTE_OT_edit.execute
+    assert execute(dialog, enabled.context) == {"CANCELLED"} and reported == []
+    assert again == [
+        {
+            "how": "INVOKE_DEFAULT", "job": str(first), "prompt": "a  red mug",
+            "problem": "The prompt is that of the result to begin from: say what is to be different.",
+        }
+    ]  # fmt: skip
+    dialog.is_asked = False  # a script is told
+    assert execute(dialog, enabled.context) == {"CANCELLED"} and "say what is to be different" in reported[0]
+
+
+def test_a_dialog_opens_only_where_there_is_something_to_begin_from(enabled: Any, folder: Path) -> None:
+    from addon.ui import edit
+
+    first = make_result(folder / "20260101-000000-a", prompt="a red mug")
+    (first / "result/points.ply").unlink()
+    said: list[str] = []
+    dialog: Any = SimpleNamespace(job=str(first), report=lambda kind, text: said.append(text))
+    invoke: Any = edit.MAQUETTE_OT_edit.invoke
+    assert invoke(dialog, enabled.context, None) == {"CANCELLED"}
+    assert said == ["This job cannot be edited: result/points.ply, which an edit begins from, is not there any more"]
+
+
+def test_what_is_changed_under_advanced_reaches_an_edit(
+    enabled: Any, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from addon.ui import edit, session
+    from tests.blender.layout import Layout
+
+    first = make_result(folder / "20260101-000000-a", prompt="a red mug")
+    props = enabled.context.scene.maquette
+    props.tv3dg.edit_contrast, props.tv3dg.anchor, props.tv3dg.entropy = False, 1.0, 0.5
+    layout = Layout()
+    kind = enabled.ops.maquette.edit.get_rna_type()
+    dialog: Any = SimpleNamespace(layout=layout, bl_rna=kind, job=str(first), problem="")
+    edit.MAQUETTE_OT_edit.draw(dialog, enabled.context)
+    assert "With what is changed under Advanced > Edit by Text: edit_contrast, anchor" in layout.texts
+    monkeypatch.setattr(edit, "bpy", SimpleNamespace(app=SimpleNamespace(background=False)))
+    enabled.ops.maquette.edit(job=str(first), prompt="a blue mug")
+    (edited,) = session.waiting()
+    assert protocol.read_request(edited).settings == {"edit_contrast": False, "anchor": 1.0}
+    props.system = "dreambooth3d"
+    assert edit._edit_settings(props, first) == {}

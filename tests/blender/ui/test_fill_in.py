@@ -13,6 +13,7 @@ from PIL import Image
 
 from addon import protocol
 from tests.addon.protocol.made_subjects import made_job
+from tests.blender.layout import Layout
 
 ASKED = protocol.Request(
     system="tv3dg", prompt="a red mug", negative_prompt="a plate", seed=7, preset="standard", prior="/models/sd",
@@ -118,3 +119,28 @@ def test_a_known_word_is_added_to_the_prompt(enabled: Any, props: Any) -> None:
     assert enabled.ops.maquette.insert_word(word="teapot") == {"FINISHED"} and props.prompt == "a red teapot"
     with pytest.raises(TypeError):
         enabled.ops.maquette.insert_word(word="gargoyle")
+
+
+def test_an_image_alone_proposes_its_name_which_can_be_changed(enabled: Any, tmp_path: Path) -> None:
+    from addon.ui import fill_in, generate, properties
+
+    Image.new("RGB", (8, 8)).save(tmp_path / "red_mug-2.png")
+    props = enabled.context.scene.maquette
+    image = enabled.data.images.load(str(tmp_path / "red_mug-2.png"))
+    props.references.add().image = image
+    layout = Layout()
+    fill_in.draw_prompt(layout, props)
+    assert "maquette.use_name" in layout.buttons
+    assert properties.request_of(props).prompt == "red mug"
+    assert "The prompt" not in generate.why_not(enabled.context)
+    enabled.ops.maquette.use_name()
+    assert props.prompt == "red mug"
+    layout = Layout()
+    fill_in.draw_prompt(layout, props)
+    assert layout.buttons == {}
+    props.prompt, image.filepath, image.name = "", "//IMG_0001.png", "old chair.png"
+    assert properties.request_of(props).prompt == "old chair"  # as Blender calls it
+    props.references[0].role = "visual_prompt"  # it shows something else
+    assert generate.why_not(enabled.context).startswith("The prompt is empty")
+    props.system = "customize_it_3d"  # which looks at the image itself
+    assert properties.proposed_prompt(props) == ""

@@ -237,27 +237,6 @@ def test_cancel_and_finish_reach_the_running_job(enabled: Any, folder: Path) -> 
     assert session.told(job) == "" and not session.auto_import.is_wanted(job)
 
 
-def test_what_is_imported_by_hand_is_selected(enabled: Any, folder: Path) -> None:
-    other = enabled.data.objects.new("other", None)
-    enabled.context.scene.collection.objects.link(other)
-    other.select_set(True)
-    enabled.ops.maquette.import_result(job="a", select=False)
-    assert enabled.context.selected_objects == [other]
-    enabled.ops.maquette.import_result(job="b")
-    assert [item.name for item in enabled.context.selected_objects] == ["from b"]
-    assert enabled.context.view_layer.objects.active.name == "from b"
-
-
-def test_results_are_imported_in_object_mode_only(enabled: Any, folder: Path) -> None:
-    mesh = enabled.data.objects.new("edited", enabled.data.meshes.new("edited"))
-    enabled.context.scene.collection.objects.link(mesh)
-    enabled.context.view_layer.objects.active = mesh
-    enabled.ops.object.mode_set(mode="EDIT")
-    assert not enabled.ops.maquette.import_result.poll()
-    enabled.ops.object.mode_set(mode="OBJECT")
-    assert enabled.ops.maquette.import_result.poll()
-
-
 def test_resume_queues_the_same_folder_again(enabled: Any, folder: Path) -> None:
     from addon.ui import session
 

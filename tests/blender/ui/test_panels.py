@@ -46,10 +46,11 @@ def job(tmp_path: Path) -> Path:
 def draw(context: Any, *names: str) -> Any:
     """Draw panels whose poll agrees, and return the noted layout."""
     from addon.ui import panels
+    from addon.ui.results import job_panel
     from tests.blender.layout import Layout
 
     layout = Layout()
-    classes: tuple[Any, ...] = panels.CLASSES
+    classes: tuple[Any, ...] = (*panels.CLASSES, *job_panel.CLASSES)
     for cls in classes:
         if (not names or cls.bl_idname in names) and (not hasattr(cls, "poll") or cls.poll(context)):
             cls.draw(SimpleNamespace(layout=layout), context)
@@ -126,7 +127,8 @@ def test_a_running_job_shows_where_it_is(enabled: Any, job: Path, monkeypatch: p
     assert any(text.endswith("left") for text in layout.texts) and ("template_icon", "") in layout.drawn
     assert asked == [job / "preview/latest.png"]
     assert {"maquette.finish", "maquette.cancel"} <= layout.buttons.keys()
-    assert "zebra" in " ".join(layout.texts) and "Use another word." in " ".join(layout.texts)
+    assert "zebra" in " ".join(layout.texts)
+    assert "Use another word." in " ".join(draw(enabled.context, "MAQUETTE_PT_warnings").texts)
 
 
 @pytest.mark.parametrize(

@@ -69,7 +69,8 @@ def test_several_prompts_are_as_many_jobs_with_copies_of_the_subject(
     enabled: Any, props: Any, session: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from addon import api
-    from addon.ui import generate, subjects
+    from addon.ui import subjects
+    from addon.ui.results import importing
 
     operator = enabled.ops.maquette.subject_batch
     assert not operator.poll()
@@ -92,7 +93,7 @@ def test_several_prompts_are_as_many_jobs_with_copies_of_the_subject(
     assert len(store.list_jobs(tmp_path / "jobs")) == 2
     brought: list[Path] = []
     monkeypatch.setattr(api, "wait", lambda job: protocol.Finished(results=(), seconds=1.0))
-    monkeypatch.setattr(generate, "bring", lambda job, props: brought.append(job))
+    monkeypatch.setattr(importing, "bring", lambda job, props: brought.append(job))
     assert operator(prompts="a green bear; a bear on a table") == {"FINISHED"}
     assert [protocol.read_request(job).prompt for job in brought] == ["a green bear", "a bear on a table"]
 

@@ -1,0 +1,218 @@
+"""The panel "Job": how the running job goes, or how it has ended. From waiting to done it keeps its height."""
+
+# Blender makes its module at run time, and reads properties from annotations that are calls.
+# pyright: reportMissingImports=false, reportAttributeAccessIssue=false
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import bpy
+
+from ... import preferences, protocol, wording
+from ...install import diagnosis
+from ...jobs.progress import JobProgress
+from ...preferences import paragraph
+from ...protocol.systems import stage_of
+from .. import auto_import, previews, session, stage_images, subjects
+from . import importing
+
+CUT_OUT, PICTURE = 5.0, 8.0  # heights, in rows
+TITLE_LETTERS = 40
+WARNINGS_SHOWN = 3
+
+
+class MAQUETTE_PT_job(bpy.types.Panel):
+    """How the job goes"""
+
+    bl_idname = "MAQUETTE_PT_job"
+    bl_label = "Job"
+    bl_space_type = "VIEW_3D"
+    bl_region_type = "UI"
+    bl_category = session.CATEGORY
+    bl_order = 1
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Need a job of this session."""
+        return session.shown() is not None
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """Draw the running job, or how it has ended."""
+        job = session.shown()
+        assert job is not None, "poll has seen one"
+        course = session.course(job)
+        self.layout.label(text=wording.shortened(title(job), TITLE_LETTERS), translate=False)
+        if job in session.all_running():
+            _draw_progress(self.layout, job, course)
+        elif course.last is not None:
+            _draw_end(self.layout, context, job, course.last)
+        elif session.is_waiting(job):
+            _draw_waiting(self.layout, job)
+        else:
+            _draw_end(self.layout, context, job, protocol.Interrupted(reason="it was killed", seconds=0.0))
+        if job not in session.all_running() and not session.is_waiting(job) and not _is_done(course):
+            _draw_warnings(self.layout, context, course.warnings[-WARNINGS_SHOWN:])
+
+
+class MAQUETTE_PT_warnings(bpy.types.Panel):
+    """What the job warns of, behind a row of its own"""
+
+    bl_idname = "MAQUETTE_PT_warnings"
+    bl_label = "Warnings"
+    bl_space_type = "VIEW_3D"
+    bl_region_type = "UI"
+    bl_options = {"INSTANCED"}
+    bl_ui_units_x = 16
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """Draw all that is known."""
+        if (job := session.shown()) is not None:
+            _draw_warnings(self.layout, context, session.course(job).warnings)
+
+
+def _draw_warnings(layout: Any, context: bpy.types.Context, warnings: Sequence[protocol.Warning]) -> None:
+    for warning in warnings:
+        paragraph(layout, context, f"{warning.message} {warning.hint}".strip(), "INFO")
+
+
+def _is_done(course: JobProgress) -> bool:
+    return isinstance(course.last, protocol.Finished) and not course.last.stopped_after
+
+
+def _draw_rest(layout: Any, course: JobProgress, picture: int) -> None:
+    """Draw a row for warnings and the picture; both have their room from the start, so that nothing below moves."""
+    if warnings := list(course.warnings):
+        count = f"{len(warnings)} warnings: " if len(warnings) > 1 else ""
+        text = wording.shortened(f"{count}{warnings[-1].message}", TITLE_LETTERS)
+        layout.popover(MAQUETTE_PT_warnings.bl_idname, text=text, icon="INFO", translate=False)
+    else:
+        layout.label(text="")
+    layout.template_icon(picture, scale=PICTURE)
+
+
+def _draw_waiting(layout: Any, job: Path) -> None:
+    column = layout.column(align=True)
+    column.progress(factor=0.0, text="Waiting for its turn")
+    column.progress(factor=0.0, text=f"{0:.0%} of All")
+    layout.label(text="")
+    layout.operator("maquette.cancel", icon="X").job = str(job)
+    _draw_rest(layout, JobProgress(), 0)
+
+
+def title(job: Path) -> str:
+    """Return what a job makes, in the artist's words."""
+    request = _request(job)
+    return request.prompt if request and request.prompt else job.name
+
+
+@functools.lru_cache(maxsize=64)
+def _request(job: Path) -> protocol.Request | None:
+    """Return the request of a job, None where the folder was deleted; it can still be named."""
+    try:
+        return protocol.read_request(job)
+    except (protocol.ProtocolError, OSError):
+        return None
+
+
+def _draw_progress(layout: Any, job: Path, course: JobProgress) -> None:
+    known = stage_of(course.system, course.stage)
+    stage = known.label if known else course.stage.capitalize()
+    count = f" ({course.number} of {course.stages})" if course.stages else ""
+    column = layout.column(align=True)
+    if not course.stage:
+        column.progress(factor=0.0, text="Starting")
+    elif course.compiling is not None:
+        column.progress(factor=course.compiling, text=f"Compiling Kernels, Once ({course.compiling:.0%})")
+    else:
+        column.progress(factor=course.share_of_stage, text=f"{stage}{count}" if course.steps else stage)
+    column.progress(factor=course.share, text=f"{course.share:.0%} of All")
+    row = layout.row()
+    row.active = False
+    left = "Measuring the time left" if course.seconds_left is None else wording.time_left(course.seconds_left)
+    told = session.told(job)
+    row.label(text=told or left, icon="TIME" if told else "NONE", translate=False)
+    if course.memory_bytes:
+        memory = row.row()
+        memory.alignment = "RIGHT"
+        memory.label(text=wording.size(course.memory_bytes), icon="MEMORY", translate=False)
+    row = layout.row(align=True)
+    row.operator("maquette.finish", icon="CHECKMARK")
+    row.operator("maquette.cancel", icon="X").job = str(job)
+    _draw_rest(layout, course, _icon(job, course.preview.as_posix()) if course.preview is not None else 0)
+
+
+def _icon(job: Path, name: str) -> int:
+    """Return the icon of a picture of a job, 0 if there is none, or a link in its place."""
+    try:
+        protocol.file_size(job, name)
+    except protocol.LinkInside:
+        return 0
+    return previews.icon(job / name)
+
+
+def _draw_end(layout: Any, context: bpy.types.Context, job: Path, last: protocol.Last) -> None:
+    match last:
+        case protocol.Finished(stopped_after=""):
+            column = layout.column(align=True)  # as high as the two bars
+            column.label(text=f"Done in {wording.duration(last.seconds)}", icon="CHECKMARK", translate=False)
+            if error := auto_import.error(job):
+                paragraph(layout.box(), context, error, "ERROR")
+            elif file := auto_import.wanted_by(job):
+                column.label(text=f"Will be imported when {Path(file).name} is opened", icon="TIME", translate=False)
+            elif auto_import.is_wanted(job):
+                column.label(text=auto_import.hindrance() or "Importing...", icon="TIME")
+            else:
+                column.label(text="")
+            if not subjects.draw_keep(layout, job, _request(job)):
+                layout.label(text="")
+            row = layout.row(align=True)
+            text = "Import Again" if any(importing.copies(job)) else "Import"
+            row.operator("maquette.import_result", text=text, icon="IMPORT").job = str(job)
+            row.operator("maquette.open_folder", text="", icon="FILE_FOLDER").job = str(job)
+            _draw_rest(layout, session.course(job), _icon(job, protocol.PICTURE_FILE))
+        case protocol.Finished(stopped_after=stage):
+            _draw_stop(layout, job, stage, has_mesh=protocol.MESH_FILE in last.results)
+        case protocol.Failed():
+            found = diagnosis.of_failure(dataclasses.replace(last, message=wording.first_line(last.message)))
+            preferences.draw_diagnosis(layout.box(), context, found, job)
+            row = layout.row(align=True)
+            if "resume" not in found.fixes:
+                row.operator("maquette.resume", text="Try Again", icon="FILE_REFRESH").job = str(job)
+            row.operator("maquette.copy_report", icon="COPYDOWN").job = str(job)
+            row.operator("maquette.open_folder", text="", icon="FILE_FOLDER").job = str(job)
+        case protocol.Cancelled():
+            layout.label(text="Cancelled", icon="X")
+            layout.operator("maquette.resume", icon="PLAY").job = str(job)
+        case protocol.Interrupted():
+            paragraph(layout, context, f"Interrupted: {last.reason}", "PAUSE")
+            layout.operator("maquette.resume", icon="PLAY").job = str(job)
+
+
+def _draw_stop(layout: Any, job: Path, stage: str, *, has_mesh: bool) -> None:
+    """Draw what a stage has made before the long part begins: its pictures, and a mesh that can be imported."""
+    known = stage_of(session.course(job).system, stage)
+    made = known.stop if known and known.stop else stage
+    layout.label(text=f"Stopped after the {made}", icon="PAUSE")
+    grid = layout.grid_flow(row_major=True, columns=2, even_columns=True)  # four sides in two rows
+    for path in stage_images.pictures(job, stage):
+        column = grid.column(align=True)
+        column.template_icon(previews.icon(path), scale=CUT_OUT)
+        column.label(text=stage_images.label(path))
+    if has_mesh:
+        layout.operator("maquette.import_result", icon="IMPORT").job = str(job)
+    row = layout.row(align=True)
+    buttons = ("open_stage", f"Open {made}", "IMAGE_DATA"), ("replace_stage", "Replace...", "FILE_IMAGE")
+    for name, text, icon in buttons if known is None or known.leaves else ():
+        button = row.operator(f"maquette.{name}", text=text, icon=icon)
+        button.job, button.stage = str(job), stage
+    row = layout.row()
+    row.scale_y = 1.4
+    row.operator("maquette.go_on", icon="PLAY").job = str(job)
+
+
+CLASSES = (MAQUETTE_PT_job, MAQUETTE_PT_warnings)
