@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from .system import Group, setting
 
 
@@ -18,7 +20,7 @@ def tuning_whole(group: Group) -> str:
     )
 
 
-def tuning_rate(group: Group, **presets: float) -> float:
+def tuning_rate(group: Group, **presets: Any) -> float:
     """Declare how fast the prior learns."""
     return setting(
         group, 1e-4, "Rate", "How fast the prior learns; too fast forgets what such things look like", 1e-9, 0.01,
@@ -31,12 +33,12 @@ def tuning_rank(group: Group) -> int:
     return setting(group, 16, "Rank", "Size of the small changes, where those are taught", 1, 128)
 
 
-def tuning_text_encoder(group: Group, **presets: bool) -> bool:
+def tuning_text_encoder(group: Group, **presets: Any) -> bool:
     """Declare whether the network that reads the prompt learns, too."""
     return setting(group, False, "Teach Words", "Teach the network that reads the prompt, too", **presets)
 
 
-def class_pictures(group: Group, value: int, **presets: int) -> int:
+def class_pictures(group: Group, value: int, **presets: Any) -> int:
     """Declare how many pictures of the class the prior is reminded of."""
     return setting(
         group, value, "Class Pictures", "Pictures of the class that the prior draws beforehand, not to forget it",
