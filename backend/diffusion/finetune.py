@@ -27,6 +27,7 @@ from backend.errors import BadInput
 
 TEXT_LAYERS = ("q_proj", "k_proj", "v_proj", "out_proj")
 BETAS, DECAY, MAX_NORM = (0.9, 0.999), 1e-2, 1.0  # of AdamW and of a step's gradient; diffusers' DreamBooth script
+RATE_OF_ALL, RATE_OF_LORA = 5e-4, 1e-4  # of all weights of a small prior, and of small changes beside a large one's
 CLASS_STEPS, CLASS_SCALE = 25, 4.0  # of the sampling of class pictures
 CLASS_HEIGHTS, TURN = (-10.0, 45.0), 137.507764  # degrees; the golden angle spreads sides and heights, however many
 
@@ -35,10 +36,24 @@ CLASS_HEIGHTS, TURN = (-10.0, 45.0), 137.507764  # degrees; the golden angle spr
 class FinetuneOptions:
     """How a prior is taught. A system's settings have the same names, with `tuning_` before them."""
 
-    rate: float = 1e-4  # constant, without warm-up: runs are short
+    rate: float = RATE_OF_LORA  # constant, without warm-up: runs are short
     rank: int = 0  # of a LoRA with alpha = rank; 0: all weights of the UNet
     text_encoder: bool = False  # teach it, too
     min_snr: float = 0.0  # gamma of min-SNR weights (arXiv 2303.09556; 5 there); 0: none
+
+
+def options_for(
+    prior: Prior, which: str, rate: float, rank: int, *, text_encoder: bool, min_snr: float = 0.0
+) -> FinetuneOptions:
+    """Return how a prior is taught: all weights ("all"), a LoRA ("lora"), or by its size ("auto").
+
+    By its size all weights of a small prior in full precision are taught, else a LoRA of the rank. A rate of 0 is
+    RATE_OF_ALL or RATE_OF_LORA.
+    """
+    small = prior.image_size <= TOGETHER_PIXELS and prior.dtype == torch.float32
+    whole = which == "all" or (which == "auto" and small)
+    usual = RATE_OF_ALL if whole else RATE_OF_LORA
+    return FinetuneOptions(rate or usual, 0 if whole else rank, text_encoder, min_snr)
 
 
 @dataclass(frozen=True)

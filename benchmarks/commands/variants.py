@@ -98,12 +98,23 @@ AT_ONCE: dict[str, protocol.Setting] = {  # the first field is the result
 SUBJECTS: dict[str, dict[str, protocol.Setting]] = {
     "whole": {},
     "stage 1 alone": AT_ONCE,
-    "DreamBooth and SDS": {**AT_ONCE, "partial_steps": 16},  # one stage, under the fully taught prior
+    "DreamBooth and SDS": {**AT_ONCE, "partial_steps": 40},  # one stage, under the fully taught prior
     "no redrawn views": {"reconstruction": 0.0},
     "no cameras of photos": {"photo_cameras": False},
     "photos not kept to": {"photo_weight": 0.0},
     "class from anywhere": {"class_views": False},
-    "as in the paper": {"photo_cameras": False, "photo_weight": 0.0, "class_views": False, "camera_tokens": False},
+    "words not taught": {"tuning_text_encoder": False},
+    "as strongly guided as first": {"final_scale": 15.0},
+    "weakly kept to": {"reconstruction": 1.0, "photo_weight": 1.0},
+    "as in the paper": {
+        "photo_cameras": False,
+        "photo_weight": 0.0,
+        "class_views": False,
+        "camera_tokens": False,
+        "tuning_text_encoder": False,
+        "final_scale": 15.0,
+        "reconstruction": 1.0,
+    },
     "warm start": {"warm_start": True},
     "CSD": {"loss": "csd"},
 }

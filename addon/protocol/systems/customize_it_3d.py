@@ -72,10 +72,10 @@ class CustomizeIt3DSettings:
     normal_steps: int = setting(OBJECT, 50, "Steps, Normals", "How often it learns from the normals", 0, 1_000, bench=8)
     rgb_steps: int = setting(OBJECT, 75, "Steps, Colours", "How often it learns from the colours", 1, 1_000, bench=12)
     # The authors' 1e-6 is for all of Stable Diffusion.
-    tuning_rate: float = learning.tuning_rate(OBJECT, paper=1e-6)
+    tuning_rate: float = learning.tuning_rate(OBJECT, 1e-4, paper=1e-6)
     tuning_whole: str = learning.tuning_whole(OBJECT)
     tuning_rank: int = learning.tuning_rank(OBJECT)
-    tuning_text_encoder: bool = learning.tuning_text_encoder(OBJECT, paper=True)
+    tuning_text_encoder: bool = learning.tuning_text_encoder(OBJECT, False, paper=True)
     tuning_batch: int = setting(
         OBJECT, 2, "Images per Step", "How many images of the object, and as many pictures of the class, are in a step",
         1, 16, paper=1,

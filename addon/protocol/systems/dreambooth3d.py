@@ -46,25 +46,25 @@ class DreamBooth3DSettings:
     )
     # The paper's 150, 800 and 150 are of Imagen; for the embedded prior docs/dreambooth3d.md.
     partial_steps: int = setting(
-        SUBJECT, 50, "Steps, Partly",
+        SUBJECT, 60, "Steps, Partly",
         "How long the prior learns from the photos before it shapes the first object: its kind, from all sides",
-        1, 2_000, bench=8, standard=75, paper=150,
+        1, 2_000, bench=20, standard=75, paper=150,
     )
     full_steps: int = setting(
         SUBJECT, 120, "Steps, Fully",
         "How long it learns, all in all, before it redraws views: the subject itself, but as the photos show it",
-        1, 4_000, bench=16, standard=200, paper=800,
+        1, 4_000, bench=40, standard=160, paper=800,
     )
     multi_view_steps: int = setting(
         SUBJECT, 40, "Steps, Views",
         "How long the partly taught prior then learns from photos and imagined views", 1, 2_000,
         bench=8, standard=75, paper=150,
     )
-    # Not published; 800 steps at this one are as far as 160 at the other, where the embedded prior begins to burn.
+    # Not published. For the embedded prior docs/dreambooth3d.md.
     tuning_rate: float = learning.tuning_rate(SUBJECT, paper=2e-5)
     tuning_whole: str = learning.tuning_whole(SUBJECT)
     tuning_rank: int = learning.tuning_rank(SUBJECT)
-    tuning_text_encoder: bool = learning.tuning_text_encoder(SUBJECT)
+    tuning_text_encoder: bool = learning.tuning_text_encoder(SUBJECT, paper=False)
     # Gamma; Hang et al.'s is 5.
     tuning_min_snr: float = setting(
         SUBJECT, 0.0, "Even Noise", "Least weight of what is learnt at little noise; 0 counts every level alike", 0, 20,
@@ -121,6 +121,11 @@ class DreamBooth3DSettings:
         GUIDANCE, 15.0, "Prompt Strength",
         "How strongly the prompt pulls; too much over-saturates, too little leaves fog", 0, 200, paper=100.0,
     )
+    # The paper says one for both. The redrawn views have the shape already, and strong guidance the wrong colours.
+    final_scale: float = setting(
+        GUIDANCE, 4.0, "Prompt Strength, Final", "The same for the final object, which has redrawn views to keep to",
+        0, 200, paper=100.0,
+    )
     views: int = setting(GUIDANCE, 4, "Views per Step", "How many sides are looked at in each step", 1, 8)
     views_at_once: int = setting(
         GUIDANCE, 0, "Views at Once",
@@ -159,10 +164,11 @@ class DreamBooth3DSettings:
     pseudo_scale: float = setting(VIEWS, 4.0, "Prompt Strength", "How strongly the prompt pulls in it", 0, 30)
     # "Weak": the views contradict each other.
     reconstruction: float = setting(
-        VIEWS, 1.0, "Keep to the Views", "Weight of the redrawn views' colours in the final object", 0, 100,
+        VIEWS, 30.0, "Keep to the Views", "Weight of the redrawn views' colours in the final object", 0, 100,
+        paper=1.0,
     )
     photo_weight: float = setting(
-        VIEWS, 1.0, "Keep to the Photos",
+        VIEWS, 30.0, "Keep to the Photos",
         "Weight of the photos' colours in the final object, where it is known from where they were taken and the "
         "prompt says no more than what the subject is", 0, 100,
         paper=0.0,

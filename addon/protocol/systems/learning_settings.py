@@ -20,10 +20,11 @@ def tuning_whole(group: Group) -> str:
     )
 
 
-def tuning_rate(group: Group, **presets: Any) -> float:
+def tuning_rate(group: Group, value: float = 0.0, **presets: Any) -> float:
     """Declare how fast the prior learns."""
     return setting(
-        group, 1e-4, "Rate", "How fast the prior learns; too fast forgets what such things look like", 1e-9, 0.01,
+        group, value, "Rate",
+        "How fast the prior learns; too fast forgets what such things look like. 0 decides by what learns", 0, 0.01,
         **presets,
     )
 
@@ -33,9 +34,13 @@ def tuning_rank(group: Group) -> int:
     return setting(group, 16, "Rank", "Size of the small changes, where those are taught", 1, 128)
 
 
-def tuning_text_encoder(group: Group, **presets: Any) -> bool:
+def tuning_text_encoder(group: Group, value: bool = True, **presets: Any) -> bool:
     """Declare whether the network that reads the prompt learns, too."""
-    return setting(group, False, "Teach Words", "Teach the network that reads the prompt, too", **presets)
+    return setting(
+        group, value, "Teach Words",
+        "Teach the network that reads the prompt, too; without, the embedded prior goes on to overhear the rare word",
+        **presets,
+    )
 
 
 def class_pictures(group: Group, value: int, **presets: Any) -> int:

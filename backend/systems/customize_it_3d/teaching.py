@@ -14,8 +14,8 @@ from torch.nn import functional
 
 from addon.protocol.systems.customize_it_3d import CustomizeIt3DSettings
 from backend.cameras import Cameras, concatenate, orbit, view_words
-from backend.diffusion.denoiser import TOGETHER_PIXELS, Prior
-from backend.diffusion.finetune import Examples, FinetuneOptions, Finetuning, class_examples
+from backend.diffusion.denoiser import Prior
+from backend.diffusion.finetune import Examples, FinetuneOptions, Finetuning, class_examples, options_for
 from backend.diffusion.sampling import sample
 from backend.diffusion.tuned_weights import load_tuned, save_tuned
 from backend.images import save_image
@@ -29,12 +29,11 @@ SIDES = (0.0, 90.0, 180.0, 270.0)  # degrees, from where they are asked for
 
 
 def finetune_options(prior: Prior, settings: CustomizeIt3DSettings) -> FinetuneOptions:
-    """Return how the prior is taught; all weights of a small one, a LoRA beside a large one, unless it is said."""
-    whole = settings.tuning_whole == "all" or (
-        settings.tuning_whole == "auto" and prior.image_size <= TOGETHER_PIXELS and prior.dtype == torch.float32
-    )
-    rank = 0 if whole else settings.tuning_rank
-    return FinetuneOptions(rate=settings.tuning_rate, rank=rank, text_encoder=settings.tuning_text_encoder)
+    """Return how the prior is taught the object."""
+    return options_for(
+        prior, settings.tuning_whole, settings.tuning_rate, settings.tuning_rank,
+        text_encoder=settings.tuning_text_encoder,
+    )  # fmt: skip
 
 
 def draw_class(

@@ -71,8 +71,8 @@ def run(job: Job) -> None:
 
     if begun is None:
         first = bound(
-            optimise_field, job, guidance_of(partial, settings), prompt, settings, ball(settings.coarse_steps),
-            settings.coarse_steps,
+            optimise_field, job, guidance_of(partial, settings, settings.scale), prompt, settings,
+            ball(settings.coarse_steps), settings.coarse_steps,
         )  # fmt: skip
         begun = RadianceGrid(**job.stage("coarse", first, depends_on=made_with))
     coarse = begun.to(prior.device)
@@ -85,8 +85,8 @@ def run(job: Job) -> None:
     shown = posed_photos(layers, places, coarse, settings.view_size) if same and settings.photo_weight else None
     start = coarse if settings.warm_start else ball(settings.final_steps)
     final = bound(
-        optimise_field, job, guidance_of(multi_view, settings), prompt, settings, start, settings.final_steps,
-        held_to(settings, pictures), prior.shorten(request.start_prompt, LONGEST_VIEW), shown,
+        optimise_field, job, guidance_of(multi_view, settings, settings.final_scale), prompt, settings, start,
+        settings.final_steps, held_to(settings, pictures), prior.shorten(request.start_prompt, LONGEST_VIEW), shown,
     )  # fmt: skip
     field = RadianceGrid(**job.stage("refined", final, depends_on=made_with)).to("cpu")
     made = mesh_stage(job, bound(textured_field, field, settings, prior.image_size))
@@ -113,12 +113,12 @@ def wanted_subject(job: Job, prior: Prior, settings: DreamBooth3DSettings) -> tu
     return subject, read_prompt(job, prior, prompt, taught=settings.token)
 
 
-def guidance_of(prior: Prior, settings: DreamBooth3DSettings) -> Guidance:
+def guidance_of(prior: Prior, settings: DreamBooth3DSettings, scale: float) -> Guidance:
     """Return the guidance of a taught prior."""
     return guidance_for(
         prior,
         GuidanceOptions(
-            loss=settings.loss, scale=settings.scale, delta_t=settings.delta_t, difference=1.0, perturbation=0.0,  # pyright: ignore
+            loss=settings.loss, scale=scale, delta_t=settings.delta_t, difference=1.0, perturbation=0.0,  # pyright: ignore
             weight=settings.weight, perp_neg=settings.perp_neg, views_at_once=settings.views_at_once,  # pyright: ignore
             joint_views=settings.joint_views,
         ),

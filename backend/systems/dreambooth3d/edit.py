@@ -19,7 +19,7 @@ MOST_NODES = 256  # along a side: a stranger's file may say anything
 def of_edit(settings: DreamBooth3DSettings) -> DreamBooth3DSettings:
     """Return the settings of a job that begins from a result: its own steps and strength, on that field."""
     return replace(
-        settings, final_steps=settings.edit_steps, scale=settings.edit_scale, pseudo_noise=settings.edit_redraw,
+        settings, final_steps=settings.edit_steps, final_scale=settings.edit_scale, pseudo_noise=settings.edit_redraw,
         warm_start=True,
     )  # fmt: skip
 

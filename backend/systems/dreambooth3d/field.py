@@ -6,9 +6,10 @@ grid in kind, coarse to fine.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
+from torch.nn import functional
 
 from addon.protocol.systems.dreambooth3d import DreamBooth3DSettings
 from backend.cameras import Cameras, concatenate, draw_around
@@ -142,10 +143,31 @@ def optimise_field(
 def view_loss(
     render: Renderer, views: PseudoViews, count: int, white: torch.Tensor, generator: torch.Generator
 ) -> torch.Tensor:
-    """Return a scalar: how far some views of a field, drawn at random, are from their pictures on white."""
+    """Return a scalar: how far some views of a field, drawn at random, are from their pictures on white.
+
+    Rays go through another place of each pixel in every step: through the same ones always, what lies between them
+    would have no colour to be held to, and shows as hatching in larger views.
+    """
     chosen = torch.randperm(len(views.cameras), generator=generator)[:count].tolist()
-    seen = render(concatenate([views.cameras[i] for i in chosen]), white).rgb
-    return photometric(seen, views.pictures[chosen].to(seen), torch.ones_like(seen[..., :1]))
+    offset = torch.rand(2, generator=generator) - 0.5
+    seen = render(concatenate([off_centre(views.cameras[i], offset) for i in chosen]), white).rgb
+    return photometric(seen, shifted(views.pictures[chosen], offset).to(seen), torch.ones_like(seen[..., :1]))
+
+
+def off_centre(cameras: Cameras, offset: torch.Tensor) -> Cameras:
+    """Return cameras whose rays go through their pixels' centres plus an offset (x, y), in pixels."""
+    intrinsics = cameras.intrinsics.clone()
+    intrinsics[:, :2, 2] -= offset.to(intrinsics)
+    return replace(cameras, intrinsics=intrinsics)
+
+
+def shifted(pictures: torch.Tensor, offset: torch.Tensor) -> torch.Tensor:
+    """Return what square pictures [B, S, S, 3] show at their pixels' centres plus an offset (x, y), in pixels."""
+    matrix = torch.eye(2, 3).to(pictures)
+    matrix[:, 2] = 2 * offset / pictures.shape[1]
+    layers = pictures.permute(0, 3, 1, 2)
+    grid = functional.affine_grid(matrix.expand(len(pictures), 2, 3), list(layers.shape), align_corners=False)
+    return functional.grid_sample(layers, grid, padding_mode="border", align_corners=False).permute(0, 2, 3, 1)
 
 
 def backdrop(field: RadianceGrid, settings: DreamBooth3DSettings, generator: torch.Generator) -> torch.Tensor:

@@ -24,8 +24,15 @@ from addon.protocol import (
 )
 from addon.protocol.systems.dreambooth3d import DreamBooth3DSettings
 from backend.cameras import Cameras, concatenate, view_words
-from backend.diffusion.denoiser import TOGETHER_PIXELS, Prior
-from backend.diffusion.finetune import Examples, FinetuneOptions, Finetuning, class_examples, class_views
+from backend.diffusion.denoiser import Prior
+from backend.diffusion.finetune import (
+    Examples,
+    FinetuneOptions,
+    Finetuning,
+    class_examples,
+    class_views,
+    options_for,
+)
 from backend.diffusion.sampling import sample
 from backend.diffusion.tuned_weights import load_tuned, save_tuned
 from backend.runtime.checkpoint import sha256, write_whole
@@ -36,12 +43,9 @@ SHOWN_STEPS = 12  # of the sample that a preview shows
 
 
 def finetune_options(prior: Prior, settings: DreamBooth3DSettings) -> FinetuneOptions:
-    """Return how the prior is taught; all weights of a small one, a LoRA beside a large one, unless it is said."""
-    whole = settings.tuning_whole == "all" or (
-        settings.tuning_whole == "auto" and prior.image_size <= TOGETHER_PIXELS and prior.dtype == torch.float32
-    )
-    return FinetuneOptions(
-        rate=settings.tuning_rate, rank=0 if whole else settings.tuning_rank,
+    """Return how the prior is taught the subject."""
+    return options_for(
+        prior, settings.tuning_whole, settings.tuning_rate, settings.tuning_rank,
         text_encoder=settings.tuning_text_encoder, min_snr=settings.tuning_min_snr,
     )  # fmt: skip
 

@@ -20,7 +20,12 @@ from tests.backend.systems.dreambooth3d.test_dreambooth3d import new_job, open_j
 
 def test_an_edit_has_steps_and_strength_of_its_own_and_goes_on_from_its_field() -> None:
     settings = of_edit(DreamBooth3DSettings(edit_steps=7, edit_scale=3.0, edit_redraw=0.4))
-    assert (settings.final_steps, settings.scale, settings.pseudo_noise, settings.warm_start) == (7, 3.0, 0.4, True)
+    assert (settings.final_steps, settings.final_scale, settings.pseudo_noise, settings.warm_start) == (
+        7,
+        3.0,
+        0.4,
+        True,
+    )
 
 
 def job_from(folder: Path, tensors: dict[str, torch.Tensor] | bytes) -> Job:

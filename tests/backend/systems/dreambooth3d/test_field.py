@@ -14,14 +14,16 @@ from addon import protocol
 from addon.protocol.systems.dreambooth3d import DreamBooth3DSettings
 from backend.cameras import Cameras, orbit, rays
 from backend.rendering.volume import volume_renderer
-from backend.representations.radiance_grid import RadianceGrid
+from backend.representations.radiance_grid import RadianceGrid, blob_grid
 from backend.runtime.control import Control
 from backend.runtime.job import Job
 from backend.systems.dreambooth3d.field import (
     PseudoViews,
     draw_shading,
     first_field,
+    off_centre,
     optimise_field,
+    shifted,
 )
 from backend.systems.dreambooth3d.mesh import sampled_points, textured_field
 
@@ -111,6 +113,19 @@ def test_redrawn_views_lower_the_error_that_guidance_leaves(tmp_path: Path) -> N
     alone = shaped(tmp_path / "alone", off, settings, 50)
     held = shaped(tmp_path / "held", off, settings, 50, PseudoViews(cameras, pictures))
     assert colour_error(held, ORANGE) < 0.7 * colour_error(alone, ORANGE)
+
+
+def test_offsets_of_rays_and_pictures_are_those_of_a_finer_picture() -> None:
+    field = blob_grid(24, radius=0.5)
+    field.values[..., 1:] += torch.linspace(-2, 2, 24)[:, None, None, None] * torch.tensor([1.0, 0.0, -1.0])
+    coarse, fine = (orbit([30.0], 20.0, size=size) for size in (SIZE, 2 * SIZE))
+    quarter = torch.tensor([-0.25, 0.25])  # of a pixel: the centres of the lower left of the finer ones
+    white = torch.ones(3)
+    between = volume_renderer(field, samples=48)(off_centre(coarse, quarter), white).rgb
+    finer = volume_renderer(field, samples=48)(fine, white).rgb
+    assert torch.allclose(between, finer[:, 1::2, ::2], atol=1e-5)
+    ramp = torch.arange(8.0)[None, None, :, None].expand(1, 8, 8, 1) + 10 * torch.arange(8.0)[None, :, None, None]
+    assert torch.allclose(shifted(ramp, quarter)[:, :-1, 1:], ramp[:, :-1, 1:] - 0.25 + 2.5, atol=1e-5)
 
 
 def test_a_killed_loop_goes_on_to_the_same_bytes_also_over_a_finer_grid(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from addon.protocol.subjects import read_taught
 from addon.protocol.systems.dreambooth3d import DREAMBOOTH3D, DreamBooth3DSettings
 from backend.cameras import azimuth_elevation, orbit
 from backend.diffusion.denoiser import Prior, load_prior
-from backend.diffusion.finetune import Finetuning
+from backend.diffusion.finetune import RATE_OF_ALL, RATE_OF_LORA, Finetuning
 from backend.diffusion.joint_attention import make_joint
 from backend.runtime.control import Control
 from backend.runtime.job import Job
@@ -43,6 +43,8 @@ def test_all_of_a_small_prior_learns_and_a_lora_of_a_large_one(prior: Prior) -> 
     assert finetune_options(replace(prior, image_size=512), auto).rank == 16
     assert finetune_options(replace(prior, dtype=torch.float16), auto).rank == 16
     assert finetune_options(replace(prior, image_size=512), replace(auto, tuning_whole="all")).rank == 0
+    rates = [finetune_options(replace(prior, image_size=size), auto).rate for size in (128, 512)]
+    assert rates == [RATE_OF_ALL, RATE_OF_LORA] and finetune_options(prior, replace(auto, tuning_rate=0.1)).rate == 0.1
 
 
 def test_views_have_their_side_and_camera_and_photos_have_none(prior: Prior) -> None:
