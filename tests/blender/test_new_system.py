@@ -86,12 +86,12 @@ def test_it_is_in_the_panel(toy: Any, tmp_path: Path, monkeypatch: pytest.Monkey
     course = follow(new_course(tmp_path), protocol.Stage(number=2, name="shrink", stages=2))
     course = follow(course, protocol.Progress(step=2, steps=4, seconds_left=1, steps_per_second=2, memory_bytes=0))
     monkeypatch.setattr(session, "shown", lambda: tmp_path)
-    monkeypatch.setattr(session, "running", lambda: tmp_path)
+    monkeypatch.setattr(session, "all_running", lambda: [tmp_path])
     monkeypatch.setattr(session, "course", lambda job: course)
     assert "Shrinking (2 of 2)" in draw(toy.context, "MAQUETTE_PT_job").texts
     stopped = follow(course, protocol.Finished(results=(), seconds=1.0, stopped_after="look"))
     monkeypatch.setattr(session, "course", lambda job: stopped)
-    monkeypatch.setattr(session, "running", lambda: None)
+    monkeypatch.setattr(session, "all_running", list)
     assert {"Stopped after the Picture", "Seen"} <= set(draw(toy.context, "MAQUETTE_PT_job").texts)
 
 

@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,7 +24,7 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the fake queue 
 def queue(tmp_path: Path) -> Iterator[Queue]:
     """Return a queue with two workers, on a GPU each; at the end no process may be left."""
     gpus = [{"CUDA_VISIBLE_DEVICES": name} for name in ("first", "second")]
-    options = {"root": ROOT, "module": MODULE, "patience": PATIENCE, "idle_seconds": 5.0}
+    options: dict[str, Any] = {"root": ROOT, "module": MODULE, "patience": PATIENCE, "idle_seconds": 5.0}
     made = Queue(tmp_path, [sys.executable], variables=gpus[0], further=gpus[1:], **options)
     yield made
     made.attach()

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -48,7 +49,7 @@ def test_more_jobs_than_a_list_takes_are_split_and_none_is_lost(tmp_path: Path) 
 def test_a_gpu_is_asked_for_where_one_is_needed(tmp_path: Path) -> None:
     jobs = write_jobs(tmp_path, ["a"])
 
-    def amounts(**options: object) -> dict[str, int]:
+    def amounts(**options: Any) -> dict[str, int]:
         step = openjd.template(made(jobs, tmp_path, **options), 0)["steps"][0]
         return {each["name"]: each["min"] for each in step["hostRequirements"]["amounts"]}
 

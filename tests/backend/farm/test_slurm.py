@@ -8,6 +8,7 @@ import signal
 import subprocess
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -38,7 +39,7 @@ def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "record"
 
 
-def arranged(tmp_path: Path, count: int = 2, at_once: int = 0, **options: object) -> Plan:
+def arranged(tmp_path: Path, count: int = 2, at_once: int = 0, **options: Any) -> Plan:
     jobs = write_jobs(tmp_path / "the jobs", [f"job {number}" for number in range(count)])
     plan = made(jobs, tmp_path / "out", python=str(recorder(tmp_path)), **options)
     assert slurm.made(plan, 600, at_once).command == ["sh", str(tmp_path / "out" / "submit.sh")]

@@ -65,6 +65,7 @@ def show(monkeypatch: pytest.MonkeyPatch, job: Path, *manners: str, is_running: 
         course = follow(course, event)
     monkeypatch.setattr(session, "shown", lambda: job)
     monkeypatch.setattr(session, "running", lambda: job if is_running else None)
+    monkeypatch.setattr(session, "all_running", lambda: [job] * is_running)
     monkeypatch.setattr(session, "course", lambda job: course)
 
 
