@@ -224,7 +224,7 @@ class CustomizeIt3DSettings:
     network: str = setting(
         POINTS, "small", "Network", "What draws pictures from the points",
         choices=(
-            ("small", "Small", "Half as wide: three times as fast on a processor"),
+            ("small", "Small", "Half as wide: faster on a processor"),
             ("full", "Full", "As wide as in the paper"),
         ),
         paper="full",

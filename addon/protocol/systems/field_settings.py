@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from .guidance_choices import LOSSES, NOISE_WEIGHTS
 from .system import Group, setting
 
@@ -15,7 +17,7 @@ def nodes(group: Group) -> int:
     )
 
 
-def view_size(group: Group, **presets: int) -> int:
+def view_size(group: Group, **presets: Any) -> int:
     """Declare how many pixels a view of the field has."""
     return setting(
         group, 64, "View Size", "Pixels of a view of the field, scaled for the prior; more is sharper and slower",
@@ -40,7 +42,7 @@ def field_memory(group: Group) -> float:
     )
 
 
-def unlit(group: Group, value: float, **presets: float) -> float:
+def unlit(group: Group, value: float, **presets: Any) -> float:
     """Declare for how long colours are seen without light."""
     return setting(
         group, value, "Unlit Share", "Share of the steps at first in which colours are seen without any light", 0, 1,
@@ -48,14 +50,14 @@ def unlit(group: Group, value: float, **presets: float) -> float:
     )
 
 
-def lit(group: Group, **presets: float) -> float:
+def lit(group: Group, **presets: Any) -> float:
     """Declare how often a light shows the shape afterwards."""
     return setting(
         group, 0.25, "Lit Views", "Share of the steps after that in which a light shows the shape", 0, 1, **presets,
     )
 
 
-def textureless(group: Group, **presets: float) -> float:
+def textureless(group: Group, **presets: Any) -> float:
     """Declare how often the shape is then without its colours."""
     return setting(
         group, 0.2, "White Shape", "Share of those in which the shape is lit without its colours", 0, 1, **presets,
@@ -100,14 +102,14 @@ def perp_neg(group: Group) -> float:
     )
 
 
-def low_elevation(group: Group, **presets: float) -> float:
+def low_elevation(group: Group, **presets: Any) -> float:
     """Declare from how low the object is seen."""
     return setting(
         group, -10.0, "Lowest View", "Least height of the views around the object", -90, 90, unit="degrees", **presets,
     )
 
 
-def high_elevation(group: Group, value: float, **presets: float) -> float:
+def high_elevation(group: Group, value: float, **presets: Any) -> float:
     """Declare from how high the object is seen."""
     return setting(
         group, value, "Highest View", "Greatest height of the views around the object", -90, 90, unit="degrees",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from .system import Group, setting
 
 
@@ -18,7 +20,7 @@ def tuning_whole(group: Group) -> str:
     )
 
 
-def tuning_rate(group: Group, value: float = 0.0, **presets: float) -> float:
+def tuning_rate(group: Group, value: float = 0.0, **presets: Any) -> float:
     """Declare how fast the prior learns."""
     return setting(
         group, value, "Rate",
@@ -32,7 +34,7 @@ def tuning_rank(group: Group) -> int:
     return setting(group, 16, "Rank", "Size of the small changes, where those are taught", 1, 128)
 
 
-def tuning_text_encoder(group: Group, value: bool = True, **presets: bool) -> bool:
+def tuning_text_encoder(group: Group, value: bool = True, **presets: Any) -> bool:
     """Declare whether the network that reads the prompt learns, too."""
     return setting(
         group, value, "Teach Words",
@@ -41,7 +43,7 @@ def tuning_text_encoder(group: Group, value: bool = True, **presets: bool) -> bo
     )
 
 
-def class_pictures(group: Group, value: int, **presets: int) -> int:
+def class_pictures(group: Group, value: int, **presets: Any) -> int:
     """Declare how many pictures of the class the prior is reminded of."""
     return setting(
         group, value, "Class Pictures", "Pictures of the class that the prior draws beforehand, not to forget it",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from .system import Group, setting
 
 CUT_OUT = Group("cut_out", "Cut-Out")
@@ -45,7 +47,7 @@ def max_faces(group: Group, paper: int = 20_000) -> int:
     )
 
 
-def texture_size(group: Group, **presets: int) -> int:
+def texture_size(group: Group, **presets: Any) -> int:
     """Declare how large the texture is."""
     return setting(group, 1024, "Texture Size", "Pixels along one side of the texture", 32, 4096, bench=512, **presets)
 
@@ -58,7 +60,7 @@ def remove_light(group: Group) -> bool:
     )
 
 
-def palette(group: Group, value: float, **presets: float) -> float:
+def palette(group: Group, value: float, **presets: Any) -> float:
     """Declare how strongly the image's colours hold the sides that it does not show."""
     return setting(
         group, value, "Colours Behind", "Weight of the image's colours on the sides that it does not show", 0, 100,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import torch
@@ -68,9 +68,8 @@ def test_the_shape_begins_from_sides_that_fit_and_is_held_to_them(tmp_path: Path
     assert error(held, [90.0, 180.0, 270.0]) < 0.5 * error(loose, [90.0, 180.0, 270.0])
     empty = Target(cameras, sides.rgb, torch.zeros_like(sides.mask))
     job = open_stage(tmp_path / "misfit")
-    job.stage(
-        "coarse", lambda: optimise_shape(job, Pull(), None, ball_seen(), replace(settings, coarse_steps=1), None, empty)
-    )
+    once, pull = replace(settings, coarse_steps=1), cast(Any, Pull())
+    job.stage("coarse", lambda: optimise_shape(job, pull, None, ball_seen(), once, None, empty))
     assert job.warnings == [MISFIT[0]]
 
 

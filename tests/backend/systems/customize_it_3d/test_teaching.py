@@ -134,6 +134,6 @@ def test_variety_is_none_of_one_picture_and_all_of_it_for_an_untaught_prior() ->
     assert variety(encoder, pictures) == pytest.approx(sum(pairs) / 3, abs=1e-5)
     prior = kept_prior("embedded")
     same = replace(SMALL, rgb_prompt="a ball", token="", camera_tokens=True)
-    left, drawn = variety_left(prior, prior, "mug", replace(same, rgb_prompt="a"), 1)
+    left, drawn = variety_left(prior, prior, replace(seen(), subject="mug"), replace(same, rgb_prompt="a"), 1)
     assert left == pytest.approx(1.0, abs=0.1) and drawn.shape == (4, 128, 128, 3)
     assert isinstance(protocol.SYSTEMS["customize_it_3d"].presets["draft"].least_variety, float)
