@@ -70,6 +70,7 @@ KINDS: dict[str, tuple[str, ...]] = {
 FAILURES = {
     "BadInput": "input",
     "EmptyMask": "input",
+    "NoSuchPiece": "input",
     "NoSurface": "diverged",
     "UnfitEnvironment": "broken",
     "OutOfMemory": "memory",
@@ -81,6 +82,7 @@ FAILURES = {
     "Garbled": "protocol",
     "Silent": "lost",
     "Died": "crashed",
+    "ForeignDied": "crashed",
     "ImportFailed": "import",
 }
 

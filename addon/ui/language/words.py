@@ -24,6 +24,8 @@ WORDS: dict[str, tuple[str, str, str, str]] = {
     "Negative Prompt": ("Negativer Prompt", "Prompt negativo", "ネガティブプロンプト", "反向提示词"),
     "Reference Images": ("Referenzbilder", "Imágenes de referencia", "参照画像", "参考图像"),
     "Reference Image": ("Referenzbild", "Imagen de referencia", "参照画像", "参考图像"),
+    "Installed Model": ("Installiertes Modell", "Modelo instalado", "インストール済みモデル", "已安装的模型"),
+    "Model": ("Modell", "Modelo", "モデル", "模型"),
     "Add Image": ("Bild hinzufügen", "Añadir imagen", "画像を追加", "添加图像"),
     "Shows": ("Zeigt", "Muestra", "内容", "显示内容"),
     "Elevation": ("Höhenwinkel", "Elevación", "仰角", "仰角"),

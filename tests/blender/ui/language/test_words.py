@@ -17,6 +17,7 @@ def names_of_the_tab(bpy: Any) -> set[str]:
     """Return the names of the scene's fields, of their choices, of panels, of states of jobs."""
     from addon.protocol.systems import PRESETS
     from addon.ui import batch_operators, history, panels, properties, queue_panel
+    from addon.ui.models import choice
     from addon.ui.results import job_panel
 
     props = bpy.context.scene.maquette
@@ -24,7 +25,7 @@ def names_of_the_tab(bpy: Any) -> set[str]:
     found = {each.name for each in props.bl_rna.properties if each.identifier not in HIDDEN | groups}
     found |= {each.name for each in props.references.add().bl_rna.properties if each.identifier not in HIDDEN}
     found |= {words[0] for words in PRESETS.values()} | set(history.LABELS.values())
-    found |= {item[1] for item in (*properties.OUTPUTS, *properties.PRIORS)}
+    found |= {item[1] for item in (*properties.OUTPUTS, *choice.PRIORS)}
     modules: tuple[Any, ...] = (panels, job_panel, history, queue_panel, batch_operators)
     of_groups = {f"MAQUETTE_PT_{name}_" for name in properties.SYSTEMS}
     for module in modules:
