@@ -43,15 +43,24 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Client]]:
 
 
 def is_alive(pid: int) -> bool:
-    """Say whether a process exists and is not a zombie that only waits for its parent."""
-    stat = Path(f"/proc/{pid}/stat")
+    """Say whether a process exists and is not a zombie that only waits for its parent.
+
+    Its first thread may be one while others still end: until then the locks of the process are held.
+    """
     if Path("/proc/self/stat").exists():
-        return stat.exists() and stat.read_text().rpartition(")")[2].split()[0] != "Z"
+        return any(not _is_zombie(thread) for thread in Path(f"/proc/{pid}/task").glob("*/stat"))
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
     return True
+
+
+def _is_zombie(stat: Path) -> bool:
+    try:
+        return stat.read_text().rpartition(")")[2].split()[0] in "ZX"
+    except (FileNotFoundError, ProcessLookupError):  # it has ended since it was listed
+        return True
 
 
 def test_a_good_job_gives_its_events_in_order(start: Callable[..., Client]) -> None:
