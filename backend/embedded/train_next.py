@@ -109,6 +109,7 @@ if __name__ == "__main__":
     parser.add_argument("--renders", type=Path, nargs="+", default=[Path(".cache/embedded/groups")])
     parser.add_argument("--cache", type=Path, default=Path(".cache/embedded/next"), help="checkpoints, latents, log")
     parser.add_argument("--weights", type=Path, default=NEXT)
+    parser.add_argument("--first-seed", type=int, default=0, help="of renders: others than the weights have seen")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     options = parser.parse_args()
@@ -117,7 +118,7 @@ if __name__ == "__main__":
     if not (options.cache / LOG).exists() and (options.weights / LOG).exists():
         shutil.copyfile(options.weights / LOG, options.cache / LOG)  # the log goes on where the exported one ends
     if options.stage == "groups":
-        for shard in stream(options.renders[0], processes=options.threads):
+        for shard in stream(options.renders[0], processes=options.threads, first=options.first_seed):
             print(shard.name, flush=True)
     elif options.stage == "autoencoder":
         train_autoencoder(options.cache, options.renders, options.weights, options.minutes, options.device)

@@ -73,10 +73,15 @@ def next_seed(folder: Path) -> int:
     return int(there[-1].stem) + len(np.load(there[-1], mmap_mode="r")) if there else 0
 
 
-def stream(folder: Path, *, groups: int | None = None, processes: int = 1, gigabytes: float = 4.0) -> Iterator[Path]:
-    """Write shards from the next seed on, `groups` in all or for ever, and yield each one's path."""
+def stream(
+    folder: Path, *, groups: int | None = None, processes: int = 1, gigabytes: float = 4.0, first: int = 0
+) -> Iterator[Path]:
+    """Write shards from the next seed on, `groups` in all or for ever, and yield each one's path.
+
+    An empty folder begins with the seed `first`: other objects than weights have seen that were trained elsewhere.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    first = next_seed(folder)
+    first = max(first, next_seed(folder))
     starts = itertools.count(first, SHARD_GROUPS) if groups is None else range(first, first + groups, SHARD_GROUPS)
     if processes == 1:
         for start in starts:

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import torch
 
 from backend.diffusion.camera_tokens import angle_features
-from backend.embedded.training.denoiser import BATCH
 from backend.embedded.training.latent_stream import Rows
 
+ROWS = 48  # of a batch: whole groups of 2, 3, 4 and 6
 SINGLE = 0.3  # of the batches are single pictures of many objects
 VIEWS = (2, 3, 4, 4, 5, 6)
 REFERENCE = 0.7  # of groups have a first row that is clean
@@ -37,7 +37,7 @@ class ViewBatch:
     camera: torch.Tensor | None  # [B], bool: which cameras are told; None: the context has no camera tokens
 
 
-def draw_batch(rows: Rows, rng: random.Random, describe: Describe, size: int = BATCH) -> ViewBatch:
+def draw_batch(rows: Rows, rng: random.Random, describe: Describe, size: int = ROWS) -> ViewBatch:
     """Draw a batch: of single pictures for SINGLE of all, else of groups."""
     if rng.random() < SINGLE:
         return draw_single(rows, rng, describe, size)

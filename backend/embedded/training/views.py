@@ -28,7 +28,7 @@ from backend.embedded.training.muon import Muon
 from backend.embedded.training.view_batches import Describe, ViewBatch, camera_rows, draw_batch
 from backend.embedded.training.warm_start import begin_text_encoder, begin_unet
 
-WARMUP, COOLDOWN = 200, 0.2  # steps; share of the minutes at whose end the rate has fallen to 2 %
+WARMUP, COOLDOWN = 30, 0.2  # steps; share of the minutes at whose end the rate has fallen to 2 %
 CHECKPOINT_SECONDS, LOG_STEPS, LOOK_STEPS, TAKE_STEPS = 240.0, 100, 500, 25
 FIRST_SHARDS = 8  # encoded before the first step; then one every TAKE_STEPS
 
@@ -38,7 +38,7 @@ class Course:
     """How the denoiser is trained; the defaults are what was chosen."""
 
     muon: bool = True
-    rate: float = 4e-4
+    rate: float = 1e-3
     focus: bool = False  # timesteps drawn about the middle (logit-normal) and not evenly
 
 

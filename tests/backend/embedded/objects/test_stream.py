@@ -20,6 +20,7 @@ def test_a_stream_writes_whole_shards_in_order_and_goes_on(tmp_path, monkeypatch
     assert [path.stem for path in stream(tmp_path, groups=4)] == ["00000000", "00000002"]
     (tmp_path / "00000004.partial").write_bytes(b"broken off")
     assert [path.stem for path in stream(tmp_path, groups=2)] == ["00000004"] and next_seed(tmp_path) == 6
+    assert [path.stem for path in stream(tmp_path / "other", groups=2, first=8)] == ["00000008"]
     pictures, facts = load_shard(shards(tmp_path)[1])
     assert pictures.shape[0] == len(facts) == 2 and [f[0]["seed"] for f in facts] == [2, 3]
     assert trim(tmp_path, 2.5 * shards(tmp_path)[0].stat().st_size / 1e9) == 1

@@ -3,14 +3,14 @@
 # pyright: reportArgumentType=false, reportAttributeAccessIssue=false
 from __future__ import annotations
 
+import functools
 import random
 
 import pytest
 import torch
 
 from backend.diffusion.joint_attention import joined
-from backend.embedded.training import view_batches
-from backend.embedded.training.view_batches import ViewBatch
+from backend.embedded.training.view_batches import ViewBatch, draw_batch
 from backend.embedded.training.views import (
     Course,
     Training,
@@ -70,8 +70,7 @@ def test_with_more_views_than_one_attention_joins(tokenizer):
 
 @pytest.mark.parametrize("muon", [True, False])
 def test_training_goes_on_to_the_same_bits(tmp_path, rows, tokenizer, monkeypatch, muon):
-    monkeypatch.setattr(view_batches, "BATCH", 4)
-    monkeypatch.setattr("backend.embedded.training.views.BATCH", 4, raising=False)
+    monkeypatch.setattr("backend.embedded.training.views.draw_batch", functools.partial(draw_batch, size=4))
     course = Course(muon=muon)
     straight, cut = (Training(tokenizer, 8, course, None) for _ in range(2))
     for _ in range(3):
