@@ -55,7 +55,7 @@ def strange_cells(page: str) -> list[str]:
     """Name the cells of the table that say something else than the legend explains, and rows with too few of them."""
     rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in page.splitlines() if line.startswith("| ")]
     table = [row for row in rows if len(row) > 2][1:]  # without its head, and without the table of names
-    known = re.compile(r"y(?: \[\d+\])?|p|–|\?|n/a")
+    known = re.compile(r"[yp](?: \[\d+\])?|–|\?|n/a")
     strange = [f"{row[0]}: {cell}" for row in table for cell in row[1:] if not known.fullmatch(cell)]
     return strange + [f"{row[0]}: {len(row)} cells" for row in table if len(row) != 11]
 

@@ -6,7 +6,6 @@ import contextlib
 import hashlib
 import json
 import threading
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -141,7 +140,7 @@ def _handler(hub: Hub) -> type[BaseHTTPRequestHandler]:
                     self.wfile.write(content[:cut][start : start + 1000])
                     if large and hub.drip_seconds:
                         self.wfile.flush()
-                        time.sleep(hub.drip_seconds)
+                        threading.Event().wait(hub.drip_seconds)  # tests let time.sleep do nothing
             if cut is not None:
                 self.wfile.flush()
                 self.close_connection = True

@@ -28,12 +28,13 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, found: Found, *argument
 def test_a_table_has_a_line_for_each_kind_and_one_for_all(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(tmp_path, monkeypatch, Found(kills=3, jobs=2), "--kills", "15", "--seed", "4") == 0
+    assert run(tmp_path, monkeypatch, Found(kills=3, jobs=2), "--kills", "18", "--seed", "4") == 0
     lines = [line.split() for line in capsys.readouterr().out.splitlines()]
     assert lines[0] == ["job", "kills", "jobs", "lost", "different", "leftovers"]
-    assert lines[1] == ["prompt", "3", "2", "0", "0", "0"] and lines[-1] == ["all", "15", "10", "0", "0", "0"]
+    assert lines[1] == ["prompt", "3", "2", "0", "0", "0"] and lines[-1] == ["all", "18", "12", "0", "0", "0"]
     written = json.loads((tmp_path / "a.json").read_text())
-    assert written["seed"] == 4 and list(written["kinds"]) == ["prompt", "image", "edit", "dreambooth3d", "queue"]
+    kinds = ["prompt", "image", "edit", "dreambooth3d", "customize_it_3d", "queue"]
+    assert written["seed"] == 4 and list(written["kinds"]) == kinds
 
 
 @pytest.mark.parametrize("fault", FAULTS)

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from addon.protocol import SYSTEMS
 from addon.protocol.systems.dreambooth3d import DREAMBOOTH3D
-from addon.protocol.systems.tv3dg import TV3DG
 from backend.diffusion.guidance import LOSSES as BACKEND_LOSSES
 from backend.systems.overrides import chosen_settings
 from benchmarks.commands import variants
@@ -26,7 +26,7 @@ from benchmarks.report.quality_tables import variants as table
 
 def test_every_variant_is_one_the_system_takes() -> None:
     for name, group in variants.groups().items():
-        system: Any = DREAMBOOTH3D if name == "subjects" else TV3DG
+        system: Any = SYSTEMS[variants.SYSTEMS.get(name, "tv3dg")]
         for chosen in group.values():
             chosen_settings(system, "bench", chosen)
     bench = DREAMBOOTH3D.presets["bench"]

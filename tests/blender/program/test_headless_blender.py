@@ -212,7 +212,8 @@ def test_real_backend_is_interrupted_leaves_nothing_running_and_goes_on(
     assert done.returncode == 0, done.stderr
     found = held(blender, resources, saved)
     assert sorted(found) == ["red mug", "red mug points"]
-    steps = [event.step for event in store.read_events(job)[0] if isinstance(event, protocol.Progress)]
+    told = [event for event in store.read_events(job)[0] if isinstance(event, protocol.Progress)]
+    steps = [event.step for event in told if event.steps == 40]  # the mesh has parts of its own
     assert steps.count(min(steps)) == 1, "it began anew instead of going on"
 
 

@@ -58,7 +58,9 @@ def test_a_sum_with_shares_is_what_an_average_with_weights_was(views: int, monke
     before = toy.optimise(replace(settings, lambda_guidance=average), SMALL, **held())
     assert len(now) > 200  # the threshold was passed by some
     for name, value in now.state_dict().items():
-        assert torch.equal(value, before.state_dict()[name]), name
+        # A denormal moment rounds otherwise on some processors: one quaternion of 960, by 1e-9.
+        tolerance = 1e-8 if name == "quaternions" else 0.0
+        torch.testing.assert_close(value, before.state_dict()[name], atol=tolerance, rtol=0.0, msg=name)
     other = toy.optimise(replace(settings, lambda_guidance=2 * average), SMALL, **held())
     assert (other.sh[:100] - before.sh[:100]).abs().max() > 0.01  # the comparison can fail
 
