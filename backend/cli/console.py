@@ -64,12 +64,14 @@ class Console:
             self.say(f"{self._stage}{suffix}, after {clock(time.monotonic() - self._started)}")
 
     def progress(self, step: int, steps: int, seconds_left: float, steps_per_second: float) -> None:
-        """Show how far the running stage is."""
+        """Show how far the running stage is; parts that are not of one length have no speed, which is then 0."""
         full = min(max(BAR * step // max(steps, 1), 0), BAR)
         bar = "#" * full + "." * (BAR - full)
-        rate = f"{steps_per_second:.1f} it/s" if steps_per_second >= 1 else f"{1 / steps_per_second:.1f} s/it"
-        speed = f"{rate}, {clock(seconds_left)} left" if step > 1 or steps == 1 else "measuring the speed"
-        line = f"{self._stage} [{bar}] {step}/{steps}, {speed}"
+        line = f"{self._stage} [{bar}] {step}/{steps}"
+        if steps_per_second > 0:
+            rate = f"{steps_per_second:.1f} it/s" if steps_per_second >= 1 else f"{1 / steps_per_second:.1f} s/it"
+            speed = f"{rate}, {clock(seconds_left)} left" if step > 1 or steps == 1 else "measuring the speed"
+            line = f"{line}, {speed}"
         if self._is_terminal:
             self._rewrite(line)
         elif time.monotonic() - self._written > QUIET_SECONDS:

@@ -14,6 +14,7 @@ import pytest
 from addon import protocol
 from backend.cli import console
 from backend.runtime.machine import ROOT
+from backend.runtime.measuring import part
 from tests.backend.fake_system import write_job
 
 FAKE = "tests.backend.fake_system"
@@ -86,6 +87,17 @@ class Terminal(io.StringIO):
 
     def isatty(self) -> bool:
         return True
+
+
+@pytest.mark.parametrize("stream", [io.StringIO, Terminal])
+def test_parts_of_a_stage_have_no_speed(stream: type[io.StringIO], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(console, "QUIET_SECONDS", -1.0)
+    written = stream()
+    shown = console.Console(written)
+    shown.stage(3, "Mesh", is_loaded=False)
+    told = part(1, 4)
+    shown.progress(told.step, told.steps, told.seconds_left, told.steps_per_second)
+    assert written.getvalue().endswith(("[######..................] 1/4", "[######..................] 1/4\n"))
 
 
 @pytest.mark.parametrize("stream", [io.StringIO, Terminal])
