@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -24,7 +25,9 @@ def asked(arguments: argparse.Namespace) -> tuple[protocol.Request, list[Path]]:
         if not path.is_file():
             raise BadInput(f"There is no image {path}.", "Check the path.")
         check_image(path)
-    return _checked(
+    if arguments.mask and not arguments.image:
+        raise BadInput("A mask says which part of an image counts, and there is no image.", "Give the image: --image.")
+    request, sources = _checked(
         *protocol.describe(
             arguments.image,
             arguments.visual_prompt,
@@ -44,13 +47,23 @@ def asked(arguments: argparse.Namespace) -> tuple[protocol.Request, list[Path]]:
             subject=named_subject(arguments),
         )
     )
+    if request.prompt and not arguments.prompt.strip():
+        name = protocol.plain_text(arguments.image[0].name)
+        print(f"The prompt is {request.prompt!r}, after {name}; --prompt says something else.", file=sys.stderr)
+    return request, sources
 
 
 def _checked(request: protocol.Request, sources: list[Path]) -> tuple[protocol.Request, list[Path]]:
-    """Return both if the settings fit the system, whose backend would refuse them when the job has begun."""
+    """Return both if settings and stage fit the system: its backend would find out when the job has begun."""
     system = protocol.built_systems().get(request.system)
     if system is not None:
         protocol.check_settings(system, request.settings)
+        names = [stage.name for stage in system.stages]
+        if request.stop_after and request.stop_after not in names:
+            raise BadInput(
+                f"{system.label} ({system.name}) has no stage {request.stop_after[:80]!r}.",
+                f"Its stages are {', '.join(names)}.",
+            )
     return request, sources
 
 

@@ -34,6 +34,23 @@ def test_a_mask_comes_into_the_request_and_is_checked_as_the_images_are(tmp_path
         new_job.asked(arguments.parser().parse_args([*words, f"{tmp_path}/other.png"]))
 
 
+def test_the_prompt_that_an_image_names_is_said_and_what_cannot_be_is_refused_before_there_is_a_folder(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def asked(*words: str) -> protocol.Request:
+        return new_job.asked(arguments.parser().parse_args(["generate", "--out", "x", *words]))[0]
+
+    picture = tmp_path / "red_mug-2.png"
+    Image.new("L", (8, 8), "white").save(picture)
+    assert asked("--image", str(picture)).prompt == "red mug"
+    assert capsys.readouterr().err == "The prompt is 'red mug', after red_mug-2.png; --prompt says something else.\n"
+    assert asked("--image", str(picture), "--prompt", "a cup").prompt == "a cup" and capsys.readouterr().err == ""
+    with pytest.raises(BadInput, match="there is no image"):
+        asked("--prompt", "a mug", "--mask", str(picture))
+    with pytest.raises(BadInput, match=r"Prompt and Style \(tv3dg\) has no stage 'cutouts'"):
+        asked("--prompt", "a mug", "--stop-after", "cutouts")
+
+
 def test_generate_makes_the_folder_runs_it_and_resumes_it(tmp_path: Path) -> None:
     picture, style, out = tmp_path / "a.png", tmp_path / "style.JPG", tmp_path / "out" / "job"
     Image.new("RGBA", (8, 8), (255, 0, 0, 128)).save(picture)
