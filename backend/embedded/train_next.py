@@ -94,12 +94,21 @@ def export(cache: Path, weights: Path) -> None:
             vae=codec.half(), text_encoder=model.text_encoder, tokenizer=training.tokenizer, unet=model.unet,
             scheduler=new_scheduler(), safety_checker=None, feature_extractor=None, requires_safety_checker=False,
         ).save_pretrained(weights)  # fmt: skip
+        forget_paths(weights)
         save_camera_encoder(weights, model.camera_encoder)
         (weights / CLAUSES).write_text(json.dumps(prompt_completion(), indent=1) + "\n")
         facts = {"name": "embedded", "image_size": 128, "camera_tokens": True, "joint_views": True, "clean_view": True}
         (weights / "prior.json").write_text(json.dumps(facts | {"words": "see tokenizer"}, indent=2) + "\n")
     if (cache / LOG).exists():
         shutil.copyfile(cache / LOG, weights / LOG)
+
+
+def forget_paths(weights: Path) -> None:
+    """Take out of the configurations from where each network was loaded: a path of this machine."""
+    for path in weights.glob("*/config.json"):
+        config = json.loads(path.read_text())
+        if config.pop("_name_or_path", None) is not None:
+            path.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")
 
 
 if __name__ == "__main__":

@@ -41,6 +41,11 @@ def test_stock_diffusers_draws_with_it(exported):
     assert image.shape == (1, 3, 128, 128) and image.isfinite().all()
 
 
+def test_its_configurations_name_no_path_of_the_machine(exported):
+    texts = [path.read_text() for path in exported[1].rglob("*.json")]
+    assert len(texts) > 5 and not any(str(exported[1].parent) in text or "_name_or_path" in text for text in texts)
+
+
 def test_the_product_encodes_and_draws_with_it(exported):
     prior = load_prior(str(exported[1]))
     images = torch.rand(2, 128, 128, 3)
