@@ -25,7 +25,7 @@ from addon import protocol
 from backend.cli import models, new_job, subjects
 from backend.cli.arguments import PROGRESS, parser
 from backend.cli.job_runner import run_folders, run_queue, run_system
-from backend.errors import BackendError, BadInput, explain
+from backend.errors import BackendError, BadInput, UnfitEnvironment, explain
 
 if TYPE_CHECKING:
     from backend.runtime.job import Job
@@ -83,8 +83,9 @@ def main(argv: Sequence[str] | None = None, run_system: Callable[[Job], None] = 
             except (BackendError, ImportError, OSError) as error:
                 return _refuse(explain(error))
             code = run_folders([folder], run_system, supervised=False, for_a_person=True)
-            if code == BadInput.exit_code and is_new and new_job.is_untouched(folder):
-                shutil.rmtree(folder)  # nothing was made, and the corrected command may want the same folder
+            if code in (BadInput.exit_code, UnfitEnvironment.exit_code) and is_new and new_job.is_untouched(folder):
+                # Nothing was made, and the corrected command may want the same folder; a link to one stays.
+                shutil.rmtree(folder.resolve(), ignore_errors=True)
             return code
         case command:
             raise AssertionError(command)
