@@ -16,6 +16,7 @@ import argparse
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -328,11 +329,21 @@ def is_shipped(path: Path, root: Path) -> bool:
 def run(root: Path, *command: "str | Path") -> int:
     """Run a command in the repository's root and return its exit status; it shares this terminal."""
     sys.stdout.flush()
-    return subprocess.run([str(part) for part in command], cwd=root, env=processes.child_environment()).returncode
+    return processes.run_in_foreground(command, cwd=root, env=processes.child_environment())
+
+
+def stop(number: int, frame: object) -> None:
+    """Leave as after Ctrl+C: what is half-made is cleared away."""
+    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":
+    for name in processes.ENDING:
+        number = getattr(signal, name, None)  # Windows has no SIGHUP
+        if number is not None and signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, stop)
     try:
         sys.exit(main())
     except KeyboardInterrupt:
-        sys.exit("Stopped.")
+        print("Stopped.", file=sys.stderr)
+        sys.exit(processes.STOPPED)

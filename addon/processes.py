@@ -27,6 +27,9 @@ NEEDLESS = (
 NEEDLESS_START = "PYTHON"
 LIBRARY_PATHS = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "DYLD_FRAMEWORK_PATH", "DYLD_FALLBACK_LIBRARY_PATH")
 
+ENDING = ("SIGINT", "SIGTERM", "SIGHUP")  # signals that ask to leave
+STOPPED = 4  # the exit code of a program that such a signal has ended
+
 # Windows' numbers, which Python's modules have on Windows only.
 CREATE_NEW_PROCESS_GROUP = 0x00000200
 CREATE_NO_WINDOW = 0x08000000
@@ -108,6 +111,41 @@ def start(
     if sys.platform == "win32":
         child.job = bind_to_this_process(child)
     return child
+
+
+def run_in_foreground(
+    command: Sequence[str | Path],
+    *,
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    stdout: int | None = None,
+) -> int:
+    """Run a program that shares this terminal, to its end; return its exit code, STOPPED where a signal has ended it.
+
+    Signals that ask this process to leave are passed on, and what the program makes of them is waited for. What comes
+    from the terminal comes to the program, too; it must not hear that twice.
+    """
+    child: subprocess.Popen[bytes] | None = None
+    told: list[int] = []
+
+    def pass_on(number: int, frame: object) -> None:
+        told.append(number)
+        if child is not None and not (is_at_terminal and number != signal.SIGTERM):
+            child.send_signal(number)
+
+    is_at_terminal = sys.platform == "win32" or os.isatty(0)  # Windows can pass on nothing
+    numbers = [signal.Signals[name] for name in ENDING if name in signal.Signals.__members__]
+    numbers = [number for number in numbers if signal.getsignal(number) != signal.SIG_IGN]
+    before = {number: signal.signal(number, pass_on) for number in numbers}
+    try:
+        child = subprocess.Popen([str(part) for part in command], cwd=cwd, env=env, stdout=stdout)
+        for number in told[:1]:  # meanwhile
+            child.send_signal(number)
+        code = child.wait()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler if handler is not None else signal.SIG_DFL)
+    return STOPPED if told and code < 0 else code
 
 
 # ---- ending ----------------------------------------------------------------------------------------------------------

@@ -15,9 +15,17 @@ Exit codes: 0 done, 1 failed, 2 bad input, 3 something is missing on this machin
 
 from __future__ import annotations
 
+import sys
+
+from backend.runtime.leaving import LEFT, end_process, interruptible, leave_when_told
+
+if __name__ == "__main__":
+    leave_when_told()
+
+# What follows takes a busy machine seconds, and the process can be told to leave meanwhile.
+import argparse
 import os
 import shutil
-import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -33,7 +41,14 @@ if TYPE_CHECKING:
 
 def main(argv: Sequence[str] | None = None, run_system: Callable[[Job], None] = run_system) -> int:
     """Run one command and return its exit code."""
-    arguments = parser().parse_args(argv)
+    try:
+        return _run(parser().parse_args(argv), run_system)
+    except KeyboardInterrupt:  # where something was half-made, and is cleared away; a job says so itself
+        print("interrupted", file=sys.stderr)
+        return LEFT
+
+
+def _run(arguments: argparse.Namespace, run_system: Callable[[Job], None]) -> int:
     match arguments.command:
         case "doctor":
             from backend.cli import doctor
@@ -59,11 +74,12 @@ def main(argv: Sequence[str] | None = None, run_system: Callable[[Job], None] = 
             return run_queue(folder, run_system, arguments.supervised, idle_seconds, arguments.worker)
         case "farm" | "subjects":
             try:
-                if arguments.command == "farm":
-                    from backend.cli import farm
+                with interruptible():
+                    if arguments.command == "farm":
+                        from backend.cli import farm
 
-                    return farm.send(arguments)
-                print(protocol.plain_text(subjects.done(arguments)))
+                        return farm.send(arguments)
+                    print(protocol.plain_text(subjects.done(arguments)))
             except BackendError as error:
                 return _refuse(error)
             except protocol.ProtocolError as error:
@@ -72,12 +88,15 @@ def main(argv: Sequence[str] | None = None, run_system: Callable[[Job], None] = 
                 return _refuse(explain(error))
             return 0
         case "models":
-            return models.run(arguments)
+            with interruptible():
+                return models.run(arguments)
         case "generate" | "edit":
             asked = new_job.asked if arguments.command == "generate" else new_job.edited
             try:
                 is_new = not (arguments.out / protocol.REQUEST_FILE).exists()
-                folder = new_job.make_or_resume(arguments.out, *asked(arguments))
+                request, sources = asked(arguments)
+                with interruptible():
+                    folder = new_job.make_or_resume(arguments.out, request, sources)
             except protocol.ProtocolError as error:
                 return _refuse(BadInput(str(error)))
             except (BackendError, ImportError, OSError) as error:
@@ -98,4 +117,7 @@ def _refuse(error: BackendError) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    code = main()
+    if code == LEFT:
+        end_process(code)
+    sys.exit(code)

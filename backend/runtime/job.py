@@ -241,11 +241,13 @@ class Job:
         """
         path = self.stage_folder / f"checkpoint-{self._loop}.safetensors"
         self._loop += 1
+        at_once = self._control.may_leave_at_once
         with self._control.undisturbed():
-            yield from self._steps(path, total, state)
+            yield from self._steps(path, total, state, at_once)
 
-    def _steps(self, path: Path, total: int, state: Stateful) -> Iterator[int]:
+    def _steps(self, path: Path, total: int, state: Stateful, at_once: bool) -> Iterator[int]:
         step, is_done = self._restore(path, total, state)
+        first = step
         saved_at = time.monotonic()
         progress = deque([(saved_at, step)], maxlen=64)
         while not is_done and step < total and not self._is_finishing:
@@ -258,7 +260,8 @@ class Job:
             if self._control.is_finishing:
                 self._is_finishing = True
                 break
-            yield step
+            with self._control.disturbed(at_once and step == first):  # which compiles, and goes on from what is kept
+                yield step
             step += 1
             now = time.monotonic()
             if now - progress[-1][0] >= PROGRESS_SECONDS or step in (1, total):
