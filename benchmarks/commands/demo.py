@@ -6,7 +6,7 @@ is known, so the result can be measured from sides that the image does not show.
 
 from __future__ import annotations
 
-from backend.runtime.leaving import leave_when_told
+from backend.runtime.leaving import LEFT, end_process, leave_when_told
 
 if __name__ == "__main__":
     leave_when_told()
@@ -190,4 +190,7 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    code = main()
+    if code == LEFT:
+        end_process(code)
+    sys.exit(code)
