@@ -272,9 +272,9 @@ def long_path(path: Path, below: int = 0) -> Path:
 def hold(path: Path, patience: float = 3.0) -> Iterator[int]:
     """Hold a lock file until the block ends, and yield its descriptor; a child that inherits it holds it as well.
 
-    Raises BlockingIOError if another process still has it after `patience` seconds: one that was killed takes a moment
-    to be gone, with all that it had started. The file is removed at the end; one that is left behind by a
-    process that was killed is nobody's.
+    Raises BlockingIOError, which says which process and since when, if another one still has it after `patience`
+    seconds: one that was killed takes a moment to be gone, with all that it had started. The file is removed at the
+    end; one that is left behind by a process that was killed is nobody's.
     """
     end = time.monotonic() + patience
     while True:
@@ -283,14 +283,17 @@ def hold(path: Path, patience: float = 3.0) -> Iterator[int]:
             try_lock(descriptor)
             if sys.platform == "win32" or (path.exists() and os.path.samestat(os.stat(path), os.fstat(descriptor))):
                 break  # else the holder before us has removed it meanwhile
-        except BlockingIOError:
+        except BlockingIOError as error:
+            holder = _holder(descriptor)
             os.close(descriptor)
             if time.monotonic() > end:
-                raise
+                raise BlockingIOError(error.errno, holder) from error
             time.sleep(0.05)
             continue
         os.close(descriptor)
     try:
+        os.ftruncate(descriptor, 0)
+        os.write(descriptor, f"{os.getpid()}\n".encode())
         yield descriptor
     finally:
         if sys.platform != "win32":
@@ -299,6 +302,14 @@ def hold(path: Path, patience: float = 3.0) -> Iterator[int]:
         if sys.platform == "win32":
             with contextlib.suppress(OSError):  # the next holder has it already
                 path.unlink(missing_ok=True)
+
+
+def _holder(descriptor: int) -> str:
+    """Say which process holds a lock file and since when, as far as it says so."""
+    with contextlib.suppress(OSError, ValueError):  # Windows lets nobody read what is locked
+        number, since = int(os.read(descriptor, 32)), time.localtime(os.fstat(descriptor).st_mtime)
+        return f"process {number}, since {time.strftime('%H:%M', since)}"
+    return "a process that does not say its number"
 
 
 if sys.platform == "win32":

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import importlib.util
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -56,13 +57,15 @@ CLEAN = {"backend", "requirements-dev.lock"}
 
 
 @pytest.mark.parametrize("version", [(3, 10, 13), (3, 12, 1), (3, 14, 0), (2, 7, 18)])
-def test_another_python_gets_a_sentence(version, monkeypatch):
+def test_another_python_gets_a_sentence(version, monkeypatch, capsys):
     monkeypatch.setattr(shutil, "which", lambda name: "/usr/bin/python3.11" if name == "python3.11" else None)
     with monkeypatch.context() as patch, pytest.raises(SystemExit) as stop:
         patch.setattr(sys, "version_info", version)
         build.check_python("test")
     said = ".".join(map(str, version))
-    assert stop.value.code == f"Maquette needs Python 3.11 or 3.13, and this is {said}. Run: python3.11 build.py test"
+    assert stop.value.code == 3
+    sentence = f"Maquette needs Python 3.11 or 3.13, and this is {said}. Run: python3.11 build.py test\n"
+    assert capsys.readouterr().err == sentence
 
 
 def test_old_pythons_can_read_build_py_far_enough_to_say_so():
@@ -77,7 +80,7 @@ def test_old_pythons_can_read_build_py_far_enough_to_say_so():
 
 def test_python_without_venv_gets_a_sentence_and_makes_nothing(root, monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "ensurepip" else object())
-    with pytest.raises(SystemExit, match="cannot make virtual environments.*apt-get install python3"):
+    with pytest.raises(build.Unfit, match="cannot make virtual environments.*apt-get install python3"):
         build.provide_environment(root)
     assert visible(root) == CLEAN
 
@@ -85,7 +88,7 @@ def test_python_without_venv_gets_a_sentence_and_makes_nothing(root, monkeypatch
 def test_little_free_disk_gets_a_sentence_with_both_numbers_and_makes_nothing(root, monkeypatch):
     monkeypatch.setattr(environment, "NEEDED_GIB", 6.0)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(2**40, 2**40, int(1.5 * 2**30)))  # type: ignore
-    with pytest.raises(SystemExit, match=r"has 1.5 GiB of free disk, and the packages need 6.0 GiB"):
+    with pytest.raises(build.Unfit, match=r"has 1.5 GiB of free disk, and the packages need 6.0 GiB"):
         build.provide_environment(root)
     assert visible(root) == CLEAN and calls(root) == []
 
@@ -100,14 +103,14 @@ def test_little_free_disk_gets_a_sentence_with_both_numbers_and_makes_nothing(ro
 )
 def test_a_failing_pip_gets_a_sentence_and_leaves_nothing(pip, sentence, root, monkeypatch):
     monkeypatch.setenv("PIP", pip)
-    with pytest.raises(SystemExit, match=f"The packages could not be installed: {sentence}"):
+    with pytest.raises(build.Unfit, match=f"The packages could not be installed: {sentence}"):
         build.provide_environment(root)
     assert visible(root) == CLEAN
 
 
 def test_a_failing_venv_gets_a_sentence_and_leaves_nothing(root, monkeypatch):
     monkeypatch.setenv("VENV", "broken")
-    with pytest.raises(SystemExit, match="Python could not make .*ensurepip"):
+    with pytest.raises(build.Unfit, match="Python could not make .*ensurepip"):
         build.provide_environment(root)
     assert visible(root) == CLEAN
 
@@ -133,6 +136,36 @@ def test_stopping_during_the_installation_ends_pip_and_leaves_nothing(root, monk
 # The environment
 
 
+def test_a_second_setup_says_which_process_is_at_it_and_since_when_and_leaves(root):
+    code = "import sys; from pathlib import Path; from addon import processes\n"
+    code += f"with processes.hold(Path({str(root / '.venv-lock')!r})): print(1, flush=True); sys.stdin.read()"
+    other = subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=REPOSITORY
+    )
+    assert other.stdout.readline()
+    setup = "import sys, build; from pathlib import Path; from addon.install import environment\n"
+    setup += f"environment.NEEDED_GIB = environment.NEEDED_WITH_CUDA_GIB = 0.0; build.ROOT = Path({str(root)!r})\n"
+    setup += "try: build.main(['setup'])\nexcept build.Unfit as unfit: print(unfit, file=sys.stderr)"
+    done = subprocess.run([sys.executable, "-c", setup], cwd=REPOSITORY, capture_output=True, text=True)
+    assert re.fullmatch(
+        rf"Another process is installing into .*\.venv: process {other.pid}, since \d\d:\d\d\. .*\n", done.stderr
+    )
+    assert done.stdout == ""  # nor is anything said to be made
+    other.communicate()
+
+
+def test_the_bar_says_which_package_is_being_unpacked(root, monkeypatch, capsys):
+    monkeypatch.setenv("PIP", "slow")
+    build.provide_environment(root)
+    said = capsys.readouterr().out
+    assert said.startswith("Making ") and said.count("Making ") == 1 and "installed" in said
+    seen = []
+    environment.provide(
+        root / "other", [root / "requirements-dev.lock"], lambda progress: seen.append(progress.text), python=None
+    )
+    assert "unpacking one" in seen
+
+
 def test_the_environment_is_made_once_and_again_when_a_lock_changes(root):
     python = build.provide_environment(root)
     assert python == root / ".venv/bin/python" and len(calls(root)) == 2
@@ -155,7 +188,7 @@ def test_a_failed_renewal_leaves_the_old_environment(root, monkeypatch):
     old = lock.read_text()
     lock.write_text("one==1.1\n")
     monkeypatch.setenv("PIP", "network")
-    with pytest.raises(SystemExit):
+    with pytest.raises(build.Unfit):
         build.provide_environment(root)
     assert visible(root) == CLEAN | {".venv"} and (root / ".venv" / environment.STAMP).read_text() == stamp
     lock.write_text(old)
@@ -177,7 +210,7 @@ def test_a_renewal_that_was_killed_leaves_the_old_environment_to_the_next_failur
     before = calls(root)
     (root / "requirements-dev.lock").write_text("two==2.1\n")
     monkeypatch.setenv("PIP", "full")
-    with pytest.raises(SystemExit):
+    with pytest.raises(build.Unfit):
         build.provide_environment(root)
     assert visible(root) == CLEAN | {".venv"} and (root / ".venv" / environment.STAMP).exists()
     (root / "requirements-dev.lock").write_text("two==2.0\n")
@@ -369,11 +402,11 @@ def test_install_hands_the_zip_to_blender(root, commands, tmp_path, monkeypatch,
 )
 def test_install_refuses_what_cannot_work(version, sentence, root, commands, tmp_path, monkeypatch):
     monkeypatch.setattr(build, "manifest", lambda root: {"blender_version_min": "4.5.0"})
-    with pytest.raises(SystemExit, match=sentence):
+    with pytest.raises(build.Unfit, match=sentence):
         build.main(["install", "--blender", str(make_blender(tmp_path / "blender", version, tmp_path / "log"))])
 
 
 def test_install_asks_for_a_blender(root, commands, monkeypatch, tmp_path):
     monkeypatch.delenv("BLENDER", raising=False)
-    with pytest.raises(SystemExit, match="There is no Blender at .*nowhere.*--blender PATH"):
+    with pytest.raises(build.Unfit, match="There is no Blender at .*nowhere.*--blender PATH"):
         build.main(["install", "--blender", str(tmp_path / "nowhere")])
