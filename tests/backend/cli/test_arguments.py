@@ -31,3 +31,27 @@ def test_the_help_offers_the_priors_that_there_are(capsys: pytest.CaptureFixture
         command_line.main(["generate", "--help"])
     printed = " ".join(capsys.readouterr().out.split())
     assert "embedded, the name of an installed model, or a folder in diffusers' format" in printed
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence", "whose"),
+    [
+        ([], "the following arguments are required: command", ""),
+        (["generate", "--set", "scale", "--out", "x"], "argument --set: 'scale' is not NAME=VALUE", " generate"),
+        (["generate", "--stop-after", "mesg", "--out", "x"], "invalid choice: 'mesg'", " generate"),
+        (["generate"], "the following arguments are required: --out", " generate"),
+        (["farm", "job"], "the following arguments are required: --engine, --out", " farm"),
+        (["subjects", "keep", "\x1b[2Jjob"], "the following arguments are required: --name", " subjects keep"),
+        (["models", "fetch"], "the following arguments are required: name", " models fetch"),
+        (["queue", "x", "--worker", "a\nb"], "invalid int value: 'a\\nb'", " queue"),
+        (["run", "job", "--bogus\x1b[2J"], "unrecognized arguments: --bogus\\x1b[2J", ""),
+    ],
+)
+def test_what_is_wrong_is_one_line_with_where_help_is_and_no_usage(
+    words: list[str], sentence: str, whose: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as left:
+        command_line.main(words)
+    said = capsys.readouterr().err
+    assert left.value.code == 2 and said.startswith("error: ") and sentence in said and said.count("\n") == 1
+    assert said.endswith(f". Help: python -m backend{whose} --help\n")
