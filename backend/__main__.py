@@ -80,6 +80,8 @@ def _run(arguments: argparse.Namespace, run_system: Callable[[Job], None]) -> in
 
                         return farm.send(arguments)
                     print(protocol.plain_text(subjects.done(arguments)))
+            except BrokenPipeError:
+                raise
             except BackendError as error:
                 return _refuse(error)
             except protocol.ProtocolError as error:
@@ -117,7 +119,13 @@ def _refuse(error: BackendError) -> int:
 
 
 if __name__ == "__main__":
-    code = main()
+    try:
+        try:
+            code = main()
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:  # whoever reads the output has had enough of it, as `head` has
+        end_process(0)
     if code == LEFT:
         end_process(code)
     sys.exit(code)

@@ -147,7 +147,8 @@ class _Process:
 
     def tell(self, sentence: str) -> None:
         """Write a sentence for a person."""
-        print(protocol.plain_text(sentence), file=self.streams.console, flush=True)
+        with contextlib.suppress(OSError):  # nobody reads any more
+            print(protocol.plain_text(sentence), file=self.streams.console, flush=True)
 
     def _tell_of_the_others(self) -> None:
         if self.to_come:
