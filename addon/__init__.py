@@ -17,6 +17,7 @@ MODULES = (
     "ui.session",
     "ui.results.importing",
     "ui.results.level_operator",
+    "ui.results.remesh",
     "ui.generate",
     "ui.reference_list",
     "ui.stage_images",

@@ -26,6 +26,7 @@ from addon.protocol import (
     RECORD_FILE,
     RESULT_FOLDER,
     STAGES_FOLDER,
+    SYSTEMS,
     Event,
     InputImage,
     LinkInside,
@@ -79,6 +80,7 @@ class Job:
         self.settings: dict[str, Setting] = dict(request.settings)
         self._checkpoint_seconds = self._take_number("checkpoint_seconds", 30.0)
         self._checkpoint_steps = self._take_number("checkpoint_steps", 0)
+        self.mesh_settings = SYSTEMS[request.system].mesh_settings
         self._emit = emit
         self._control = control
         torch.manual_seed(request.seed)
@@ -125,7 +127,8 @@ class Job:
         Finished stages come from disk. Either way the values are those read back, so that a resumed run computes with
         the same ones. Files that `make` writes into `stage_folder` stay there; `stage_path` finds them later. A stage
         is made again if the request, an input or a file of an earlier stage has changed since, or one of `depends_on`:
-        JSON values or dataclasses of them, whatever else this stage is made from, such as the hashes of weights.
+        JSON values or dataclasses of them, whatever else this stage is made from, such as the hashes of weights. The
+        `mesh_settings` do not count, neither in the request nor in `depends_on["settings"]`: who needs them says so.
         """
         self._leave_if_told()
         number = len(self.stages) + 1
@@ -225,11 +228,16 @@ class Job:
     def _digest(self, more: Mapping[str, Any]) -> str:
         """Return the SHA-256 of what the next stage depends on: request, inputs, files of the stages before, more."""
         request: dict[str, Any] = {k: v for k, v in plain(self.request).items() if k not in NEUTRAL}
-        request["settings"] = self.settings
+        request["settings"] = self._without_mesh(self.settings)
+        if isinstance(more.get("settings"), Mapping):
+            more = {**more, "settings": self._without_mesh(more["settings"])}
         request["images"] = [{k: v for k, v in image.items() if k != "name"} for image in request["images"]]
         before = [[record["name"], record["files"]] for record in self.stages]
         parts = json.dumps([request, self._inputs, before, dict(more)], default=vars, sort_keys=True)
         return hashlib.sha256(parts.encode()).hexdigest()
+
+    def _without_mesh(self, settings: Mapping[str, Any]) -> dict[str, Any]:
+        return {name: value for name, value in settings.items() if name not in self.mesh_settings}
 
     # ---- steps -------------------------------------------------------------------------------------------------------
 
