@@ -16,6 +16,7 @@ MODULES = (
     "ui.models.manage",
     "ui.session",
     "ui.results.importing",
+    "ui.results.bake_operator",
     "ui.results.level_operator",
     "ui.results.remesh",
     "ui.generate",

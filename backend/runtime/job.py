@@ -107,9 +107,8 @@ class Job:
         value = self.settings.pop(name, default)
         if isinstance(value, bool | str) or not 0 <= value <= sys.maxsize or (name.endswith("steps") and value % 1):
             kind = "a whole number" if name.endswith("steps") else "a number"
-            raise BadInput(
-                f"The setting {name} is {str(value)[:80]!r}; it must be {kind} from 0.", "Correct or omit it."
-            )
+            said = f"The setting {name} is {str(value)[:80]!r}; it must be {kind} from 0."
+            raise BadInput(said, "Correct or omit it.")
         return value
 
     @property
@@ -166,10 +165,8 @@ class Job:
         """Warn if the request wanted to stop after a stage that the job, which has come to its end, does not have."""
         names = [_slug(record["name"]) for record in self.stages]
         if self.request.stop_after and _slug(self.request.stop_after) not in names:
-            self.warn(
-                f"The job did not stop, because it has no stage {self.request.stop_after[:80]!r}.",
-                f"Its stages are {', '.join(names)}.",
-            )
+            said = f"The job did not stop, because it has no stage {self.request.stop_after[:80]!r}."
+            self.warn(said, f"Its stages are {', '.join(names)}.")
 
     def _make(self, number: int, name: str, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         make_folder_in(self.folder, self._stage)
@@ -229,11 +226,10 @@ class Job:
         """Return the SHA-256 of what the next stage depends on: request, inputs, files of the stages before, more."""
         request: dict[str, Any] = {k: v for k, v in plain(self.request).items() if k not in NEUTRAL}
         request["settings"] = self._without_mesh(self.settings)
-        if isinstance(more.get("settings"), Mapping):
-            more = {**more, "settings": self._without_mesh(more["settings"])}
+        more = {k: self._without_mesh(v) if k == "settings" and isinstance(v, Mapping) else v for k, v in more.items()}
         request["images"] = [{k: v for k, v in image.items() if k != "name"} for image in request["images"]]
         before = [[record["name"], record["files"]] for record in self.stages]
-        parts = json.dumps([request, self._inputs, before, dict(more)], default=vars, sort_keys=True)
+        parts = json.dumps([request, self._inputs, before, more], default=vars, sort_keys=True)
         return hashlib.sha256(parts.encode()).hexdigest()
 
     def _without_mesh(self, settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -267,7 +267,7 @@ DREAMBOOTH3D = System(
     roles=("subject",),
     can_be_edited=True,
     edit_stage="refined",
-    mesh_settings=("mesh_resolution", "max_faces", "texture_size", "texture_steps", "points", "origin", "height"),
+    mesh_settings=(*shared.OF_THE_MESH, "points"),
     fewest_images=2,
     too_few=(
         "A subject takes 3 to 6 photos, 2 at least: add some. From a single one 'Object from One Image' makes it."

@@ -84,6 +84,8 @@ WORDS: dict[str, tuple[str, str, str, str]] = {
     "Edit by Text...": ("Mit Text ändern...", "Editar con texto...", "テキストで編集...", "文本编辑..."),
     "Mesh Again": ("Mesh neu erzeugen", "Rehacer la malla", "メッシュを再作成", "重新生成网格"),
     "Mesh Again...": ("Mesh neu erzeugen...", "Rehacer la malla...", "メッシュを再作成...", "重新生成网格..."),
+    "Bake onto Mesh": ("Auf Mesh backen", "Procesar sobre la malla", "メッシュにベイク", "烘焙到网格"),
+    "Bake onto Mesh...": ("Auf Mesh backen...", "Procesar sobre la malla...", "メッシュにベイク...", "烘焙到网格..."),
     "Levels of Detail": ("Detailstufen", "Niveles de detalle", "詳細レベル", "细节层次"),
     "Levels of Detail...": ("Detailstufen...", "Niveles de detalle...", "詳細レベル...", "细节层次..."),
     "Run Again": ("Noch einmal", "Ejecutar de nuevo", "もう一度実行", "再次运行"),

@@ -15,7 +15,6 @@ from ...scene import importer
 from .. import generate, history, session
 from . import importing
 
-DIALOG_WIDTH = 320
 # Of what the last stage knows, what an artist asks for when the mesh is there.
 ASKED = ("max_faces", "texture_size", "mesh_resolution", "origin", "height")
 ORIGINS = [("centre", "Centre", "The middle of what the object was made in"), ("base", "Base", "Where it stands")]
@@ -54,7 +53,7 @@ class MAQUETTE_OT_remesh(bpy.types.Operator):
         before = vars(system.presets[request.preset]) | system.present(request.settings)
         for name in asked_of(request.system):
             setattr(self, name, before[name])
-        return context.window_manager.invoke_props_dialog(self, width=DIALOG_WIDTH, confirm_text="Make")
+        return context.window_manager.invoke_props_dialog(self, width=importing.DIALOG_WIDTH, confirm_text="Make")
 
     def draw(self, context: bpy.types.Context) -> None:
         """Draw what the job's system can change afterwards."""

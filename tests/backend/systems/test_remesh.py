@@ -1,4 +1,4 @@
-"""Another mesh of a finished job, with the real system: the optimisation is not run again, and gives the same points."""
+"""Another mesh of a finished job, with the real system: nothing is optimised again, and the points are the same."""
 
 from __future__ import annotations
 
