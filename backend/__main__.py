@@ -1,7 +1,8 @@
-"""The backend's command line: `python -m backend generate | edit | run | queue | farm | subjects | doctor`.
+"""The backend's command line: `python -m backend generate | edit | remesh | run | queue | farm | doctor`.
 
     python -m backend generate --system tv3dg --prompt "a red mug" --preset draft --seed 1 --out JOB
     python -m backend edit JOB --prompt "a red mug with dots" --out OTHER
+    python -m backend remesh JOB --set texture_size=2048 --out OTHER
     python -m backend run JOB... [--supervised]
     python -m backend queue DIR [--supervised]
     python -m backend farm --engine openjd | flamenco | opencue | slurm | ray JOB... --out FOLDER
@@ -10,7 +11,7 @@
     python -m backend doctor [--deep]
 
 Exit codes: 0 done, 1 failed, 2 bad input, 3 something is missing on this machine, 4 cancelled or interrupted.
-`run` and `queue` write one JSON event per line to stdout, `generate` and `edit` the paths of the results.
+`run` and `queue` write one JSON event per line to stdout, `generate`, `edit` and `remesh` the paths of the results.
 """
 
 from __future__ import annotations
@@ -92,19 +93,21 @@ def _run(arguments: argparse.Namespace, run_system: Callable[[Job], None]) -> in
         case "models":
             with interruptible():
                 return models.run(arguments)
-        case "generate" | "edit":
-            asked = new_job.asked if arguments.command == "generate" else new_job.edited
+        case "generate" | "edit" | "remesh":
+            asked = {"generate": new_job.asked, "edit": new_job.edited, "remesh": new_job.remeshed}[arguments.command]
             try:
                 is_new = not (arguments.out / protocol.REQUEST_FILE).exists()
-                request, sources = asked(arguments)
+                wanted = asked(arguments)
                 with interruptible():
-                    folder = new_job.make_or_resume(arguments.out, request, sources)
+                    folder = new_job.make_or_resume(arguments.out, *wanted)
+                before = new_job.made_so_far(folder)
             except protocol.ProtocolError as error:
                 return _refuse(BadInput(str(error)))
             except (BackendError, ImportError, OSError) as error:
                 return _refuse(explain(error))
             code = run_folders([folder], run_system, supervised=False, for_a_person=True)
-            if code in (BadInput.exit_code, UnfitEnvironment.exit_code) and is_new and new_job.is_untouched(folder):
+            is_refused = code in (BadInput.exit_code, UnfitEnvironment.exit_code)
+            if is_refused and is_new and new_job.made_so_far(folder) <= before:
                 # Nothing was made, and the corrected command may want the same folder; a link to one stays.
                 shutil.rmtree(folder.resolve(), ignore_errors=True)
             return code

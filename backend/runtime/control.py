@@ -87,11 +87,14 @@ class Control:
         self.interrupted = self.interrupted or reason
 
     @contextlib.contextmanager
-    def undisturbed(self) -> Iterator[None]:
-        """Let a signal, or a wish to cancel, wait for the end of the block, rather than tear what is written in it."""
+    def undisturbed(self) -> Iterator[bool]:
+        """Let a signal, or a wish to cancel, wait for the end of the block, rather than tear what is written in it.
+
+        Yields whether that could leave at once before.
+        """
         kept, self.may_leave_at_once = self.may_leave_at_once, False
         try:
-            yield
+            yield kept
         finally:
             self.may_leave_at_once = kept
         if kept and threading.current_thread() is threading.main_thread():

@@ -33,7 +33,7 @@ from backend.systems.customize_it_3d.novel_views import NovelViews
 from backend.systems.customize_it_3d.perceived import Perceived, resized, resized_target
 from backend.systems.customize_it_3d.sides import MISFIT, hull_of, one_side
 from backend.systems.optimisation import OptimisationState, skip_bad_step
-from backend.systems.palette import palette_of, unseen
+from backend.systems.palette import palette_of
 from backend.systems.reference import Target
 from backend.vision.calibration import SOLID, in_camera_axes
 
@@ -171,7 +171,7 @@ def optimise_shape(
             + settings.variation * grid_variation(field.values)
             + reference_loss(field, shown, background, settings, samples, generator)
         )
-        if palette is not None and bool((unseen(cameras, palette.camera) > 0).any()):
+        if palette is not None and any(palette.weights(cameras)):
             # Of colours alone: thin parts would rather vanish than change theirs.
             painted = volume_renderer(fixed_shape(field), samples=samples, generator=generator)(cameras, background)
             loss = loss + settings.palette * palette.loss(painted.rgb, painted.alpha, background, cameras)
