@@ -8,7 +8,6 @@ from __future__ import annotations
 import ast
 import importlib.util
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -134,36 +133,6 @@ def test_stopping_during_the_installation_ends_pip_and_leaves_nothing(root, monk
 
 
 # The environment
-
-
-def test_a_second_setup_says_which_process_is_at_it_and_since_when_and_leaves(root):
-    code = "import sys; from pathlib import Path; from addon import processes\n"
-    code += f"with processes.hold(Path({str(root / '.venv-lock')!r})): print(1, flush=True); sys.stdin.read()"
-    other = subprocess.Popen(
-        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=REPOSITORY
-    )
-    assert other.stdout.readline()
-    setup = "import sys, build; from pathlib import Path; from addon.install import environment\n"
-    setup += f"environment.NEEDED_GIB = environment.NEEDED_WITH_CUDA_GIB = 0.0; build.ROOT = Path({str(root)!r})\n"
-    setup += "try: build.main(['setup'])\nexcept build.Unfit as unfit: print(unfit, file=sys.stderr)"
-    done = subprocess.run([sys.executable, "-c", setup], cwd=REPOSITORY, capture_output=True, text=True)
-    assert re.fullmatch(
-        rf"Another process is installing into .*\.venv: process {other.pid}, since \d\d:\d\d\. .*\n", done.stderr
-    )
-    assert done.stdout == ""  # nor is anything said to be made
-    other.communicate()
-
-
-def test_the_bar_says_which_package_is_being_unpacked(root, monkeypatch, capsys):
-    monkeypatch.setenv("PIP", "slow")
-    build.provide_environment(root)
-    said = capsys.readouterr().out
-    assert said.startswith("Making ") and said.count("Making ") == 1 and "installed" in said
-    seen = []
-    environment.provide(
-        root / "other", [root / "requirements-dev.lock"], lambda progress: seen.append(progress.text), python=None
-    )
-    assert "unpacking one" in seen
 
 
 def test_the_environment_is_made_once_and_again_when_a_lock_changes(root):

@@ -279,6 +279,15 @@ def test_nobody_works_in_a_folder_where_another_installation_goes_on(
     make(folder, lock, fake)
 
 
+def test_the_progress_says_which_package_is_being_unpacked(
+    fake: Path, lock: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PIP", "slow")
+    seen: list[environment.Progress] = []
+    environment.provide(folder, [lock], seen.append, python=interpreters.probe(fake))
+    assert "unpacking one" in {progress.text for progress in seen} and seen[-1].text == "installed"
+
+
 def test_a_repair_that_fails_keeps_the_old_one(
     fake: Path, lock: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
