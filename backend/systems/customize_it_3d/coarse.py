@@ -173,7 +173,9 @@ def optimise_shape(
         )
         if palette is not None and any(palette.weights(cameras)):
             # Of colours alone: thin parts would rather vanish than change theirs.
-            painted = volume_renderer(fixed_shape(field), samples=samples, generator=generator)(cameras, background)
+            painted = volume_renderer(field.with_fixed_shape(), samples=samples, generator=generator)(
+                cameras, background
+            )
             loss = loss + settings.palette * palette.loss(painted.rgb, painted.alpha, background, cameras)
         if drawn is not None and settings.drawn_sides:
             loss = loss + settings.drawn_sides * side_loss(field, drawn, background, samples, generator)
@@ -201,12 +203,6 @@ def first_shape(seen: Perceived, settings: CustomizeIt3DSettings) -> RadianceGri
     if settings.start == "ball":
         return blob_grid(nodes_for(0, settings.coarse_steps, settings.nodes), radius=settings.radius)
     return inflated_grid(first_nodes(settings), seen.target.camera, seen.target.rgb, seen.target.mask)
-
-
-def fixed_shape(field: RadianceGrid) -> RadianceGrid:
-    """Return the same field, of which only the colours collect gradients."""
-    values = torch.cat([field.values[..., :1].detach(), field.values[..., 1:]], dim=-1)
-    return RadianceGrid(values, field.background_logits.detach())
 
 
 def side_loss(

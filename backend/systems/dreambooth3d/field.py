@@ -129,8 +129,11 @@ def optimise_field(
         if photos is not None and settings.photo_weight:
             loss = loss + settings.photo_weight * view_loss(known, photos, 1, white, generator)
         if colours is not None:
-            unlit = known(cameras, background)
-            loss = loss + settings.palette * colours.loss(unlit.rgb, unlit.alpha, background, cameras)
+            # Of colours alone: thin parts would rather vanish than change theirs.
+            painted = volume_renderer(field.with_fixed_shape(), samples=samples, generator=generator)(
+                cameras, background
+            )
+            loss = loss + settings.palette * colours.loss(painted.rgb, painted.alpha, background, cameras)
         loss.backward()
         if not growing.is_finite:
             growing.optimiser.zero_grad()
