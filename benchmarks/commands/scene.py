@@ -16,8 +16,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # Blender's own Python knows no checkout
 
-from addon import protocol  # noqa: E402
-from addon.scene import importer  # noqa: E402
+from addon import protocol
+from addon.scene import importer
 
 
 def find_job(folder: Path) -> Path:
