@@ -24,17 +24,18 @@ import zipfile
 from pathlib import Path
 
 ENVIRONMENT = 3  # the exit status where something is missing on this machine
-SUPPORTED = ((3, 11), (3, 13))  # the Pythons that Blender is published for as a package: bpy 5.0 and bpy 5.2
+SUPPORTED = ((3, 11), (3, 12), (3, 13))  # the Pythons that all pinned packages are published for
+WITH_BLENDER = ((3, 11), (3, 13))  # those that Blender is published for as a package: bpy 5.0 and bpy 5.2
 
 
 def check_python(command="demo"):
     """Exit with one sentence and status 3 unless this is a Python that all pinned packages are published for."""
     if tuple(sys.version_info[:2]) in SUPPORTED:
         return
-    others = [name for name in ("python3.11", "python3.13") if shutil.which(name)]
+    others = [name for name in ("python3.11", "python3.12", "python3.13") if shutil.which(name)]
     remedy = f"Run: {others[0]} build.py {command}" if others else "Install Python 3.11 and use that."
     found = ".".join(map(str, sys.version_info[:3]))
-    print(f"Maquette needs Python 3.11 or 3.13, and this is {found}. {remedy}", file=sys.stderr)
+    print(f"Maquette needs Python 3.11 to 3.13, and this is {found}. {remedy}", file=sys.stderr)
     sys.exit(ENVIRONMENT)
 
 
@@ -49,6 +50,8 @@ DEMO_FILES = ("model.glb", "points.ply", "preview.png", "turntable.webp", "scene
 # Modules of benchmarks/commands/ without --out for figures and --gpu.
 NOT_BENCHMARKS = {"demo", "edits", "playground", "scene", "variants"}
 HOURS_LONG = "quality"  # benchmarks whose names begin so run for hours and are started by hand
+
+NO_BLENDER = "Blender is published as a package for Python 3.11 and 3.13 alone."
 
 # What the bpy package links and Debian's smallest installation lacks, and the Debian package of each.
 SYSTEM_LIBRARIES = {
@@ -106,20 +109,32 @@ def demo(root: Path, threads: str = "") -> int:
     python = provide_environment(root)
     lacking = provide_system_libraries(root)
     out = root / "out" / "demo"
+    scene = out / "scene.blend"
     status = run(root, python, "-m", "benchmarks.commands.demo", "--out", out, "--threads", threads)
     if status:
         return status
+    program = shutil.which("blender") if lacks_blender() else None
     if lacking:
         print(f"scene.blend is not made: Blender's module lacks {', '.join(lacking)}; how to get them is said above.")
+    elif not lacks_blender():
+        status = run(root, python, "-m", "benchmarks.commands.scene", out, "--save", scene)
+    elif program:
+        script = root / "benchmarks" / "commands" / "scene.py"
+        status = run(root, program, "-b", "--factory-startup", "--python", script, "--", out, "--save", scene)
     else:
-        status = run(root, python, "-m", "benchmarks.commands.scene", out, "--save", out / "scene.blend")
+        print(f"scene.blend is not made: {NO_BLENDER} Import the result into a Blender, or put one on the PATH.")
     print("\nThe demo's files:")
     for name in DEMO_FILES:
         made = (out / name).exists()
         print(f"    {out / name}" if made else f"    {name} was not made")
-        if not made and not (lacking and name == "scene.blend"):
+        if not made and not (name == scene.name and (lacking or (lacks_blender() and not program))):
             status = 1
     return status
+
+
+def lacks_blender() -> bool:
+    """Say whether Blender is not published as a package for this Python."""
+    return tuple(sys.version_info[:2]) not in WITH_BLENDER
 
 
 def chosen_threads() -> str:

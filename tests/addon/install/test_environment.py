@@ -116,10 +116,10 @@ def test_a_failure_is_told_in_a_sentence_and_leaves_the_log(
 def test_a_python_that_does_not_do_is_told(
     fake: Path, lock: Path, folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("VERSION", "3, 12, 1")
+    monkeypatch.setenv("VERSION", "3, 14, 1")
     assert main(["make", str(folder), "--lock", str(lock), "--python", str(fake)]) == 1
     last = said(capsys)[-1]
-    assert last["kind"] == "python" and "3.11 or 3.13" in last["sentence"] and "3.12.1" in last["sentence"]
+    assert last["kind"] == "python" and "3.11, 3.12 or 3.13" in last["sentence"] and "3.14.1" in last["sentence"]
     assert not folder.exists()
 
 
