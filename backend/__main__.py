@@ -76,6 +76,11 @@ def main(argv: Sequence[str] | None = None, run_system: Callable[[Job], None] = 
         case "generate" | "edit":
             asked = new_job.asked if arguments.command == "generate" else new_job.edited
             try:
+                if arguments.command == "generate" and arguments.preflight:
+                    from backend.cli import preflight
+
+                    print(preflight.report(new_job.asked(arguments)[0]))
+                    return 0
                 is_new = not (arguments.out / protocol.REQUEST_FILE).exists()
                 folder = new_job.make_or_resume(arguments.out, *asked(arguments))
             except protocol.ProtocolError as error:

@@ -346,6 +346,10 @@ class Job:
         self._emit(Preview())
         self._next_preview = time.monotonic() + PREVIEW_SECONDS
 
+    def tell(self, event: Event) -> None:
+        """Send an event that says nothing of steps."""
+        self._emit(event)
+
     def warn(self, message: str, hint: str = "") -> None:
         """Tell the artist something that does not end the job."""
         self.warnings.append(message)
