@@ -12,8 +12,7 @@ import bpy
 from .. import preferences
 from ..install import background
 from ..install.environment import EnvironmentMissing
-from ..jobs import forecast
-from ..protocol import ProtocolError
+from ..protocol import ProtocolError, preflight
 from ..protocol.systems import Group, Setting, built_systems
 from . import fill_in, generate, properties, reference_list, session, subjects
 from .models import choice
@@ -87,7 +86,7 @@ def _draw_forecast(layout: Any, context: bpy.types.Context, props: Any) -> None:
     """Say how long the job would take and how much memory, where it could be begun."""
     try:
         environment = preferences.interpreter(context).parent.parent
-        text = forecast.line(properties.request_of(props), choice.base_folder(props, context), environment)
+        text = preflight.panel_line(properties.request_of(props), choice.base_folder(props, context), environment)
     except (ProtocolError, EnvironmentMissing):
         return
     if text:

@@ -19,7 +19,6 @@ from backend.runtime.job import Job
 from backend.runtime.machine import free_memory_bytes, held_memory_bytes, is_busy
 
 ROWS, ROUNDS = 8, 3  # pictures that the UNet is asked about, and how often; the first time compiles
-GIGA = 10**9
 
 
 def announce(job: Job, prior: Prior, folder: Path) -> None:
@@ -44,14 +43,14 @@ def fitting(job: Job, base: preflight.Base, speed: preflight.Speed) -> None:
     """Send the forecast, at the first level of `thrift` at which it fits into the memory; warn where none does."""
     free, found = free_memory_bytes(), None
     whole = free + held_memory_bytes()
+    there = f"{whole / preflight.GB:.1f} GB"
     for level, together in enumerate(thrift.TOGETHER):
         found = preflight.of_request(job.request, base, speed, together)
         if not free or found.memory <= whole:
             if level > 0:
                 pictures = "one picture" if together == 1 else f"{together} pictures"
                 job.warn(
-                    f"{whole / GIGA:.1f} GB of memory are free, so networks are asked about {pictures} at a time, "
-                    "which is slower.",
+                    f"{there} of memory are free, so networks are asked about {pictures} at a time, which is slower.",
                     "Close other programs that use the memory to make it faster.",
                 )
             thrift.begin_at(level)
@@ -60,7 +59,7 @@ def fitting(job: Job, base: preflight.Base, speed: preflight.Speed) -> None:
         assert found is not None
         thrift.begin_at(len(thrift.TOGETHER) - 1)
         job.warn(
-            f"This job takes about {found.memory / GIGA:.1f} GB of memory, and {whole / GIGA:.1f} GB are free: "
+            f"This job takes about {found.memory / preflight.GB:.1f} GB of memory, and {there} are free: "
             "it may run out of it.",
             "Close other programs that use the memory, or choose a lower preset.",
         )
@@ -101,7 +100,7 @@ def unet_speed(prior: Prior, gflop: float) -> float:
 def layer_speed() -> float:
     """Return the same of the processor, from one layer such as a small UNet has many of."""
     images, weights = torch.full((ROWS, 128, 16, 16), 0.5), torch.full((128, 128, 3, 3), 0.01)
-    operations = 2 * ROWS * 128 * 128 * 9 * 16 * 16 * 4 / GIGA
+    operations = 2 * ROWS * 128 * 128 * 9 * 16 * 16 * 4 / preflight.GB
 
     def layers() -> None:
         for _ in range(4):

@@ -1,7 +1,6 @@
 """How long a job will take, and how much memory: what its stages ask, times what that costs, over the machine's speed.
 
-Beside the networks there is the renderer, and what a processor does with meshes and files; their costs were measured
-once, beside a UNet on the same processor, and are written here in gigaoperations of that.
+Beside the networks there is the renderer, and what a processor does with meshes and files.
 """
 
 from __future__ import annotations
@@ -12,23 +11,14 @@ from typing import Any
 
 from ..request import Request
 from ..systems import SYSTEMS, checked
-from .base import Base
-from .evaluations import FLOORS, Asked
+from ..systems.evaluations import Asked
+from ..systems.floors import FIELD, FLOORS, MESH_WORK, OWN_WORK, PICTURE, VIEWS
+from ..typed_json import ProtocolError
+from .base_networks import Base
 from .speed import Speed
 
 GB = 10**9
-# Measured, in gigaoperations: a view there and back, as a picture of 128 pixels a side or of a field of 48 nodes in 64;
-# a stage without networks, at a draft's resolution; what comes before and after the stages.
-PICTURE, FIELD = "picture", "field"
-VIEW = {
-    ("tv3dg", "gaussians"): (1.0, PICTURE),
-    ("dreambooth3d", "coarse"): (3.1, FIELD),
-    ("dreambooth3d", "refined"): (3.1, FIELD),
-    ("customize_it_3d", "coarse"): (3.1, FIELD),
-    ("customize_it_3d", "refined"): (3.1, PICTURE),
-}
-HANDLING = {"perceive": 20.0, "cutouts": 25.0, "modalities": 15.0, "surface": 480.0, "mesh": 400.0}
-BEGIN_AND_END = 375.0
+BEGIN_AND_END = 375.0  # gigaoperations of a processor: what comes before and after the stages
 LEARNING = 5.0  # times what the UNet takes there, with the few pictures that are in a step of teaching
 DRAFT_RESOLUTION = 112
 DRAWN_ON_GPU = 0.1  # of the networks' time, for the renderer; not measured yet
@@ -84,7 +74,12 @@ def forecast(
     name: str, settings: Any, roles: Collection[str], images: int, outputs: Collection[str], base: Base, speed: Speed,
     together: int = 0,
 ) -> Forecast:  # fmt: skip
-    """Return the forecast of a job of a system, whose networks are asked about so many pictures at a time (0: all)."""
+    """Return the forecast of a job of a system, whose networks are asked about so many pictures at a time (0: all).
+
+    Raises ProtocolError for a system whose floor nobody has written.
+    """
+    if name not in FLOORS:
+        raise ProtocolError(f"What a job of {name} asks of the networks is not known.")
     asked = FLOORS[name](settings, roles, images, base.knows)
     on_gpu = speed.device != "cpu"
     rate = (speed.large or speed.small) if base.knows.large else speed.small
@@ -93,8 +88,9 @@ def forecast(
         networks = work(asked[stage.name], base) / rate
         drawn = asked[stage.name].views * _view(name, stage.name, settings, base)
         beside = DRAWN_ON_GPU * networks if on_gpu else drawn / speed.processor
-        scale = (settings.mesh_resolution / DRAFT_RESOLUTION) ** 2 if stage.name in ("mesh", "surface") else 1.0
-        seconds[stage.name] = networks + beside + scale * HANDLING.get(stage.name, 0.0) / speed.processor
+        own = OWN_WORK.get(stage.name, 0.0)
+        own += MESH_WORK.get(stage.name, 0.0) * (settings.mesh_resolution / DRAFT_RESOLUTION) ** 2
+        seconds[stage.name] = networks + beside + own / speed.processor
     whole = sum(seconds.values()) + BEGIN_AND_END / speed.processor
     return Forecast(whole, memory(name, settings, base, speed, together), seconds)
 
@@ -145,7 +141,7 @@ def duration(seconds: float) -> str:
 
 def _view(name: str, stage: str, settings: Any, base: Base) -> float:
     """Return the gigaoperations of a view that a stage draws, there and back; of those without views 0."""
-    cost, kind = VIEW.get((name, stage), (0.0, PICTURE))
+    cost, kind = VIEWS.get((name, stage), (0.0, PICTURE))
     if kind == FIELD:
         return cost * (settings.view_size / 64) ** 2 * settings.nodes / 48
     return cost * (base.pixels / 128) ** 2

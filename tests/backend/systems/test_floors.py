@@ -13,7 +13,8 @@ import torch
 
 from addon import protocol
 from addon.protocol import SYSTEMS, preflight
-from addon.protocol.preflight.evaluations import FLOORS, LEVELS, Asked, inversions, sliding
+from addon.protocol.systems.evaluations import LEVELS, Asked, inversions, sliding
+from addon.protocol.systems.floors import FLOORS
 from backend import schedules
 from backend.diffusion import denoiser
 from backend.diffusion.scores import inversion_nodes

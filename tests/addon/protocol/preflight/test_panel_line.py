@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from addon import protocol
-from addon.jobs import forecast
 from addon.paths import EMBEDDED_PRIOR
 from addon.protocol import preflight
 
@@ -21,10 +20,10 @@ def _own(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_it_is_known_once_the_machine_was_measured(tmp_path: Path) -> None:
-    assert forecast.line(REQUEST, EMBEDDED_PRIOR, tmp_path) == forecast.UNMEASURED
+    assert preflight.panel_line(REQUEST, EMBEDDED_PRIOR, tmp_path) == preflight.UNMEASURED
     preflight.write_speed(tmp_path, preflight.Speed(device="cpu", threads=2, processor=100.0, small=100.0))
-    said = forecast.line(REQUEST, EMBEDDED_PRIOR, tmp_path)
+    said = preflight.panel_line(REQUEST, EMBEDDED_PRIOR, tmp_path)
     assert said.startswith("About 1 min, ") and said.endswith(" GB")
     longer = replace(REQUEST, settings={"steps": 2_000})
-    assert forecast.line(longer, EMBEDDED_PRIOR, tmp_path).startswith("About 11 min, ")
-    assert forecast.line(REQUEST, tmp_path, tmp_path) == ""  # there is no base
+    assert preflight.panel_line(longer, EMBEDDED_PRIOR, tmp_path).startswith("About 11 min, ")
+    assert preflight.panel_line(REQUEST, tmp_path, tmp_path) == ""  # there is no base

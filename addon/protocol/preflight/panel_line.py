@@ -5,34 +5,38 @@ from __future__ import annotations
 import functools
 from pathlib import Path
 
-from .. import protocol
-from ..protocol import preflight
+from ..request import Request, Setting
+from ..systems import WrongSetting, first_role
+from ..typed_json import ProtocolError
+from .base_networks import read_base
+from .forecast import forecast, settings_of
+from .speed import Speed, read_speed
 
 UNMEASURED = "How long it takes is known after the first job"
 
 
-def line(request: protocol.Request, base: Path, environment: Path) -> str:
+def panel_line(request: Request, base: Path, environment: Path) -> str:
     """Return seconds and memory of a request in a few words; empty where its base cannot be read.
 
     `base` is the folder of its networks, `environment` that of the backend, which holds the measured speed.
     """
-    speed = preflight.read_speed(environment)
+    speed = read_speed(environment)
     if speed is None:
         return UNMEASURED
     settings = tuple(sorted(request.settings.items()))
-    count = len([image for image in request.images if image.role == protocol.first_role(request.system)])
+    count = len([image for image in request.images if image.role == first_role(request.system)])
     asked = (request.system, request.preset, settings, frozenset(request.roles), count, request.outputs)
     return _line(*asked, base, speed)
 
 
 @functools.lru_cache(maxsize=64)
 def _line(
-    system: str, preset: str, settings: tuple[tuple[str, protocol.Setting], ...], roles: frozenset[str], images: int,
-    outputs: tuple[str, ...], base: Path, speed: preflight.Speed,
+    system: str, preset: str, settings: tuple[tuple[str, Setting], ...], roles: frozenset[str], images: int,
+    outputs: tuple[str, ...], base: Path, speed: Speed,
 ) -> str:  # fmt: skip
     try:
-        chosen = preflight.settings_of(system, preset, dict(settings))
-        found = preflight.forecast(system, chosen, roles, images, outputs, preflight.read_base(base), speed)
-    except (protocol.ProtocolError, protocol.WrongSetting):
+        chosen = settings_of(system, preset, dict(settings))
+        found = forecast(system, chosen, roles, images, outputs, read_base(base), speed)
+    except (ProtocolError, WrongSetting):
         return ""
     return found.line[0].upper() + found.line[1:]

@@ -11,13 +11,13 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
+from ..systems.evaluations import Knows
 from ..typed_json import ProtocolError
-from .evaluations import Knows
 from .networks import CLIP_WORDS, STABLE_DIFFUSION, decoder_gflop, encoder_gflop, image_size, text_gflop, unet_gflop
 
 PARTS = ("unet", "vae", "text_encoder")
 LARGE_PIXELS = 256  # above, views go through the encoder one by one
-MAX_BYTES = 1 << 24  # of a configuration, or of the header of a file of weights
+MAX_HEADER = 1 << 24  # of a configuration, or of the header of a file of weights
 STABLE_DIFFUSION_WEIGHTS = {"unet": 859_520_964, "vae": 83_653_863, "text_encoder": 123_060_480}
 
 
@@ -72,7 +72,7 @@ def read_base(folder: Path) -> Base:
 
 
 def _json(path: Path) -> Any:
-    if path.stat().st_size > MAX_BYTES:
+    if path.stat().st_size > MAX_HEADER:
         raise ValueError(f"{path.name} is too large")
     return json.loads(path.read_text(encoding="utf-8"))
 
@@ -81,7 +81,7 @@ def _weights(path: Path) -> int:
     """Return how many numbers a safetensors file holds, from its header."""
     with path.open("rb") as file:
         (length,) = struct.unpack("<Q", file.read(8))
-        if length > MAX_BYTES:
+        if length > MAX_HEADER:
             raise ValueError(f"{path.name} has a header that is too long")
         header = json.loads(file.read(length))
     return sum(math.prod(each["shape"]) for name, each in header.items() if name != "__metadata__")
