@@ -25,14 +25,14 @@ from . import protocol
 from .install.environment import EnvironmentMissing
 from .jobs import client
 from .jobs.event_log import last_message, latest_run, read_events
-from .jobs.store import edit_job
+from .jobs.store import edit_job, remesh_job
 from .protocol import describe
 from .scene.importer import Imported, import_result
 from .scene.result_files import ImportFailed
 
 __all__ = ["EnvironmentMissing", "ImportFailed", "Imported", "JobError", "JobFailed", "JobStopped"]
 __all__ += ["describe", "edit", "import_result", "interpreter", "jobs_folder", "keep_subject", "subject", "subjects"]
-__all__ += ["submit", "wait", "wait_each"]
+__all__ += ["remesh", "submit", "wait", "wait_each"]
 
 POLL_SECONDS = 0.05
 LEAVE_SECONDS = 20.0  # for a checkpoint, when the script that waits is interrupted
@@ -95,6 +95,20 @@ def edit(job: Path, prompt: str, *, jobs: Path | None = None, **changes: Any) ->
     except protocol.ProtocolError:
         raise
     except ValueError as error:  # the job has no result, or not of that kind
+        raise protocol.ProtocolError(str(error)) from error
+
+
+def remesh(job: Path, *, jobs: Path | None = None, **settings: protocol.Setting) -> Path:
+    """Write a new job that makes the mesh of a finished one again, and return it; nothing is started.
+
+    `settings` are of the mesh alone, such as max_faces=5_000; `jobs` is as in `submit`. Raises ProtocolError for what
+    cannot be asked for, OSError where the folder cannot be written.
+    """
+    try:
+        return remesh_job(jobs or jobs_folder(), job, settings)
+    except protocol.ProtocolError:
+        raise
+    except ValueError as error:  # a file that is too large, or a link
         raise protocol.ProtocolError(str(error)) from error
 
 

@@ -1,7 +1,8 @@
-"""The backend's command line: `python -m backend generate | edit | run | queue | farm | subjects | doctor`.
+"""The backend's command line: `python -m backend generate | edit | remesh | run | queue | farm | doctor`.
 
     python -m backend generate --system tv3dg --prompt "a red mug" --preset draft --seed 1 --out JOB
     python -m backend edit JOB --prompt "a red mug with dots" --out OTHER
+    python -m backend remesh JOB --set texture_size=2048 --out OTHER
     python -m backend run JOB... [--supervised]
     python -m backend queue DIR [--supervised]
     python -m backend farm --engine openjd | flamenco | opencue | slurm | ray JOB... --out FOLDER
@@ -10,7 +11,7 @@
     python -m backend doctor [--deep]
 
 Exit codes: 0 done, 1 failed, 2 bad input, 3 something is missing on this machine, 4 cancelled or interrupted.
-`run` and `queue` write one JSON event per line to stdout, `generate` and `edit` the paths of the results.
+`run` and `queue` write one JSON event per line to stdout, `generate`, `edit` and `remesh` the paths of the results.
 """
 
 from __future__ import annotations
@@ -73,8 +74,8 @@ def main(argv: Sequence[str] | None = None, run_system: Callable[[Job], None] = 
             return 0
         case "models":
             return models.run(arguments)
-        case "generate" | "edit":
-            asked = new_job.asked if arguments.command == "generate" else new_job.edited
+        case "generate" | "edit" | "remesh":
+            asked = {"generate": new_job.asked, "edit": new_job.edited, "remesh": new_job.remeshed}[arguments.command]
             try:
                 if arguments.command == "generate" and arguments.preflight:
                     from backend.cli import preflight

@@ -44,6 +44,12 @@ def parser() -> argparse.ArgumentParser:
     edit.add_argument("--jobs", type=Path, metavar="FOLDER", help="where the new job folder goes")
     _add_import(edit)
 
+    again = commands.add_parser("remesh", help="make the mesh of a job again, with other settings: a new job, at once")
+    again.add_argument("folder", type=Path, metavar="JOB", help="a finished job")
+    protocol.add_set(again, "of the mesh: max_faces, texture_size, ...")
+    again.add_argument("--jobs", type=Path, metavar="FOLDER", help="where the new job folder goes")
+    _add_import(again)
+
     subjects = protocol.add_subjects(commands)
     protocol.add_farm(commands)
 
@@ -54,7 +60,7 @@ def parser() -> argparse.ArgumentParser:
 
     doctor = commands.add_parser("doctor", help="say what this machine has and what is missing")
     doctor.add_argument("--deep", action="store_true", help="import everything and try every engine")
-    for command in (generate, batch, edit, importing, doctor, *subjects):
+    for command in (generate, batch, edit, again, importing, doctor, *subjects):
         command.add_argument("--json", action="store_true", help="end with one line of JSON on stdout")
     return root
 

@@ -1,7 +1,8 @@
-"""Maquette without a window: `blender --command maquette generate | edit | batch | import | farm | subjects | doctor`.
+"""Maquette without a window: `blender --command maquette generate | edit | remesh | batch | import | ...`.
 
     blender --command maquette generate --prompt "a red mug" --image mug.png --preset draft --save mug.blend
     blender --command maquette edit JOB --prompt "a red mug with dots" --save dots.blend
+    blender --command maquette remesh JOB --set texture_size=2048 --save mug.blend
     blender scene.blend --command maquette import JOB --at 1 0 0 --save scene.blend
 
 Exit codes: 0 done, 1 failed, 2 bad input, 3 something is missing on this machine, 4 cancelled or interrupted.
@@ -102,8 +103,8 @@ def main(argv: Sequence[str]) -> int:
     outcome = Outcome(arguments.command)
     before = {number: signal.signal(number, _interrupt) for number in _ending_signals()}
     try:
-        commands = {"generate": _generate, "edit": _edit, "batch": _batch, "import": _import, "doctor": _doctor}
-        commands |= {"subjects": _subjects, "farm": lambda _, outcome: farm.send(argv[1:], outcome)}
+        commands = {"generate": _generate, "edit": _edit, "remesh": _remesh, "batch": _batch, "import": _import}
+        commands |= {"doctor": _doctor, "subjects": _subjects, "farm": lambda _, outcome: farm.send(argv[1:], outcome)}
         run = commands[arguments.command]
         with contextlib.redirect_stdout(sys.stderr):  # Blender's importers tell there what they do
             run(arguments, outcome)
@@ -111,7 +112,7 @@ def main(argv: Sequence[str]) -> int:
         outcome.exit_code, outcome.message = STOPPED, "Interrupted."
         if arguments.command == "batch":
             outcome.hint = "The same command goes on."
-        elif arguments.command in ("generate", "edit") and outcome.jobs:
+        elif arguments.command in ("generate", "edit", "remesh") and outcome.jobs:
             outcome.hint = f"Go on with: generate --resume {outcome.jobs[-1]['job']}"
     except (api.JobError, EnvironmentMissing) as error:
         outcome.exit_code = getattr(error, "exit_code", ENVIRONMENT)
@@ -223,6 +224,13 @@ def _edit(arguments: argparse.Namespace, outcome: Outcome) -> None:
     api.interpreter()  # or say what is missing, before anything is written
     job = api.edit(arguments.folder, arguments.prompt, jobs=arguments.jobs, settings=dict(arguments.set), **changes)
     _run(job, arguments, outcome)
+
+
+def _remesh(arguments: argparse.Namespace, outcome: Outcome) -> None:
+    bring.check_target(arguments.save)
+    _check_settings(protocol.describe_remesh(arguments.folder, dict(arguments.set))[0])
+    api.interpreter()  # or say what is missing, before anything is written
+    _run(api.remesh(arguments.folder, jobs=arguments.jobs, **dict(arguments.set)), arguments, outcome)
 
 
 def _run(job: Path, arguments: argparse.Namespace, outcome: Outcome) -> None:

@@ -12,7 +12,7 @@ import secrets
 import shutil
 import struct
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +65,18 @@ def edit_job(folder: Path, job: Path, prompt: str, **changes: Any) -> Path:
     if reason := why_not_edit(protocol.read_request(job), state(job)):
         raise ValueError(f"{job.name} cannot be edited: {reason}.")
     return protocol.make_job(folder, *protocol.describe_edit(job, prompt, **changes))
+
+
+def remesh_job(folder: Path, job: Path, settings: Mapping[str, protocol.Setting]) -> Path:
+    """Write a new job below `folder` that makes the mesh of a finished one again, and return it.
+
+    Raises ProtocolError as `protocol.describe_remesh` does, and for a job that has no result; ValueError and OSError as
+    `protocol.make_job` does.
+    """
+    if state(job) != FINISHED:
+        raise protocol.ProtocolError(f"{job.name} has no result yet: run it to its end first.")
+    request, sources, made = protocol.describe_remesh(job, settings)
+    return protocol.make_job(folder, request, sources, more=made)
 
 
 def why_not_edit(request: protocol.Request, state: str) -> str:

@@ -109,6 +109,7 @@ from .queue_files import new_turn as new_turn
 from .queue_files import read_turns as read_turns
 from .queue_files import worker_lock as worker_lock
 from .queue_files import write_turns as write_turns
+from .remeshing import describe_remesh as describe_remesh
 from .request import IMAGES as IMAGES
 from .request import INPUT_FOLDER as INPUT_FOLDER
 from .request import OF_A_SUBJECT as OF_A_SUBJECT

@@ -10,7 +10,7 @@ import os
 import secrets
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from .inside import OPEN, PRIVATE, file_size, open_file, write_whole
@@ -66,35 +66,51 @@ def is_running(folder: Path) -> bool:
 # ---- making one ------------------------------------------------------------------------------------------------------
 
 
-def make_job(folder: Path, request: Request, sources: Sequence[Path], mode: int = PRIVATE) -> Path:
+def make_job(
+    folder: Path,
+    request: Request,
+    sources: Sequence[Path],
+    mode: int = PRIVATE,
+    *,
+    more: Mapping[str, Path] | None = None,
+) -> Path:
     """Write a new job folder below `folder`, with a copy of each file that the request names, and return it.
 
-    Nobody else may look into it, nor into `folder` if that is made, too, unless `mode` lets them.
+    `more` are further files to copy, by their names in it. Nobody else may look into it, nor into `folder` if that is
+    made, too, unless `mode` lets them.
 
     Raises ValueError if there are not as many sources as files or one is too large, OSError with a sentence if one
     cannot be copied; then it leaves nothing.
     """
     sizes = [source.stat().st_size for source in sources]
+    copied = sum(sizes) + sum(source.stat().st_size for source in (more or {}).values())
     for source, size in zip(sources, sizes, strict=True):
         if size > INPUT_BYTES:
             raise ValueError(f"{source} has {megabytes(size)}; an input has at most {megabytes(INPUT_BYTES)}.")
     job = folder / f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(3)}"
     try:
         folder.mkdir(mode, parents=True, exist_ok=True)
-        make_folder(job, request, sources, mode)
+        make_folder(job, request, sources, mode, more=more)
     except OSError as error:
         if error.errno in DISK_FULL:
-            needed = f"{megabytes(sum(sizes))} were to be copied"
+            needed = f"{megabytes(copied)} were to be copied"
             message = f"No room for a new job in {folder}: {needed}, {_free(folder)} are free. Remove old jobs."
             raise OSError(error.errno, message) from error
         raise
     return job
 
 
-def make_folder(folder: Path, request: Request, sources: Sequence[Path], mode: int = OPEN) -> None:
+def make_folder(
+    folder: Path,
+    request: Request,
+    sources: Sequence[Path],
+    mode: int = OPEN,
+    *,
+    more: Mapping[str, Path] | None = None,
+) -> None:
     """Write a job folder with a copy of each file that the request names, in the place of none or of an empty one.
 
-    `mode` is who may look into it, as far as the umask lets them.
+    `mode` is who may look into it, as far as the umask lets them; `more` are further files to copy, by their names.
 
     Raises ValueError if there are not as many sources as files, OSError if one cannot be copied; then it leaves
     nothing.
@@ -107,7 +123,7 @@ def make_folder(folder: Path, request: Request, sources: Sequence[Path], mode: i
         (unfinished / INPUT_FOLDER).mkdir(parents=True)
         if mode != OPEN:  # nothing lies in it yet
             unfinished.chmod(mode)
-        for name, source in zip(request.files, sources, strict=True):
+        for name, source in [*zip(request.files, sources, strict=True), *(more or {}).items()]:
             target = unfinished / name
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source, target)

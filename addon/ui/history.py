@@ -212,7 +212,10 @@ def _draw_job(layout: Any, context: bpy.types.Context, entry: Entry) -> None:
         row = column.row(align=True)
         row.context_pointer_set(BUTTON, context.scene.maquette)
         row.operator("maquette.edit", text="Edit by Text...", icon="GREASEPENCIL").job = job
-        column.operator("maquette.make_levels", text="Levels of Detail...", icon="MOD_DECIM").job = job
+        row = column.row(align=True)
+        row.operator("maquette.remesh", text="Mesh Again...", icon="MOD_REMESH").job = job
+        row.operator("maquette.make_levels", text="Levels of Detail...", icon="MOD_DECIM").job = job
+        column.operator("maquette.bake_onto", text="Bake onto Mesh...", icon="RENDER_STILL").job = job
         subjects.draw_keep(column, entry.job, entry.request)
     if state in (WAITING, store.RUNNING):
         column.operator("maquette.cancel", icon="X").job = job

@@ -78,6 +78,12 @@ def parser() -> argparse.ArgumentParser:
     protocol.add_set(edit, "change a setting of the job")
     edit.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="the folder of the new job")
 
+    again = commands.add_parser("remesh", help="make the mesh of a job again, with other settings: a new job, at once")
+    again.add_argument("job", type=Path, metavar="JOB", help="folder of a finished job")
+    again.add_argument("--threads", type=int, default=0, help="0 means every core")
+    protocol.add_set(again, "of the mesh: max_faces, texture_size, ...")
+    again.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="the folder of the new job")
+
     for command in protocol.add_subjects(commands):
         add_subjects_folder(command)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -81,7 +81,20 @@ def edited(arguments: argparse.Namespace) -> tuple[protocol.Request, list[Path]]
         raise BadInput(str(error), "Edit a finished job that made points.") from error
 
 
-def make_or_resume(folder: Path, request: protocol.Request, sources: Sequence[Path]) -> Path:
+def remeshed(arguments: argparse.Namespace) -> tuple[protocol.Request, list[Path], dict[str, Path]]:
+    """Return the request that makes the mesh of a job again, its files, and the stages that it goes on from."""
+    if not arguments.job.is_dir():
+        raise BadInput(f"There is no folder {arguments.job}.", "Give the folder of a finished job.")
+    if not protocol.is_inside(arguments.job, protocol.RESULT_FILE):
+        raise BadInput(f"{arguments.job} has no result yet.", f"Run it to its end first: {typed('run', arguments.job)}")
+    request, sources, made = protocol.describe_remesh(arguments.job, dict(arguments.set))
+    request = replace(request, threads=arguments.threads or available_threads())
+    return *_checked(request, sources), made
+
+
+def make_or_resume(
+    folder: Path, request: protocol.Request, sources: Sequence[Path], more: Mapping[str, Path] | None = None
+) -> Path:
     """Write a job folder with copies of the files; an existing one must hold the same request, and is resumed."""
     copies = list(zip(sources, request.files, strict=True))
     place = folder.resolve()
@@ -104,7 +117,7 @@ def make_or_resume(folder: Path, request: protocol.Request, sources: Sequence[Pa
     if place == Path.cwd():
         raise BadInput("The current folder cannot become a job folder.", "Choose another --out.")
     try:
-        protocol.make_folder(place, request, sources)
+        protocol.make_folder(place, request, sources, more=more)
     except (FileNotFoundError, NotADirectoryError, PermissionError) as error:
         raise BadInput(f"{folder} cannot be made: {error.strerror}.", "Choose another --out.") from error
     return folder

@@ -63,6 +63,11 @@ class RadianceGrid:
             setattr(self, name, value.detach().requires_grad_(wanted))
         return self
 
+    def with_fixed_shape(self) -> RadianceGrid:
+        """Return the same field, of which only the colours pass gradients on."""
+        values = torch.cat([self.values[..., :1].detach(), self.values[..., 1:]], dim=-1)
+        return RadianceGrid(values, self.background_logits.detach())
+
     def to(self, device: torch.device | str) -> RadianceGrid:
         """Return the grid on another device, detached from any graph."""
         return RadianceGrid(**{name: value.detach().to(device) for name, value in self.parameters().items()})

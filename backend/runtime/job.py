@@ -26,6 +26,7 @@ from addon.protocol import (
     RECORD_FILE,
     RESULT_FOLDER,
     STAGES_FOLDER,
+    SYSTEMS,
     Event,
     InputImage,
     LinkInside,
@@ -79,6 +80,7 @@ class Job:
         self.settings: dict[str, Setting] = dict(request.settings)
         self._checkpoint_seconds = self._take_number("checkpoint_seconds", 30.0)
         self._checkpoint_steps = self._take_number("checkpoint_steps", 0)
+        self.mesh_settings = SYSTEMS[request.system].mesh_settings
         self._emit = emit
         self._control = control
         torch.manual_seed(request.seed)
@@ -105,9 +107,8 @@ class Job:
         value = self.settings.pop(name, default)
         if isinstance(value, bool | str) or not 0 <= value <= sys.maxsize or (name.endswith("steps") and value % 1):
             kind = "a whole number" if name.endswith("steps") else "a number"
-            raise BadInput(
-                f"The setting {name} is {str(value)[:80]!r}; it must be {kind} from 0.", "Correct or omit it."
-            )
+            said = f"The setting {name} is {str(value)[:80]!r}; it must be {kind} from 0."
+            raise BadInput(said, "Correct or omit it.")
         return value
 
     @property
@@ -125,7 +126,8 @@ class Job:
         Finished stages come from disk. Either way the values are those read back, so that a resumed run computes with
         the same ones. Files that `make` writes into `stage_folder` stay there; `stage_path` finds them later. A stage
         is made again if the request, an input or a file of an earlier stage has changed since, or one of `depends_on`:
-        JSON values or dataclasses of them, whatever else this stage is made from, such as the hashes of weights.
+        JSON values or dataclasses of them, whatever else this stage is made from, such as the hashes of weights. The
+        `mesh_settings` do not count, neither in the request nor in `depends_on["settings"]`: who needs them says so.
         """
         self._leave_if_told()
         number = len(self.stages) + 1
@@ -163,10 +165,8 @@ class Job:
         """Warn if the request wanted to stop after a stage that the job, which has come to its end, does not have."""
         names = [_slug(record["name"]) for record in self.stages]
         if self.request.stop_after and _slug(self.request.stop_after) not in names:
-            self.warn(
-                f"The job did not stop, because it has no stage {self.request.stop_after[:80]!r}.",
-                f"Its stages are {', '.join(names)}.",
-            )
+            said = f"The job did not stop, because it has no stage {self.request.stop_after[:80]!r}."
+            self.warn(said, f"Its stages are {', '.join(names)}.")
 
     def _make(self, number: int, name: str, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         make_folder_in(self.folder, self._stage)
@@ -225,11 +225,15 @@ class Job:
     def _digest(self, more: Mapping[str, Any]) -> str:
         """Return the SHA-256 of what the next stage depends on: request, inputs, files of the stages before, more."""
         request: dict[str, Any] = {k: v for k, v in plain(self.request).items() if k not in NEUTRAL}
-        request["settings"] = self.settings
+        request["settings"] = self._without_mesh(self.settings)
+        more = {k: self._without_mesh(v) if k == "settings" and isinstance(v, Mapping) else v for k, v in more.items()}
         request["images"] = [{k: v for k, v in image.items() if k != "name"} for image in request["images"]]
         before = [[record["name"], record["files"]] for record in self.stages]
-        parts = json.dumps([request, self._inputs, before, dict(more)], default=vars, sort_keys=True)
+        parts = json.dumps([request, self._inputs, before, more], default=vars, sort_keys=True)
         return hashlib.sha256(parts.encode()).hexdigest()
+
+    def _without_mesh(self, settings: Mapping[str, Any]) -> dict[str, Any]:
+        return {name: value for name, value in settings.items() if name not in self.mesh_settings}
 
     # ---- steps -------------------------------------------------------------------------------------------------------
 

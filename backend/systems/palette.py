@@ -26,9 +26,9 @@ FLOOR = 1e-4  # variance below which a colour has no direction: a deviation of 0
 
 @dataclass(frozen=True)
 class Palette:
-    """The colours of an image's subject, and the camera that saw it."""
+    """The colours of an image's subject, and the camera that saw it: None holds every view to them."""
 
-    camera: Cameras
+    camera: Cameras | None
     colours: torch.Tensor  # [N, 3], sRGB, straight
 
     def loss(self, rgb: torch.Tensor, alpha: torch.Tensor, background: torch.Tensor, cameras: Cameras) -> torch.Tensor:
@@ -38,10 +38,14 @@ class Palette:
         weighted by `unseen`: 0 where all are seen, or empty.
         """
         total = rgb.new_zeros(())
-        for weight, picture, cover in zip(unseen(cameras, self.camera).tolist(), rgb, alpha, strict=True):
+        for weight, picture, cover in zip(self.weights(cameras), rgb, alpha, strict=True):
             if weight > 0 and len(colours := solid_colours(picture, cover, background)) >= MIN_CELLS:
                 total = total + weight * sliced_distance(colours, self.colours.to(colours))
         return total / len(rgb)
+
+    def weights(self, cameras: Cameras) -> list[float]:
+        """Return how much each view is held to the colours."""
+        return [1.0] * len(cameras) if self.camera is None else unseen(cameras, self.camera).tolist()
 
 
 def palette_of(target: Target) -> Palette:
@@ -108,7 +112,7 @@ def recoloured(pictures: torch.Tensor, mask: torch.Tensor, cameras: Cameras, pal
     """
     made = []
     wanted = palette.colours.to(pictures)
-    for weight, picture, inside in zip(unseen(cameras, palette.camera).tolist(), pictures, mask, strict=True):
+    for weight, picture, inside in zip(palette.weights(cameras), pictures, mask, strict=True):
         colours = solid_colours(picture * inside, inside, torch.zeros(3))
         if weight == 0 or len(colours) < MIN_CELLS:
             made.append(picture)

@@ -37,7 +37,8 @@ def mesh_stage(job: Job, make: Callable[[], tuple[Mesh, dict[str, float]]]) -> t
         mesh, facts = make()
         return {"vertices": mesh.vertices, "faces": mesh.faces, "uv": mesh.uv, "texture": mesh.texture} | facts
 
-    made = job.stage("mesh", values)
+    own = {name: value for name, value in job.settings.items() if name in job.mesh_settings}
+    made = job.stage("mesh", values, depends_on={"mesh_settings": own})
     mesh = Mesh(**{name: made.pop(name) for name in ("vertices", "faces", "uv", "texture")})
     return mesh, made
 

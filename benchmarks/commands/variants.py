@@ -104,6 +104,7 @@ SUBJECTS: dict[str, dict[str, protocol.Setting]] = {
     "photos not kept to": {"photo_weight": 0.0},
     "class from anywhere": {"class_views": False},
     "words not taught": {"tuning_text_encoder": False},
+    "no palette": {"palette": 0.0},
     "as strongly guided as first": {"final_scale": 15.0},
     "weakly kept to": {"reconstruction": 1.0, "photo_weight": 1.0},
     "as in the paper": {
@@ -114,6 +115,7 @@ SUBJECTS: dict[str, dict[str, protocol.Setting]] = {
         "tuning_text_encoder": False,
         "final_scale": 15.0,
         "reconstruction": 1.0,
+        "palette": 0.0,
     },
     "warm start": {"warm_start": True},
     "CSD": {"loss": "csd"},
@@ -131,6 +133,8 @@ ONE_IMAGE: dict[str, dict[str, protocol.Setting]] = {
     "from the outline": {"start": "outline"},
     "from a ball": {"start": "ball"},
     "class alone": {"whole_prompt": False},
+    "words taught": {"tuning_text_encoder": True, "tuning_rate": 5e-4},
+    "words taught slowly": {"tuning_text_encoder": True, "tuning_rate": 2e-4},
     "as in the paper": {
         "start": "ball", "palette": 0.0, "drawn_sides": 0.0, "whole_prompt": False, "schedule": "sequential",
         "camera_tokens": False, "reference_normal": 0.0,

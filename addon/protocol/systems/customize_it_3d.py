@@ -327,4 +327,5 @@ CUSTOMIZE_IT_3D = System(
     roles=("reconstruct", "mask"),
     needs_prompt=False,
     needs_image_or_prompt=True,
+    mesh_settings=("texture_size", "origin", "height"),
 )

@@ -173,6 +173,12 @@ class DreamBooth3DSettings:
         "prompt says no more than what the subject is", 0, 100,
         paper=0.0,
     )
+    # The paper has none. A side that no photo shows has the colours of the class otherwise.
+    palette: float = setting(
+        VIEWS, 10.0, "Photos' Colours",
+        "Weight of the photos' colours on every side, where the prompt says no more than what the subject is", 0, 100,
+        paper=0.0,
+    )
     reconstruction_views: int = setting(
         VIEWS, 2, "Views per Step", "How many of the redrawn views are compared in each step", 1, 8,
     )
@@ -261,6 +267,7 @@ DREAMBOOTH3D = System(
     roles=("subject",),
     can_be_edited=True,
     edit_stage="refined",
+    mesh_settings=(*shared.OF_THE_MESH, "points"),
     fewest_images=2,
     too_few=(
         "A subject takes 3 to 6 photos, 2 at least: add some. From a single one 'Object from One Image' makes it."

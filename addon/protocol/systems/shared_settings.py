@@ -7,6 +7,8 @@ from typing import Any
 from .system import Group, setting
 
 CUT_OUT = Group("cut_out", "Cut-Out")
+# What only the last stage knows of, where no earlier one has a mesh.
+OF_THE_MESH = ("mesh_resolution", "max_faces", "texture_size", "texture_steps", "origin", "height")
 
 
 # fmt: off

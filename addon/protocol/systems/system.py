@@ -171,6 +171,7 @@ class System(Generic[S]):
     can_be_edited: bool = False  # a job can begin from the result of another one and change it by words
     edit_stage: str = ""  # it begins from what that stage leaves, and with its subject; from the points where empty
     former: Mapping[str, Former] = field(default_factory=dict)
+    mesh_settings: tuple[str, ...] = ()  # those that the last stage alone knows of: a result can be given others
 
     @property
     def is_built(self) -> bool:

@@ -388,5 +388,6 @@ TV3DG = System(
     ),
     roles=("reconstruct", "visual_prompt", "mask"),
     can_be_edited=True,
+    mesh_settings=(*shared.OF_THE_MESH, "remove_light"),
     former={"guidance": Former("lambda_guidance", 0.1)},  # until guidance was a sum: 1 of the average is 0.1 of that
 )

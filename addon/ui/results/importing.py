@@ -15,6 +15,7 @@ from ...scene import importer, placing
 from ...scene.result_files import PROPERTY_PREFIX
 from .. import auto_import, properties
 
+DIALOG_WIDTH = 320  # of what a finished job asks for
 JOB_PROPERTY, FOLDER_PROPERTY = f"{PROPERTY_PREFIX}job", f"{PROPERTY_PREFIX}folder"
 
 

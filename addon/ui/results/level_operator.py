@@ -12,8 +12,6 @@ import bpy
 from ...scene import importer, levels
 from . import importing
 
-DIALOG_WIDTH = 320
-
 
 class MAQUETTE_OT_make_levels(bpy.types.Operator):
     """Make coarser copies of a result"""
@@ -47,7 +45,7 @@ class MAQUETTE_OT_make_levels(bpy.types.Operator):
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         """Ask how many."""
-        return context.window_manager.invoke_props_dialog(self, width=DIALOG_WIDTH, confirm_text="Make")
+        return context.window_manager.invoke_props_dialog(self, width=importing.DIALOG_WIDTH, confirm_text="Make")
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Take the mesh that stands in the scene, with what the artist has done to it, or else import the result."""

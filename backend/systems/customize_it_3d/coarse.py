@@ -33,7 +33,7 @@ from backend.systems.customize_it_3d.novel_views import NovelViews
 from backend.systems.customize_it_3d.perceived import Perceived, resized, resized_target
 from backend.systems.customize_it_3d.sides import MISFIT, hull_of, one_side
 from backend.systems.optimisation import OptimisationState, skip_bad_step
-from backend.systems.palette import palette_of, unseen
+from backend.systems.palette import palette_of
 from backend.systems.reference import Target
 from backend.vision.calibration import SOLID, in_camera_axes
 
@@ -171,9 +171,11 @@ def optimise_shape(
             + settings.variation * grid_variation(field.values)
             + reference_loss(field, shown, background, settings, samples, generator)
         )
-        if palette is not None and bool((unseen(cameras, palette.camera) > 0).any()):
+        if palette is not None and any(palette.weights(cameras)):
             # Of colours alone: thin parts would rather vanish than change theirs.
-            painted = volume_renderer(fixed_shape(field), samples=samples, generator=generator)(cameras, background)
+            painted = volume_renderer(field.with_fixed_shape(), samples=samples, generator=generator)(
+                cameras, background
+            )
             loss = loss + settings.palette * palette.loss(painted.rgb, painted.alpha, background, cameras)
         if drawn is not None and settings.drawn_sides:
             loss = loss + settings.drawn_sides * side_loss(field, drawn, background, samples, generator)
@@ -201,12 +203,6 @@ def first_shape(seen: Perceived, settings: CustomizeIt3DSettings) -> RadianceGri
     if settings.start == "ball":
         return blob_grid(nodes_for(0, settings.coarse_steps, settings.nodes), radius=settings.radius)
     return inflated_grid(first_nodes(settings), seen.target.camera, seen.target.rgb, seen.target.mask)
-
-
-def fixed_shape(field: RadianceGrid) -> RadianceGrid:
-    """Return the same field, of which only the colours collect gradients."""
-    values = torch.cat([field.values[..., :1].detach(), field.values[..., 1:]], dim=-1)
-    return RadianceGrid(values, field.background_logits.detach())
 
 
 def side_loss(

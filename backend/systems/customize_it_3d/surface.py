@@ -35,6 +35,7 @@ from backend.vision.matting import load_matting
 from backend.weights import network_name
 
 GOLDEN_SHARE = 0.618034  # of the range of heights from one view to the next
+TEXTURE = 512  # pixels a side: the field's colours are coarser, and the final mesh has a texture of its own
 NEAR_DEGREES = 50.0  # from the image's side: so far a view is near to it
 
 
@@ -48,7 +49,7 @@ def find_surface(
     threshold, _ = fit_density(field, cameras, render(cameras, torch.zeros(3)).alpha)
     mesh = simplified(mesh_from_radiance(field, threshold, resolution=settings.mesh_resolution), settings.max_faces)
     mesh, facts = textured_mesh(
-        mesh, surface_colours(field), render, settings.texture_size, photo, view_size=view_size,
+        mesh, surface_colours(field), render, TEXTURE, photo, view_size=view_size,
         texture_steps=settings.texture_steps, remove_light=settings.remove_light,
     )  # fmt: skip
     return mesh, {"threshold": threshold} | facts

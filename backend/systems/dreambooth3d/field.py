@@ -31,6 +31,7 @@ from backend.representations.radiance_grid import RadianceGrid, blob_grid
 from backend.runtime.checkpoint import Stateful
 from backend.runtime.job import Job
 from backend.schedules import draw_timestep, log_linear, timestep_window
+from backend.systems.dreambooth3d.photo_colours import PhotoColours
 from backend.systems.optimisation import OptimisationState, skip_bad_step
 
 PRUNE_EVERY, PRUNE_FROM = 20, 0.3  # steps; share of the run before which fog may still become something
@@ -73,11 +74,12 @@ def optimise_field(
     views: PseudoViews | None = None,
     against: str = "",
     photos: PseudoViews | None = None,
+    colours: PhotoColours | None = None,
 ) -> dict[str, torch.Tensor]:
     """Shape a field until it looks like the prompt from everywhere, and weakly like the redrawn views; return it.
 
-    It is held to `photos`, too, where it is known from where they were taken. Another prompt to guide `against`, of the
-    result that is edited, lets only what the two differ in pull.
+    It is held to `photos`, too, where it is known from where they were taken, and to their `colours`. Another prompt to
+    guide `against`, of the result that is edited, lets only what the two differ in pull.
     """
     prior, generator = guidance.prior, job.generator
     white = torch.ones(3, device=prior.device)
@@ -126,6 +128,12 @@ def optimise_field(
             )
         if photos is not None and settings.photo_weight:
             loss = loss + settings.photo_weight * view_loss(known, photos, 1, white, generator)
+        if colours is not None:
+            # Of colours alone: thin parts would rather vanish than change theirs.
+            painted = volume_renderer(field.with_fixed_shape(), samples=samples, generator=generator)(
+                cameras, background
+            )
+            loss = loss + settings.palette * colours.loss(painted.rgb, painted.alpha, background, cameras)
         loss.backward()
         if not growing.is_finite:
             growing.optimiser.zero_grad()

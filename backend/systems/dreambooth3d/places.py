@@ -21,7 +21,9 @@ from backend.rendering.volume import volume_renderer
 from backend.representations.radiance_grid import RadianceGrid
 from backend.runtime.job import Job
 from backend.systems.dreambooth3d.field import PseudoViews
+from backend.systems.dreambooth3d.photo_colours import PhotoColours
 from backend.systems.dreambooth3d.subject import photo_examples
+from backend.systems.palette import solid_colours
 
 ONE_SIDE = 60.0  # degrees that hold all photos which show one side
 FIT = 0.6  # least IoU of a photo's silhouette with the first field's, from where it seems to be taken
@@ -101,6 +103,18 @@ def posed_photos(layers: torch.Tensor, places: list[Place], field: RadianceGrid,
     if not kept:
         return None
     return PseudoViews(concatenate([camera for camera, _ in kept]), torch.stack([picture for _, picture in kept]))
+
+
+def photo_colours(layers: torch.Tensor, places: list[Place]) -> PhotoColours:
+    """Return the colours of cut-outs [N, S, S, 4]: of those that surely were taken from somewhere, else of all."""
+    sure = [number for number, place in enumerate(places) if place.is_sure]
+    chosen = sure or list(range(len(layers)))
+    palettes = [
+        solid_colours(layers[number, ..., :3] * layers[number, ..., 3:], layers[number, ..., 3:], torch.zeros(3))
+        for number in chosen
+    ]
+    cameras = concatenate([camera_of(places[number], layers.shape[1]) for number in sure]) if sure else None
+    return PhotoColours(palettes, cameras)
 
 
 def moved_onto(layer: torch.Tensor, alpha: torch.Tensor) -> torch.Tensor:

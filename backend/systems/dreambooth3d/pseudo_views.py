@@ -23,6 +23,7 @@ from backend.rendering.volume import volume_renderer
 from backend.representations.radiance_grid import RadianceGrid
 from backend.runtime.job import Job
 from backend.systems.dreambooth3d.field import PseudoViews
+from backend.systems.dreambooth3d.photo_colours import PhotoColours
 from backend.systems.dreambooth3d.subject import TOGETHER
 
 GOLDEN = 0.381966  # of the range of heights from one view to the next: spread evenly, however many there are
@@ -43,11 +44,13 @@ def sides_apart(count: int) -> list[slice]:
 
 
 def redraw_views(
-    job: Job, full: Prior, field: RadianceGrid, prompt: str, settings: DreamBooth3DSettings, made_with: dict
-) -> tuple[Cameras, torch.Tensor]:
+    job: Job, full: Prior, field: RadianceGrid, prompt: str, settings: DreamBooth3DSettings, made_with: dict,
+    colours: PhotoColours | None = None,
+) -> tuple[Cameras, torch.Tensor]:  # fmt: skip
     """Run the stage `redrawn`; return the cameras and pictures [N, S, S, 3], in the prior's pixels, on white.
 
-    It leaves view-NN.png, which the artist may replace by pictures of the same size.
+    They are carried over to the `colours` of photos where they disagree. It leaves view-NN.png, which the artist may
+    replace by pictures of the same size.
     """
     size = full.image_size
     cameras = around(settings, size)
@@ -66,6 +69,8 @@ def redraw_views(
                 generator=job.generator, together=joint,
             )  # fmt: skip
             drawn = on_white(drawn, seen.alpha)
+            if colours is not None:
+                drawn = colours.recoloured(drawn.cpu(), seen.alpha.cpu(), some).to(drawn)
             for number, picture in zip(range(len(cameras))[places], drawn, strict=True):
                 save_image(job.stage_folder / f"view-{number + 1:02}.png", picture)
             job.preview(drawn[0])

@@ -72,3 +72,11 @@ def test_its_state_comes_back_from_a_checkpoint_whatever_the_resolution(tmp_path
     with pytest.raises(ValueError, match="background_logits"):
         other.load_state_dict({"values": field.values})
     assert torch.equal(field.to("cpu").values, field.values) and not field.to("cpu").values.requires_grad
+
+
+def test_with_a_fixed_shape_only_colours_learn() -> None:
+    field = blob_grid(6, radius=0.5).requires_grad_()
+    fixed = field.with_fixed_shape()
+    fixed.values.sum().backward()
+    assert field.values.grad is not None
+    assert bool((field.values.grad[..., 0] == 0).all()) and bool((field.values.grad[..., 1:] == 1).all())

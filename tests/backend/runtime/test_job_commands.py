@@ -78,3 +78,23 @@ def test_a_stage_to_stop_after_that_there_is_not_is_warned_of(tmp_path: Path, st
     warnings = setup.of(protocol.Warning)
     assert len(warnings) == (not is_met)
     assert is_met or (stop_after in warnings[0].message and warnings[0].hint == "Its stages are prepare, fit-weights.")
+
+
+def test_settings_of_the_mesh_make_no_stage_again_that_does_not_name_them(tmp_path: Path) -> None:
+    def made(**settings: Any) -> tuple[list[str], int]:
+        if (tmp_path / "a").exists():
+            content = json.loads((tmp_path / "a/request.json").read_text()) | {"settings": settings}
+            (tmp_path / "a/request.json").write_text(json.dumps(content))
+        setup, calls = Setup(tmp_path / "a", settings=settings), []
+        job = setup.job
+        assert {"texture_size", "max_faces"} <= set(job.mesh_settings)
+        both = {"settings": {"steps": 3, "texture_size": 64} | settings}
+        job.stage("distil", lambda: {"_": calls.append("distil")}, depends_on=both)
+        own = {name: value for name, value in job.settings.items() if name in job.mesh_settings}
+        job.stage("mesh", lambda: {"_": calls.append("mesh")}, depends_on={"mesh_settings": own})
+        return calls, len(setup.of(protocol.Warning))
+
+    assert made() == (["distil", "mesh"], 0)
+    assert made(texture_size=128) == (["mesh"], 1)
+    assert made(texture_size=128) == ([], 0)
+    assert made(texture_size=128, steps=4)[0][0] == "distil"
