@@ -70,7 +70,9 @@ def dreambooth3d(s: Any, roles: Collection[str], images: int, knows: Knows) -> d
     steps = max(s.partial_steps, s.full_steps)
     noise = s.edit_redraw if FROM_RESULT in roles else s.pseudo_noise
 
-    def shaped(steps: int, known: int) -> Asked:
+    painted = 0.5 * s.views * (s.palette > 0 and knows.cameras)  # colours alone, without what shows the shape
+
+    def shaped(steps: int, known: float) -> Asked:
         k = sliding(s.loss, s.delta_t, steps, s.warmup)
         return steps * (scored(s.loss, s.views, k, knows, perp_neg=s.perp_neg > 0) + Asked(views=known))
 
@@ -80,12 +82,12 @@ def dreambooth3d(s: Any, roles: Collection[str], images: int, knows: Knows) -> d
         "places": images * Asked(drawn=SEARCHED, encoded=1, told=30) if knows.cameras else Asked(),
         "classes": sampled(classes, CLASSES) + Asked(decoded=-classes),  # they stay latents
         "teaching": taught(steps, s.tuning_batch, of_class) + Asked(encoded=images) + (steps // SHOWN_EVERY) * shown,
-        "coarse": shaped(s.coarse_steps, 0),
+        "coarse": shaped(s.coarse_steps, painted),
         "redrawn": redrawn(s.pseudo_views, s.pseudo_steps, noise),
         "reteaching": taught(s.multi_view_steps, s.tuning_batch + of_views, of_class)
         + Asked(encoded=s.pseudo_views)
         + (s.multi_view_steps // SHOWN_EVERY) * shown,
-        "refined": shaped(s.edit_steps if FROM_RESULT in roles else s.final_steps, s.reconstruction_views),
+        "refined": shaped(s.edit_steps if FROM_RESULT in roles else s.final_steps, s.reconstruction_views + painted),
         "mesh": Asked(),
     }
 
