@@ -65,7 +65,7 @@ def fitting(job: Job, base: preflight.Base, speed: preflight.Speed) -> None:
             "it may run out of it.",
             "Close other programs that use the memory, or choose a lower preset.",
         )
-    job.tell(Forecast(seconds=found.seconds, memory_bytes=found.memory, stages=dict(found.stages)))
+    job.emit(Forecast(seconds=found.seconds, memory_bytes=found.memory, stages=dict(found.stages)))
 
 
 def measured(prior: Prior, base: preflight.Base, before: preflight.Speed | None) -> preflight.Speed:

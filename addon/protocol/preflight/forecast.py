@@ -31,7 +31,7 @@ LEARNING_MAPS_KEPT = 176  # of a small base, whose layers are not
 PROCESS, GPU_CONTEXT = 1.0 * GB, 0.5 * GB  # what is there before any network: libraries, kernels, a renderer's tables
 OVERHEAD = 1.1  # of what frameworks keep beside what is alive
 GAUSSIAN_BYTES, NODE_BYTES = 2_000, 64  # each in training: its numbers, their gradients and Adam's
-TAUGHT = {"tv3dg": 0, "dreambooth3d": 3, "customize_it_3d": 1}  # copies of the UNet beside the base's own
+TAUGHT = {"tv3dg": 0, "dreambooth3d": 2, "customize_it_3d": 1}  # copies of the UNet at once, beside the base's own
 
 
 @dataclass(frozen=True)

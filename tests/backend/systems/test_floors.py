@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import fields
@@ -109,6 +111,20 @@ def test_words_become_as_many_evaluations(
 @pytest.mark.slow
 def test_photos_become_as_many_evaluations(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     job = new_subject(tmp_path / "job", tuning_whole="all", class_pictures=3, tuning_batch=2, full_steps=3)
+    full: list[weakref.ref[Any]] = []
+    redraw, teach = dreambooth3d.redraw_views, dreambooth3d.teach_views
+
+    def redrawn(job: Job, prior: Any, *rest: Any) -> Any:
+        full.append(weakref.ref(prior.unet))
+        return redraw(job, prior, *rest)
+
+    def taught(*given: Any) -> Any:
+        gc.collect()
+        assert full[0]() is None  # as the forecast of the memory has it
+        return teach(*given)
+
+    monkeypatch.setattr(dreambooth3d, "redraw_views", redrawn)
+    monkeypatch.setattr(dreambooth3d, "teach_views", taught)
     with counting(monkeypatch) as counted:
         dreambooth3d.run(job)
     asked = floor_of(job.request)
