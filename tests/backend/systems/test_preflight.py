@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from addon import protocol
 from addon.protocol import preflight
@@ -78,6 +79,21 @@ def test_the_first_job_measures_the_machine_and_keeps_that(tmp_path: Path) -> No
     (forecast,) = [event for event in said if isinstance(event, protocol.Forecast)]
     assert forecast.seconds > 0 and forecast.memory_bytes > 1e9 and set(forecast.stages) >= {"gaussians", "mesh"}
     assert protocol.decode(protocol.encode(forecast)) == forecast
+
+
+def test_a_busy_processor_is_measured_by_one_thread_and_not_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(subject, "is_busy", lambda: True)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
+    used: list[int] = []
+    monkeypatch.setattr(torch, "set_num_threads", used.append)
+    monkeypatch.setattr(subject, "unet_speed", lambda prior, gflop: 10.0)
+    prior, base = load_prior("embedded"), preflight.read_base(EMBEDDED)
+    speed = subject.measured(prior, base, None)
+    assert (speed.small, speed.threads, used) == (pytest.approx(16.0), 2, [1, 2])
+    monkeypatch.setattr(subject, "unet_speed", lambda prior, gflop: 1.0)
+    assert subject.measured(prior, base, speed) == speed and used == [1, 2]
 
 
 def test_a_base_whose_costs_cannot_be_told_ends_no_job(tmp_path: Path) -> None:
