@@ -82,20 +82,17 @@ def measured(prior: Prior, base: preflight.Base, before: preflight.Speed | None)
         values |= {"small": before.small, "large": before.large, "half": before.half, "processor": before.processor}
     if base.knows.large:
         values["half"] = prior.dtype != torch.float32
-    if (
-        before is not None
-        and not on_gpu
-        and is_busy()
-        and (before.device, before.threads) == ("cpu", values["threads"])
-    ):
+    is_known = before is not None and (before.device, before.threads) == (device, values["threads"])
+    if is_known and not on_gpu and is_busy():
+        assert before is not None
         return before
-    if on_gpu or not base.knows.large:
-        with by_itself(on_gpu) as threads:
+    with by_itself(on_gpu) as threads:
+        if on_gpu or not base.knows.large:
             values["large" if base.knows.large else "small"] = threads * unet_speed(prior, base.gflop["unet"])
-    if on_gpu or base.knows.large:
-        values.setdefault("processor", layer_speed())
-    else:
-        values["processor"] = values["small"]
+        if not on_gpu and not base.knows.large:
+            values["processor"] = values["small"]
+        elif "processor" not in values:
+            values["processor"] = threads * layer_speed()
     values.setdefault("small", values.get("large") or values["processor"])
     return preflight.Speed(**values)
 
