@@ -6,7 +6,7 @@ import sys
 
 from addon import protocol
 from addon.protocol import preflight
-from backend.runtime.machine import compute_device, prepare_torch
+from backend.runtime.machine import available_threads, compute_device, prepare_torch
 
 
 def report(request: protocol.Request) -> str:
@@ -15,8 +15,6 @@ def report(request: protocol.Request) -> str:
     Raises BadInput, MissingModel, ProtocolError, WrongSetting.
     """
     prepare_torch(request.threads)
-    import torch
-
     from backend.diffusion.denoiser import kept_prior
     from backend.systems.base_model import base_folder
     from backend.systems.preflight import keep_speed
@@ -24,7 +22,7 @@ def report(request: protocol.Request) -> str:
 
     base = preflight.read_base(base_folder(request.prior))
     known = preflight.read_speed(sys.prefix)
-    if known is None or known.threads != torch.get_num_threads():
+    if known is None or known.threads != (request.threads or available_threads()):
         known = keep_speed(kept_prior("embedded", compute_device()), EMBEDDED)
     found = preflight.of_request(request, base, known)
     stages = [f"  {name:12} {preflight.duration(seconds):>12}" for name, seconds in found.stages.items()]
