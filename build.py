@@ -16,22 +16,27 @@ import argparse
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
 import zipfile
 from pathlib import Path
 
-SUPPORTED = ((3, 11), (3, 13))  # the Pythons that Blender is published for as a package: bpy 5.0 and bpy 5.2
+ENVIRONMENT = 3  # the exit status where something is missing on this machine
+SUPPORTED = ((3, 11), (3, 12), (3, 13))  # the Pythons that all pinned packages are published for
+WITH_BLENDER = ((3, 11), (3, 13))  # those that Blender is published for as a package: bpy 5.0 and bpy 5.2
 
 
 def check_python(command="demo"):
-    """Exit with one sentence unless this is a Python that all pinned packages are published for."""
+    """Exit with one sentence and status 3 unless this is a Python that all pinned packages are published for."""
     if tuple(sys.version_info[:2]) in SUPPORTED:
         return
-    others = [name for name in ("python3.11", "python3.13") if shutil.which(name)]
+    others = [name for name in ("python3.11", "python3.12", "python3.13") if shutil.which(name)]
     remedy = f"Run: {others[0]} build.py {command}" if others else "Install Python 3.11 and use that."
-    sys.exit(f"Maquette needs Python 3.11 or 3.13, and this is {'.'.join(map(str, sys.version_info[:3]))}. {remedy}")
+    found = ".".join(map(str, sys.version_info[:3]))
+    print(f"Maquette needs Python 3.11 to 3.13, and this is {found}. {remedy}", file=sys.stderr)
+    sys.exit(ENVIRONMENT)
 
 
 check_python(*sys.argv[1:2])
@@ -45,6 +50,8 @@ DEMO_FILES = ("model.glb", "points.ply", "preview.png", "turntable.webp", "scene
 # Modules of benchmarks/commands/ without --out for figures and --gpu.
 NOT_BENCHMARKS = {"demo", "edits", "playground", "scene", "variants"}
 HOURS_LONG = "quality"  # benchmarks whose names begin so run for hours and are started by hand
+
+NO_BLENDER = "Blender is published as a package for Python 3.11 and 3.13 alone."
 
 # What the bpy package links and Debian's smallest installation lacks, and the Debian package of each.
 SYSTEM_LIBRARIES = {
@@ -102,20 +109,32 @@ def demo(root: Path, threads: str = "") -> int:
     python = provide_environment(root)
     lacking = provide_system_libraries(root)
     out = root / "out" / "demo"
+    scene = out / "scene.blend"
     status = run(root, python, "-m", "benchmarks.commands.demo", "--out", out, "--threads", threads)
     if status:
         return status
+    program = shutil.which("blender") if lacks_blender() else None
     if lacking:
         print(f"scene.blend is not made: Blender's module lacks {', '.join(lacking)}; how to get them is said above.")
+    elif not lacks_blender():
+        status = run(root, python, "-m", "benchmarks.commands.scene", out, "--save", scene)
+    elif program:
+        script = root / "benchmarks" / "commands" / "scene.py"
+        status = run(root, program, "-b", "--factory-startup", "--python", script, "--", out, "--save", scene)
     else:
-        status = run(root, python, "-m", "benchmarks.commands.scene", out, "--save", out / "scene.blend")
+        print(f"scene.blend is not made: {NO_BLENDER} Import the result into a Blender, or put one on the PATH.")
     print("\nThe demo's files:")
     for name in DEMO_FILES:
         made = (out / name).exists()
         print(f"    {out / name}" if made else f"    {name} was not made")
-        if not made and not (lacking and name == "scene.blend"):
+        if not made and not (name == scene.name and (lacking or (lacks_blender() and not program))):
             status = 1
     return status
+
+
+def lacks_blender() -> bool:
+    """Say whether Blender is not published as a package for this Python."""
+    return tuple(sys.version_info[:2]) not in WITH_BLENDER
 
 
 def chosen_threads() -> str:
@@ -202,14 +221,14 @@ def find_blender(root: Path, options: argparse.Namespace) -> str:
     blender = options.blender or os.environ.get("BLENDER") or shutil.which("blender")
     if not blender or not shutil.which(blender):
         where = blender or "the usual places"
-        sys.exit(f"There is no Blender at {where}. Say where: build.py {options.command} --blender PATH")
+        raise Unfit(f"There is no Blender at {where}. Say where: build.py {options.command} --blender PATH")
     answer = subprocess.run([blender, "--version"], capture_output=True, text=True)
     found = re.search(r"Blender (\d+)\.(\d+)", answer.stdout)
     oldest = manifest(root)["blender_version_min"]
     if not found:
-        sys.exit(f"{blender} --version does not answer as Blender does: {(answer.stdout + answer.stderr)[:200]!r}")
+        raise Unfit(f"{blender} --version does not answer as Blender does: {(answer.stdout + answer.stderr)[:200]!r}")
     if (int(found[1]), int(found[2])) < tuple(int(part) for part in oldest.split(".")[:2]):
-        sys.exit(f"Maquette needs Blender {oldest} or later, and {blender} is {found[1]}.{found[2]}.")
+        raise Unfit(f"Maquette needs Blender {oldest} or later, and {blender} is {found[1]}.{found[2]}.")
     return blender
 
 
@@ -219,22 +238,32 @@ def find_blender(root: Path, options: argparse.Namespace) -> str:
 def provide_environment(root: Path) -> Path:
     """Return the Python of root/.venv, after making .venv if it is missing or was made from other locks."""
     folder, locks = root / ".venv", [root / name for name in LOCKS]
-    if not environment.is_whole(folder, locks):
-        print(f"Making {folder} with {sys.executable}; it takes a few minutes, once.", flush=True)
+    begin = f"Making {folder} with {sys.executable}; it takes a few minutes, once."
     try:
-        return environment.provide(folder, locks, Display())
+        return environment.provide(folder, locks, Display(begin))
     except environment.EnvironmentProblem as problem:
-        sys.exit(problem.message)
+        raise Unfit(f"{problem.message} {problem.hint}".rstrip()) from problem
+
+
+class Unfit(Exception):
+    """Say in a sentence what this machine lacks."""
 
 
 class Display:
-    """A line on the terminal that says how far the installation is; in a file, a new line every ten seconds."""
+    """A line on the terminal that says how far the installation is; in a file, a new line every ten seconds.
 
-    def __init__(self) -> None:
+    `begin` comes before the first one: when there is something to be made, and nobody else is at it.
+    """
+
+    def __init__(self, begin: str) -> None:
+        self.begin = begin
         self.started = time.monotonic()
         self.shown = -10.0
 
     def __call__(self, progress: environment.Progress) -> None:
+        if self.begin:
+            print(self.begin, flush=True)
+            self.begin = ""
         done, total, seconds = progress.done, progress.total, time.monotonic() - self.started
         line = f"[{'#' * (20 * done // max(total, 1)):<20}] {done}/{total}  {seconds:.0f} s  {progress.text}"
         is_last = progress.share == 1.0
@@ -328,11 +357,24 @@ def is_shipped(path: Path, root: Path) -> bool:
 def run(root: Path, *command: "str | Path") -> int:
     """Run a command in the repository's root and return its exit status; it shares this terminal."""
     sys.stdout.flush()
-    return subprocess.run([str(part) for part in command], cwd=root, env=processes.child_environment()).returncode
+    return processes.run_in_foreground(command, cwd=root, env=processes.child_environment())
+
+
+def stop(number: int, frame: object) -> None:
+    """Leave as after Ctrl+C: what is half-made is cleared away."""
+    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":
+    for name in processes.ENDING:
+        number = getattr(signal, name, None)  # Windows has no SIGHUP
+        if number is not None and signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, stop)
     try:
         sys.exit(main())
+    except Unfit as unfit:
+        print(unfit, file=sys.stderr)
+        sys.exit(ENVIRONMENT)
     except KeyboardInterrupt:
-        sys.exit("Stopped.")
+        print("Stopped.", file=sys.stderr)
+        sys.exit(processes.STOPPED)

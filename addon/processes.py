@@ -27,6 +27,9 @@ NEEDLESS = (
 NEEDLESS_START = "PYTHON"
 LIBRARY_PATHS = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "DYLD_FRAMEWORK_PATH", "DYLD_FALLBACK_LIBRARY_PATH")
 
+ENDING = ("SIGINT", "SIGTERM", "SIGHUP")  # signals that ask to leave
+STOPPED = 4  # the exit code of a program that such a signal has ended
+
 # Windows' numbers, which Python's modules have on Windows only.
 CREATE_NEW_PROCESS_GROUP = 0x00000200
 CREATE_NO_WINDOW = 0x08000000
@@ -108,6 +111,41 @@ def start(
     if sys.platform == "win32":
         child.job = bind_to_this_process(child)
     return child
+
+
+def run_in_foreground(
+    command: Sequence[str | Path],
+    *,
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    stdout: int | None = None,
+) -> int:
+    """Run a program that shares this terminal, to its end; return its exit code, STOPPED where a signal has ended it.
+
+    Signals that ask this process to leave are passed on, and what the program makes of them is waited for. What comes
+    from the terminal comes to the program, too; it must not hear that twice.
+    """
+    child: subprocess.Popen[bytes] | None = None
+    told: list[int] = []
+
+    def pass_on(number: int, frame: object) -> None:
+        told.append(number)
+        if child is not None and not (is_at_terminal and number != signal.SIGTERM):
+            child.send_signal(number)
+
+    is_at_terminal = sys.platform == "win32" or os.isatty(0)  # Windows can pass on nothing
+    numbers = [signal.Signals[name] for name in ENDING if name in signal.Signals.__members__]
+    numbers = [number for number in numbers if signal.getsignal(number) != signal.SIG_IGN]
+    before = {number: signal.signal(number, pass_on) for number in numbers}
+    try:
+        child = subprocess.Popen([str(part) for part in command], cwd=cwd, env=env, stdout=stdout)
+        for number in told[:1]:  # meanwhile
+            child.send_signal(number)
+        code = child.wait()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler if handler is not None else signal.SIG_DFL)
+    return STOPPED if told and code < 0 else code
 
 
 # ---- ending ----------------------------------------------------------------------------------------------------------
@@ -234,9 +272,9 @@ def long_path(path: Path, below: int = 0) -> Path:
 def hold(path: Path, patience: float = 3.0) -> Iterator[int]:
     """Hold a lock file until the block ends, and yield its descriptor; a child that inherits it holds it as well.
 
-    Raises BlockingIOError if another process still has it after `patience` seconds: one that was killed takes a moment
-    to be gone, with all that it had started. The file is removed at the end; one that is left behind by a
-    process that was killed is nobody's.
+    Raises BlockingIOError, which says which process and since when, if another one still has it after `patience`
+    seconds: one that was killed takes a moment to be gone, with all that it had started. The file is removed at the
+    end; one that is left behind by a process that was killed is nobody's.
     """
     end = time.monotonic() + patience
     while True:
@@ -245,14 +283,17 @@ def hold(path: Path, patience: float = 3.0) -> Iterator[int]:
             try_lock(descriptor)
             if sys.platform == "win32" or (path.exists() and os.path.samestat(os.stat(path), os.fstat(descriptor))):
                 break  # else the holder before us has removed it meanwhile
-        except BlockingIOError:
+        except BlockingIOError as error:
+            holder = _holder(descriptor)
             os.close(descriptor)
             if time.monotonic() > end:
-                raise
+                raise BlockingIOError(error.errno, holder) from error
             time.sleep(0.05)
             continue
         os.close(descriptor)
     try:
+        os.ftruncate(descriptor, 0)
+        os.write(descriptor, f"{os.getpid()}\n".encode())
         yield descriptor
     finally:
         if sys.platform != "win32":
@@ -261,6 +302,14 @@ def hold(path: Path, patience: float = 3.0) -> Iterator[int]:
         if sys.platform == "win32":
             with contextlib.suppress(OSError):  # the next holder has it already
                 path.unlink(missing_ok=True)
+
+
+def _holder(descriptor: int) -> str:
+    """Say which process holds a lock file and since when, as far as it says so."""
+    with contextlib.suppress(OSError, ValueError):  # Windows lets nobody read what is locked
+        number, since = int(os.read(descriptor, 32)), time.localtime(os.fstat(descriptor).st_mtime)
+        return f"process {number}, since {time.strftime('%H:%M', since)}"
+    return "a process that does not say its number"
 
 
 if sys.platform == "win32":

@@ -16,9 +16,17 @@ Exit codes: 0 done, 1 failed, 2 bad input, 3 something is missing on this machin
 
 from __future__ import annotations
 
+import sys
+
+from backend.runtime.leaving import LEFT, end_process, interruptible, leave_when_told
+
+if __name__ == "__main__":
+    leave_when_told()
+
+# What follows takes a busy machine seconds, and the process can be told to leave meanwhile.
+import argparse
 import os
 import shutil
-import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -26,7 +34,7 @@ from addon import protocol
 from backend.cli import models, new_job, subjects
 from backend.cli.arguments import PROGRESS, parser
 from backend.cli.job_runner import run_folders, run_queue, run_system
-from backend.errors import BackendError, BadInput, explain
+from backend.errors import BackendError, BadInput, UnfitEnvironment, explain
 
 if TYPE_CHECKING:
     from backend.runtime.job import Job
@@ -34,7 +42,14 @@ if TYPE_CHECKING:
 
 def main(argv: Sequence[str] | None = None, run_system: Callable[[Job], None] = run_system) -> int:
     """Run one command and return its exit code."""
-    arguments = parser().parse_args(argv)
+    try:
+        return _run(parser().parse_args(argv), run_system)
+    except KeyboardInterrupt:  # where something was half-made, and is cleared away; a job says so itself
+        print("interrupted", file=sys.stderr)
+        return LEFT
+
+
+def _run(arguments: argparse.Namespace, run_system: Callable[[Job], None]) -> int:
     match arguments.command:
         case "doctor":
             from backend.cli import doctor
@@ -60,11 +75,14 @@ def main(argv: Sequence[str] | None = None, run_system: Callable[[Job], None] = 
             return run_queue(folder, run_system, arguments.supervised, idle_seconds, arguments.worker)
         case "farm" | "subjects":
             try:
-                if arguments.command == "farm":
-                    from backend.cli import farm
+                with interruptible():
+                    if arguments.command == "farm":
+                        from backend.cli import farm
 
-                    return farm.send(arguments)
-                print(protocol.plain_text(subjects.done(arguments)))
+                        return farm.send(arguments)
+                    print(protocol.plain_text(subjects.done(arguments)))
+            except BrokenPipeError:
+                raise
             except BackendError as error:
                 return _refuse(error)
             except protocol.ProtocolError as error:
@@ -73,7 +91,8 @@ def main(argv: Sequence[str] | None = None, run_system: Callable[[Job], None] = 
                 return _refuse(explain(error))
             return 0
         case "models":
-            return models.run(arguments)
+            with interruptible():
+                return models.run(arguments)
         case "generate" | "edit" | "remesh":
             asked = {"generate": new_job.asked, "edit": new_job.edited, "remesh": new_job.remeshed}[arguments.command]
             try:
@@ -83,14 +102,19 @@ def main(argv: Sequence[str] | None = None, run_system: Callable[[Job], None] = 
                     print(preflight.report(new_job.asked(arguments)[0]))
                     return 0
                 is_new = not (arguments.out / protocol.REQUEST_FILE).exists()
-                folder = new_job.make_or_resume(arguments.out, *asked(arguments))
+                wanted = asked(arguments)
+                with interruptible():
+                    folder = new_job.make_or_resume(arguments.out, *wanted)
+                before = new_job.made_so_far(folder)
             except protocol.ProtocolError as error:
                 return _refuse(BadInput(str(error)))
             except (BackendError, ImportError, OSError) as error:
                 return _refuse(explain(error))
             code = run_folders([folder], run_system, supervised=False, for_a_person=True)
-            if code == BadInput.exit_code and is_new and new_job.is_untouched(folder):
-                shutil.rmtree(folder)  # nothing was made, and the corrected command may want the same folder
+            is_refused = code in (BadInput.exit_code, UnfitEnvironment.exit_code)
+            if is_refused and is_new and new_job.made_so_far(folder) <= before:
+                # Nothing was made, and the corrected command may want the same folder; a link to one stays.
+                shutil.rmtree(folder.resolve(), ignore_errors=True)
             return code
         case command:
             raise AssertionError(command)
@@ -103,4 +127,13 @@ def _refuse(error: BackendError) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        try:
+            code = main()
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:  # whoever reads the output has had enough of it, as `head` has
+        end_process(0)
+    if code == LEFT:
+        end_process(code)
+    sys.exit(code)

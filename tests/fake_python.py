@@ -28,6 +28,7 @@ pip)
     esac
     echo "Installing collected packages: one, two"
     case "$PIP" in
+    slow) sleep 1;;
     moves) packages=$(dirname "$TMPDIR")/lib/python3.11/site-packages
            for round in 1 2 3 4 5 6 7 8 9; do
                for name in a b c d e f g h i j k l; do mkdir -p "$packages/$name/x/y/z"; done

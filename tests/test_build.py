@@ -55,14 +55,16 @@ CLEAN = {"backend", "requirements-dev.lock"}
 # The guards
 
 
-@pytest.mark.parametrize("version", [(3, 10, 13), (3, 12, 1), (3, 14, 0), (2, 7, 18)])
-def test_another_python_gets_a_sentence(version, monkeypatch):
+@pytest.mark.parametrize("version", [(3, 10, 13), (3, 14, 0), (2, 7, 18)])
+def test_another_python_gets_a_sentence(version, monkeypatch, capsys):
     monkeypatch.setattr(shutil, "which", lambda name: "/usr/bin/python3.11" if name == "python3.11" else None)
     with monkeypatch.context() as patch, pytest.raises(SystemExit) as stop:
         patch.setattr(sys, "version_info", version)
         build.check_python("test")
     said = ".".join(map(str, version))
-    assert stop.value.code == f"Maquette needs Python 3.11 or 3.13, and this is {said}. Run: python3.11 build.py test"
+    assert stop.value.code == 3
+    sentence = f"Maquette needs Python 3.11 to 3.13, and this is {said}. Run: python3.11 build.py test\n"
+    assert capsys.readouterr().err == sentence
 
 
 def test_old_pythons_can_read_build_py_far_enough_to_say_so():
@@ -77,7 +79,7 @@ def test_old_pythons_can_read_build_py_far_enough_to_say_so():
 
 def test_python_without_venv_gets_a_sentence_and_makes_nothing(root, monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "ensurepip" else object())
-    with pytest.raises(SystemExit, match="cannot make virtual environments.*apt-get install python3"):
+    with pytest.raises(build.Unfit, match="cannot make virtual environments.*apt-get install python3"):
         build.provide_environment(root)
     assert visible(root) == CLEAN
 
@@ -85,7 +87,7 @@ def test_python_without_venv_gets_a_sentence_and_makes_nothing(root, monkeypatch
 def test_little_free_disk_gets_a_sentence_with_both_numbers_and_makes_nothing(root, monkeypatch):
     monkeypatch.setattr(environment, "NEEDED_GIB", 6.0)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(2**40, 2**40, int(1.5 * 2**30)))  # type: ignore
-    with pytest.raises(SystemExit, match=r"has 1.5 GiB of free disk, and the packages need 6.0 GiB"):
+    with pytest.raises(build.Unfit, match=r"has 1.5 GiB of free disk, and the packages need 6.0 GiB"):
         build.provide_environment(root)
     assert visible(root) == CLEAN and calls(root) == []
 
@@ -100,14 +102,14 @@ def test_little_free_disk_gets_a_sentence_with_both_numbers_and_makes_nothing(ro
 )
 def test_a_failing_pip_gets_a_sentence_and_leaves_nothing(pip, sentence, root, monkeypatch):
     monkeypatch.setenv("PIP", pip)
-    with pytest.raises(SystemExit, match=f"The packages could not be installed: {sentence}"):
+    with pytest.raises(build.Unfit, match=f"The packages could not be installed: {sentence}"):
         build.provide_environment(root)
     assert visible(root) == CLEAN
 
 
 def test_a_failing_venv_gets_a_sentence_and_leaves_nothing(root, monkeypatch):
     monkeypatch.setenv("VENV", "broken")
-    with pytest.raises(SystemExit, match="Python could not make .*ensurepip"):
+    with pytest.raises(build.Unfit, match="Python could not make .*ensurepip"):
         build.provide_environment(root)
     assert visible(root) == CLEAN
 
@@ -155,7 +157,7 @@ def test_a_failed_renewal_leaves_the_old_environment(root, monkeypatch):
     old = lock.read_text()
     lock.write_text("one==1.1\n")
     monkeypatch.setenv("PIP", "network")
-    with pytest.raises(SystemExit):
+    with pytest.raises(build.Unfit):
         build.provide_environment(root)
     assert visible(root) == CLEAN | {".venv"} and (root / ".venv" / environment.STAMP).read_text() == stamp
     lock.write_text(old)
@@ -177,7 +179,7 @@ def test_a_renewal_that_was_killed_leaves_the_old_environment_to_the_next_failur
     before = calls(root)
     (root / "requirements-dev.lock").write_text("two==2.1\n")
     monkeypatch.setenv("PIP", "full")
-    with pytest.raises(SystemExit):
+    with pytest.raises(build.Unfit):
         build.provide_environment(root)
     assert visible(root) == CLEAN | {".venv"} and (root / ".venv" / environment.STAMP).exists()
     (root / "requirements-dev.lock").write_text("two==2.0\n")
@@ -295,6 +297,27 @@ def test_demo_without_system_libraries_makes_all_but_the_scene_and_says_so(root,
     assert f"    {root / 'out/demo/model.glb'}\n" in printed and "    scene.blend was not made\n" in printed
 
 
+def test_demo_where_blender_is_no_package_takes_the_program_on_the_path_or_says_so(
+    root, commands, monkeypatch, capsys, tmp_path
+):
+    monkeypatch.setattr(build, "WITH_BLENDER", ())
+    make_demo_files(root, "scene.blend")
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    assert build.main(["demo"]) == 0 and len(commands()) == 1
+    printed = capsys.readouterr().out
+    assert "scene.blend is not made: Blender is published as a package for Python 3.11 and 3.13 alone." in printed
+    assert "    scene.blend was not made\n" in printed
+
+    program = tmp_path / "blender"
+    program.write_text('#!/bin/sh\necho "$@" > "$0.asked"\n')
+    program.chmod(0o755)
+    monkeypatch.setattr(shutil, "which", lambda name: str(program) if name == "blender" else None)
+    assert build.main(["demo"]) == 1  # it was asked, and has written nothing
+    out, script = root / "out/demo", root / "benchmarks/commands/scene.py"
+    asked = f"-b --factory-startup --python {script} -- {out} --save {out / 'scene.blend'}\n"
+    assert (tmp_path / "blender.asked").read_text() == asked
+
+
 @pytest.mark.parametrize(("failing", "status"), [("benchmarks.commands.demo", 3), ("benchmarks.commands.scene", 3)])
 def test_demo_fails_with_its_steps(failing, status, root, commands, monkeypatch):
     make_demo_files(root)
@@ -369,11 +392,11 @@ def test_install_hands_the_zip_to_blender(root, commands, tmp_path, monkeypatch,
 )
 def test_install_refuses_what_cannot_work(version, sentence, root, commands, tmp_path, monkeypatch):
     monkeypatch.setattr(build, "manifest", lambda root: {"blender_version_min": "4.5.0"})
-    with pytest.raises(SystemExit, match=sentence):
+    with pytest.raises(build.Unfit, match=sentence):
         build.main(["install", "--blender", str(make_blender(tmp_path / "blender", version, tmp_path / "log"))])
 
 
 def test_install_asks_for_a_blender(root, commands, monkeypatch, tmp_path):
     monkeypatch.delenv("BLENDER", raising=False)
-    with pytest.raises(SystemExit, match="There is no Blender at .*nowhere.*--blender PATH"):
+    with pytest.raises(build.Unfit, match="There is no Blender at .*nowhere.*--blender PATH"):
         build.main(["install", "--blender", str(tmp_path / "nowhere")])

@@ -113,3 +113,25 @@ def test_a_command_without_a_time_limit_is_named_and_waiting_for_the_end_counts(
         'timeout --kill-after=60 4500 "$python" -m a </dev/null\n"$python" build.py setup\nx=$(timeout 900 "$python" b)'
     )
     assert limits(script) == (5460, ['"$python" build.py setup'])
+
+
+def test_a_second_setup_says_which_process_is_at_it_and_since_when_and_leaves(tmp_path: Path) -> None:
+    root = tmp_path
+    for name in build.LOCKS:
+        (root / name).parent.mkdir(exist_ok=True)
+        (root / name).touch()
+    code = "import sys; from pathlib import Path; from addon import processes\n"
+    code += f"with processes.hold(Path({str(root / '.venv-lock')!r})): print(1, flush=True); sys.stdin.read()"
+    other = subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=REPOSITORY
+    )
+    assert other.stdout is not None and other.stdout.readline()
+    setup = "import sys, build; from pathlib import Path; from addon.install import environment\n"
+    setup += f"environment.NEEDED_GIB = environment.NEEDED_WITH_CUDA_GIB = 0.0; build.ROOT = Path({str(root)!r})\n"
+    setup += "try: build.main(['setup'])\nexcept build.Unfit as unfit: print(unfit, file=sys.stderr)"
+    done = subprocess.run([sys.executable, "-c", setup], cwd=REPOSITORY, capture_output=True, text=True)
+    assert re.fullmatch(
+        rf"Another process is installing into .*\.venv: process {other.pid}, since \d\d:\d\d\. .*\n", done.stderr
+    )
+    assert done.stdout == ""  # nor is anything said to be made
+    other.communicate()

@@ -11,9 +11,9 @@ from .. import protocol
 COMMAND = "maquette"
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> protocol.Parser:
     """Return the parser of the command line."""
-    root = argparse.ArgumentParser(
+    root = protocol.Parser(
         prog=f"blender --command {COMMAND}", description="Make textured 3D objects and save them in a .blend."
     )
     commands = root.add_subparsers(dest="command", required=True)

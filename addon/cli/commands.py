@@ -133,7 +133,8 @@ def main(argv: Sequence[str]) -> int:
             _repeats.pop().cancel()
         for number, handler in before.items():
             signal.signal(number, handler if handler is not None else signal.SIG_DFL)
-    _tell(outcome, as_json=arguments.json)
+    with contextlib.suppress(BrokenPipeError):  # whoever reads the output has had enough of it, as `head` has
+        _tell(outcome, as_json=arguments.json)
     return outcome.exit_code
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import time
 from pathlib import Path
@@ -49,9 +50,12 @@ class Terminal:
     def say(self, text: str) -> None:
         """Write a line of its own."""
         self._written = time.monotonic()
-        self._stream.write(("\r\x1b[K" if self._is_rewriting else "") + protocol.plain_text(text) + "\n")
-        self._stream.flush()
+        self._write(("\r\x1b[K" if self._is_rewriting else "") + protocol.plain_text(text) + "\n")
 
     def _rewrite(self, text: str) -> None:
-        self._stream.write("\r\x1b[K" + protocol.plain_text(text)[: shutil.get_terminal_size().columns - 1])
-        self._stream.flush()
+        self._write("\r\x1b[K" + protocol.plain_text(text)[: shutil.get_terminal_size().columns - 1])
+
+    def _write(self, text: str) -> None:
+        with contextlib.suppress(OSError):  # nobody reads any more, or a disk is full: the job is no worse for it
+            self._stream.write(text)
+            self._stream.flush()

@@ -102,7 +102,7 @@ def provide(
                 _make(folder, locks, python, on_progress or _unseen, wheels, log, lock)
     except BlockingIOError as error:
         raise Busy(
-            f"Another process is installing into {folder}.", "Wait until it is done, then look again."
+            f"Another process is installing into {folder}: {error.strerror}.", "Wait until it is done, then look again."
         ) from error
     except OSError as error:
         if error.errno == errno.ENOSPC:
@@ -301,11 +301,12 @@ def _follow(
         text = _read(log, begin)
         chosen = re.search(r"^Installing collected packages: (.*)$", text, re.MULTILINE)
         if chosen:
-            total = chosen[1].count(",") + 1
+            names = chosen[1].split(", ")  # in the order in which it unpacks them; the largest takes a minute
+            total = len(names)
             # Not searched deeper, because pip moves folders about in there.
             present = sum(len(list(place.glob("*.dist-info"))) for place in site_packages(folder))
             done = min(max(present - there, 0), total)
-            on_progress(Progress(done, total, 0.5 + 0.49 * done / total, "installing"))
+            on_progress(Progress(done, total, 0.5 + 0.49 * done / total, f"unpacking {names[min(done, total - 1)]}"))
         else:
             fetched = re.findall(r"^Collecting (\S+)", text, re.MULTILINE)
             done = min(len(fetched), pins)
@@ -387,7 +388,8 @@ def remove(folder: Path) -> None:
             for place in (folder, folder.with_name(folder.name + "-previous")):
                 delete(place)
     except BlockingIOError as error:
-        raise Busy(f"Another process is installing into {folder}.", "Wait until it is done.") from error
+        text = f"Another process is installing into {folder}: {error.strerror}."
+        raise Busy(text, "Wait until it is done.") from error
     except OSError as error:
         raise EnvironmentProblem(
             f"{folder} could not be removed: {error}.", "End what uses it, and try again."

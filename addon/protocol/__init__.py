@@ -19,6 +19,7 @@ Both sides import this one package and say `protocol.X`; it needs nothing but th
 from __future__ import annotations
 
 from .arguments import FARMS as FARMS
+from .arguments import Parser as Parser
 from .arguments import add_farm as add_farm
 from .arguments import add_mask as add_mask
 from .arguments import add_set as add_set

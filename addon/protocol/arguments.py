@@ -7,12 +7,23 @@ import sys
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
+from .plain_text import plain_text
 from .request import Request
 from .systems import DEFAULT_SYSTEM, PRESETS, Value, built_systems, stage_names
 
+WRONG_WORDS = 2  # the exit code for a command line that cannot be understood
 FARMS = ("openjd", "flamenco", "opencue", "slurm", "ray")
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that says what is wrong in one line, with where help is, and not how everything is used."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say it on stderr, and leave."""
+        sentence = " ".join(f"error: {message}. Help: {self.prog} --help".split())
+        self.exit(WRONG_WORDS, f"{plain_text(sentence)}\n")
 
 
 def add_system(command: argparse.ArgumentParser) -> None:
@@ -40,7 +51,7 @@ def add_subject(command: argparse.ArgumentParser) -> None:
     )
 
 
-def add_subjects(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> list[argparse.ArgumentParser]:
+def add_subjects(commands: argparse._SubParsersAction[Parser]) -> list[Parser]:
     """Add the command `subjects list | keep JOB --name NAME | delete NAME`, and return these three."""
     subjects = commands.add_parser("subjects", help="list, keep and delete subjects that jobs have learnt")
     actions = subjects.add_subparsers(dest="action", required=True)
@@ -53,7 +64,7 @@ def add_subjects(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     return [listing, keep, delete]
 
 
-def add_farm(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> argparse.ArgumentParser:
+def add_farm(commands: argparse._SubParsersAction[Parser]) -> Parser:
     """Add the command `farm --engine ENGINE JOB... --out FOLDER`."""
     farm = commands.add_parser(
         "farm",

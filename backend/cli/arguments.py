@@ -11,9 +11,9 @@ from backend.cli.models import add_models
 PROGRESS = ("events", "text", "openjd")  # as what `run` tells of a job
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> protocol.Parser:
     """Return the parser of the command line."""
-    root = argparse.ArgumentParser(prog="python -m backend", description="Optimise 3D objects, one job folder each.")
+    root = protocol.Parser(prog="python -m backend", description="Optimise 3D objects, one job folder each.")
     commands = root.add_subparsers(dest="command", required=True)
 
     run = commands.add_parser("run", help="run job folders, or resume them")

@@ -84,13 +84,16 @@ class Console:
             if self._is_terminal:
                 self._rewrite("")
             self._written = time.monotonic()
-            self._stream.write(protocol.plain_text(text) + "\n")
-            self._stream.flush()
+            self._write(protocol.plain_text(text) + "\n")
 
     def _rewrite(self, text: str) -> None:
         width = shutil.get_terminal_size().columns - 1
-        self._stream.write("\r\x1b[K" + protocol.plain_text(text)[:width])
-        self._stream.flush()
+        self._write("\r\x1b[K" + protocol.plain_text(text)[:width])
+
+    def _write(self, text: str) -> None:
+        with contextlib.suppress(OSError):  # nobody reads any more, or a disk is full: the job is no worse for it
+            self._stream.write(text)
+            self._stream.flush()
 
 
 def clock(seconds: float) -> str:

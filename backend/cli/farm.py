@@ -34,9 +34,10 @@ def send(arguments: argparse.Namespace) -> int:
         is_other_user=arguments.engine in OTHER_USERS and not (arguments.same_user or arguments.same_machine),
     )
     order = _order(arguments, made)
+    notes = (*made.notes, *order.notes)
     submitted = False
     if not arguments.json:
-        for note in (*made.skipped, *order.notes):
+        for note in (*made.skipped, *notes):
             print(protocol.plain_text(note), file=sys.stderr)
         print(_typed(order.command), flush=True)
     if arguments.submit:
@@ -44,7 +45,7 @@ def send(arguments: argparse.Namespace) -> int:
         submitted = True
     if arguments.json:
         names = [str(made.jobs / name) for name in made.names]
-        answer = {"jobs": names, "skipped": made.skipped, "notes": order.notes, "submitted": submitted}
+        answer = {"jobs": names, "skipped": made.skipped, "notes": notes, "submitted": submitted}
         print(json.dumps({"command": _typed(order.command), "out": str(made.out), **answer}))
     return 0
 

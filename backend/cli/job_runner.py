@@ -19,6 +19,7 @@ from backend.errors import BackendError, BadInput, JobCancelled, JobInterrupted,
 from backend.runtime import thrift
 from backend.runtime.control import Control, install_signal_handlers, leave_native_code, read_commands
 from backend.runtime.folder_lock import folder_lock, identity
+from backend.runtime.leaving import LEFT
 from backend.runtime.machine import maquette_version
 from backend.runtime.streams import Outbox, Sink, output_to, reserve_streams
 from backend.runtime.watchdog import start_watchdog
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 ORPHAN_SECONDS = 3.0  # how long a job whose parent is gone may take to come to its next step
 OWNERLESS_SECONDS = 1.0  # until a program that ties itself to a queue has taken over from another one
 WATCHDOG_SECONDS = 3.5  # and how long when native code lets no thread of this process run
-LEFT = 4  # the exit code of a run that was cancelled or interrupted
 
 LOG_FORMAT = "%(asctime)s %(name)s %(levelname)s %(message)s"
 REQUEST_HINT = "Correct the request, or start a new job."
@@ -147,7 +147,8 @@ class _Process:
 
     def tell(self, sentence: str) -> None:
         """Write a sentence for a person."""
-        print(protocol.plain_text(sentence), file=self.streams.console, flush=True)
+        with contextlib.suppress(OSError):  # nobody reads any more
+            print(protocol.plain_text(sentence), file=self.streams.console, flush=True)
 
     def _tell_of_the_others(self) -> None:
         if self.to_come:
@@ -194,7 +195,7 @@ class _Process:
         self.control.may_leave_at_once = False
         try:
             if self._current is not None:
-                self._current.emit(protocol.Interrupted(reason=self.control.interrupted, seconds=self._current.seconds))
+                self._current.leave()
             self._tell_of_the_others()
         finally:
             os._exit(LEFT)
@@ -212,6 +213,7 @@ class _JobRun:
         self._outbox: Outbox | None = None
         self._started = time.monotonic()
         self._job: Job | None = None  # once there is one
+        self._identity: tuple[int, int] | None = None  # of the folder, once it runs
 
     def run(self, run_system: Callable[[Job], None]) -> protocol.Last:
         """Run the job and return its last message, which was sent."""
@@ -221,12 +223,17 @@ class _JobRun:
                 raise BadInput(
                     f"{self.folder} is not a job folder: it has no {protocol.REQUEST_FILE}.", "Check the path."
                 )
-            with folder_lock(self.folder, self.patience_seconds), output_to(self.folder / protocol.LOG_FILE):
+            lock = folder_lock(self.folder, self.patience_seconds, is_over=lambda: bool(self._control.interrupted))
+            with lock, output_to(self.folder / protocol.LOG_FILE):
                 logging.basicConfig(level=logging.INFO, format=LOG_FORMAT, force=True)
                 return self._with_events(self.folder / protocol.EVENTS_FILE, lambda: self._execute(run_system))
         except (BackendError, OSError, protocol.LinkInside) as error:  # the folder is not ours to write in
-            failure = self._failed(error)
-            return self._with_events(None, lambda: failure)
+            last = self._interrupted() if self._control.interrupted else self._failed(error)
+            return self._with_events(None, lambda: last)
+
+    def leave(self) -> None:
+        """Say the last message of a job that its process is about to leave, from any thread."""
+        self.emit(self._if_there(self._interrupted()))
 
     def _with_events(self, events: Path | None, execute: Callable[[], protocol.Last]) -> protocol.Last:
         self._outbox = Outbox(events, self._stream, self._control)
@@ -237,14 +244,21 @@ class _JobRun:
         return last
 
     def _execute(self, run_system: Callable[[Job], None]) -> protocol.Last:
-        this = identity(self.folder)
+        self._identity = identity(self.folder)
         try:
             last = self._attempt(run_system)
         except KeyboardInterrupt:
-            last = protocol.Interrupted(reason=self._control.interrupted or "interrupted", seconds=self.seconds)
+            last = self._interrupted()
         except JobCancelled:
             last = protocol.Cancelled(seconds=self.seconds)
-        if identity(self.folder) == this:
+        return self._if_there(last)
+
+    def _interrupted(self) -> protocol.Interrupted:
+        return protocol.Interrupted(reason=self._control.interrupted or "interrupted", seconds=self.seconds)
+
+    def _if_there(self, last: protocol.Last) -> protocol.Last:
+        """Return a last message, or another one where the folder that the job began in is not there any more."""
+        if self._identity is None or identity(self.folder) == self._identity:
             return last
         if self._outbox is not None:
             self._outbox.close_file()  # what lies there now is another's
@@ -255,6 +269,7 @@ class _JobRun:
         """Run the job; from here on a signal may leave at once, unless steps say otherwise."""
         try:
             self._control.may_leave_at_once = True
+            self._control.leave_if_told()
             request = protocol.read_request(self.folder)
             from backend.rendering.compiled import telling_of_compilation
             from backend.runtime.job import Job

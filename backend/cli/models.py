@@ -62,6 +62,8 @@ def run(arguments: argparse.Namespace) -> int:
         return 4
     except protocol.ProtocolError as error:
         return teller.failed(BadInput(str(error), "See `python -m backend models list`."))
+    except BrokenPipeError:  # nobody reads the answer
+        raise
     except (BackendError, OSError, ImportError) as error:
         return teller.failed(explain(error))
 

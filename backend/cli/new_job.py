@@ -123,10 +123,10 @@ def make_or_resume(
     return folder
 
 
-def is_untouched(folder: Path) -> bool:
-    """Say whether a job that could not go on has made nothing to go on from: no stage is done, no step of any."""
-    names = (name.rpartition("/")[2] for name in protocol.files_inside(folder, protocol.STAGES_FOLDER, pass_over=True))
-    return not any(name == protocol.RECORD_FILE or name.startswith("checkpoint-") for name in names)
+def made_so_far(folder: Path) -> set[str]:
+    """Return the files from which a job could go on: of stages that are done, and of steps of others."""
+    names = protocol.files_inside(folder, protocol.STAGES_FOLDER, pass_over=True)
+    return {n for n in names if n.rpartition("/")[2].startswith((protocol.RECORD_FILE, "checkpoint-"))}
 
 
 def _is_copy(folder: Path, name: str, source: Path) -> bool:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from addon import protocol
-from backend.errors import BadInput
+from backend.errors import BackendError, BadInput
 from backend.runtime.machine import GIB, NEEDED_GPU_MEMORY, NEEDED_MEMORY
 
 ON_A_GPU = "paper"  # the preset that says of itself that it takes hours without a graphics card
@@ -40,7 +40,7 @@ class Order(NamedTuple):
 class Plan:
     """The tasks of a farm: `names` are their job folders in `jobs`, with "/"; `python` and `root` run the backend.
 
-    `skipped` are sentences about those that are left out.
+    `skipped` are sentences about those that are left out, `notes` about those that are not and have ended before.
     """
 
     jobs: Path
@@ -50,6 +50,7 @@ class Plan:
     out: Path
     needs: Needs
     skipped: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def command(self, job: str, python: str = "", root: str = "", progress: str = "text") -> list[str]:
         """Return the words that run a job folder from any working directory; names may be an engine's own."""
@@ -70,21 +71,30 @@ def made(
     is_shared: bool = False,
     is_other_user: bool = False,
 ) -> Plan:
-    """Return the plan for job folders, without those that are done or held. Numbers of None or 0 come from the presets.
+    """Return the plan for job folders, without those that are done or held or that no machine can run.
 
-    `is_shared`: other machines must find the folders; `is_other_user`: as another user. Raises BadInput for a folder
-    that is no job or that they cannot see, and where nothing is left to do; ProtocolError for a wrong request.
+    Numbers of None or 0 come from the presets. `is_shared`: other machines must find the folders; `is_other_user`: as
+    another user. Raises BadInput for a folder that is no job or that they cannot see, and where nothing is left to do.
     """
-    requests, skipped, taken = [], [], []
+    requests, skipped, notes, taken = [], [], [], []
     for folder in dict.fromkeys(job for each in folders for job in job_folders(Path(os.path.abspath(each)))):
-        request = protocol.read_request(folder)
-        if is_done(folder, request):
+        try:
+            request = runnable_request(folder)
+            last = last_event(folder)
+        except (BackendError, protocol.ProtocolError) as error:
+            skipped.append(f"{folder.name} cannot run and is left out: {error}")
+            continue
+        if is_done(last, request):
             skipped.append(f"{folder.name} is done already and is skipped.")
         elif protocol.is_running(folder):
             skipped.append(f"{folder.name} is held by another process and is left alone.")
         else:
             taken.append(folder)
             requests.append(request)
+            if isinstance(last, protocol.Failed):
+                notes.append(f"{folder.name} has failed before and is tried again: {last.message[:200]}")
+            elif isinstance(last, protocol.Cancelled):
+                notes.append(f"{folder.name} was cancelled before and goes on.")
     if not taken:
         raise BadInput(f"None of the {len(skipped)} jobs is to be run. {' '.join(skipped[:3])}", "Give others.")
     where = Path(os.path.commonpath([folder.parent for folder in taken]))
@@ -104,25 +114,41 @@ def made(
         gpu_memory=(round(gpu_memory_gib * 1024) or NEEDED_GPU_MEMORY * 1024 // GIB) if gpus else 0,
         threads=0 if any(request.threads == 0 for request in requests) else max(r.threads for r in requests),
     )
-    return Plan(where, names, python, root, Path(os.path.abspath(out)), needs, tuple(skipped))
+    return Plan(where, names, python, root, Path(os.path.abspath(out)), needs, tuple(skipped), tuple(notes))
 
 
 def job_folders(folder: Path) -> list[Path]:
-    """Return a job folder, or the job folders in a folder of them, by name; the folder itself if it is neither.
+    """Return a job folder, or the job folders in a folder of them, by name.
 
-    Raises BadInput if it is not there.
+    Raises BadInput if it is not there, or neither.
     """
     if not folder.is_dir():
         raise BadInput(f"There is no folder {folder}.", "Give the folders of jobs.")
     if protocol.is_inside(folder, protocol.REQUEST_FILE):
         return [folder]
     inside = sorted(path for path in folder.iterdir() if not path.is_symlink() and path.suffix != ".tmp")
-    return [path for path in inside if protocol.is_inside(path, protocol.REQUEST_FILE)] or [folder]
+    found = [path for path in inside if protocol.is_inside(path, protocol.REQUEST_FILE)]
+    if not found:
+        what = "is not a job folder, nor does it hold one"
+        raise BadInput(f"{folder} {what}: there is no {protocol.REQUEST_FILE}.", "Give the folders of jobs.")
+    return found
 
 
-def is_done(folder: Path, request: protocol.Request) -> bool:
-    """Say whether a job has come to the end that its request wants."""
-    last = last_event(folder)
+def runnable_request(folder: Path) -> protocol.Request:
+    """Return the request of a job folder. Raises ProtocolError or BadInput where it would be refused on any machine."""
+    request = protocol.read_request(folder)
+    system = protocol.built_systems().get(request.system)
+    if system is None:
+        raise BadInput(f"The system {request.system} is not part of this version.")
+    protocol.check_settings(system, request.settings)
+    for name in request.files:
+        if protocol.file_size(folder, name) is None:
+            raise BadInput(f"its input {name} is missing.")
+    return request
+
+
+def is_done(last: protocol.Message | None, request: protocol.Request) -> bool:
+    """Say whether a job whose last event this is has come to the end that its request wants."""
     return isinstance(last, protocol.Finished) and last.stopped_after in ("", request.stop_after)
 
 

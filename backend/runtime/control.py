@@ -13,6 +13,7 @@ from pathlib import Path
 from types import FrameType
 
 from backend.errors import JobCancelled
+from backend.runtime.leaving import ending_signals
 from backend.runtime.watchdog import is_wanted
 
 NATIVE_SECONDS = 0.6  # until a process leaves whose main thread does not come to a signal
@@ -86,11 +87,14 @@ class Control:
         self.interrupted = self.interrupted or reason
 
     @contextlib.contextmanager
-    def undisturbed(self) -> Iterator[None]:
-        """Let a signal, or a wish to cancel, wait for the end of the block, rather than tear what is written in it."""
+    def undisturbed(self) -> Iterator[bool]:
+        """Let a signal, or a wish to cancel, wait for the end of the block, rather than tear what is written in it.
+
+        Yields whether that could leave at once before.
+        """
         kept, self.may_leave_at_once = self.may_leave_at_once, False
         try:
-            yield
+            yield kept
         finally:
             self.may_leave_at_once = kept
         if kept and threading.current_thread() is threading.main_thread():
@@ -101,6 +105,16 @@ class Control:
         if self.may_leave_at_once and (self.interrupted or self.is_cancelled):
             self.may_leave_at_once = False
             raise KeyboardInterrupt if self.interrupted else JobCancelled
+
+    @contextlib.contextmanager
+    def disturbed(self, at_once: bool) -> Iterator[None]:
+        """Inside of `undisturbed`: let the block be left at once after all, as before that, if it was so."""
+        self.may_leave_at_once = at_once
+        try:
+            self.leave_if_told()
+            yield
+        finally:
+            self.may_leave_at_once = False
 
     @property
     def is_cancelled(self) -> bool:
@@ -123,7 +137,6 @@ def install_signal_handlers(control: Control) -> None:
         is_second = bool(control.interrupted)
         control.interrupt(f"the process received {signal.Signals(number).name}")
         if is_second or control.may_leave_at_once:
-            control.may_leave_at_once = False
             raise KeyboardInterrupt
 
     for number in ending_signals():
@@ -135,17 +148,10 @@ def install_signal_handlers(control: Control) -> None:
         control.wake = lambda: signal.pthread_kill(main, signal.SIGUSR1)
 
 
-def ending_signals() -> list[signal.Signals]:
-    """Return the signals that ask a process to leave: a terminal's end, too, unless it was started to ignore that."""
-    numbers = [signal.SIGINT, signal.SIGTERM]
-    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
-        numbers.append(signal.SIGHUP)
-    return numbers
-
-
 def leave_native_code(control: Control, leave: Callable[[], None]) -> None:
-    """Call `leave`, in a thread, when a signal has come that the main thread does not hear of for NATIVE_SECONDS.
+    """Call `leave`, in a thread, when a signal has come and the main thread has not left the job in NATIVE_SECONDS.
 
+    It may be in native code and not have heard; or a package that was being imported has swallowed KeyboardInterrupt.
     Native code that lets no thread of Python run delays it further.
     """
     if sys.platform == "win32":

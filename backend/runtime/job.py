@@ -81,8 +81,7 @@ class Job:
         self._checkpoint_seconds = self._take_number("checkpoint_seconds", 30.0)
         self._checkpoint_steps = self._take_number("checkpoint_steps", 0)
         self.mesh_settings = SYSTEMS[request.system].mesh_settings
-        self.emit = emit
-        self._control = control
+        self.emit, self._control = emit, control
         torch.manual_seed(request.seed)
         self.generator = torch.Generator().manual_seed(request.seed)
         self.stage_folder = folder / STAGES_FOLDER  # of the running stage, while one runs
@@ -245,10 +244,10 @@ class Job:
         """
         path = self.stage_folder / f"checkpoint-{self._loop}.safetensors"
         self._loop += 1
-        with self._control.undisturbed():
-            yield from self._steps(path, total, state)
+        with self._control.undisturbed() as at_once:
+            yield from self._steps(path, total, state, at_once)
 
-    def _steps(self, path: Path, total: int, state: Stateful) -> Iterator[int]:
+    def _steps(self, path: Path, total: int, state: Stateful, at_once: bool) -> Iterator[int]:
         step, is_done = self._restore(path, total, state)
         saved_at = time.monotonic()
         progress = deque([(saved_at, step)], maxlen=64)
@@ -262,8 +261,9 @@ class Job:
             if self._control.is_finishing:
                 self._is_finishing = True
                 break
-            yield step
-            step += 1
+            with self._control.disturbed(at_once):
+                yield step
+            step, at_once = step + 1, False  # the first one compiles, and loses nothing that it has come from
             now = time.monotonic()
             if now - progress[-1][0] >= PROGRESS_SECONDS or step in (1, total):
                 progress.append((now, step))

@@ -6,6 +6,12 @@ is known, so the result can be measured from sides that the image does not show.
 
 from __future__ import annotations
 
+from backend.runtime.leaving import LEFT, end_process, leave_when_told
+
+if __name__ == "__main__":
+    leave_when_told()
+
+# What follows takes a busy machine seconds, and the process can be told to leave meanwhile.
 import argparse
 import json
 import math
@@ -21,6 +27,7 @@ import numpy as np
 import torch
 
 from addon import protocol
+from addon.processes import run_in_foreground
 from backend.cameras import gltf_to_blender, orbit
 from backend.embedded.objects.shapes import HELD_OUT, Subject, make_subject
 from backend.embedded.objects.solids import photograph
@@ -167,7 +174,7 @@ def main() -> int:
     command += ["--image", out / "sample.png", "--elevation", ELEVATION, "--fov", FOV]
     command += ["--preset", options.preset, "--seed", options.seed, "--threads", options.threads, "--out", job]
     started = time.monotonic()
-    code = subprocess.run([str(part) for part in command], stdout=subprocess.DEVNULL).returncode
+    code = run_in_foreground([str(part) for part in command], stdout=subprocess.DEVNULL)
     if code:
         return code
     seconds = time.monotonic() - started
@@ -183,4 +190,7 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    code = main()
+    if code == LEFT:
+        end_process(code)
+    sys.exit(code)

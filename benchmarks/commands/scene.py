@@ -14,6 +14,8 @@ import os
 import sys
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # Blender's own Python knows no checkout
+
 from addon import protocol
 from addon.scene import importer
 
@@ -60,7 +62,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("folder", type=Path, help="a finished job folder, or a folder that holds one")
     parser.add_argument("--save", type=Path, required=True, metavar="FILE.blend")
-    options = parser.parse_args()
+    given = sys.argv[1:] if "--" not in sys.argv else sys.argv[sys.argv.index("--") + 1 :]  # of ours, inside Blender
+    options = parser.parse_args(given)
     try:
         write_scene(find_job(options.folder), options.save)
     except (ValueError, ImportError) as error:  # no result in the folder, or bpy cannot be loaded

@@ -11,11 +11,18 @@ import torch._dynamo  # noqa: E402 - of torch.optim, when it is first used
 from transformers.utils import logging  # noqa: E402
 
 from backend.cli import job_runner  # noqa: E402
+from backend.diffusion import camera_search  # noqa: E402
 from backend.diffusion.denoiser import kept_prior  # noqa: E402
-from backend.systems import dreambooth3d, tv3dg  # noqa: E402
+from backend.systems import customize_it_3d, dreambooth3d, tv3dg  # noqa: E402
+from backend.systems.customize_it_3d import sides, teaching  # noqa: E402
 
-__all__ = ["PRIOR", "dreambooth3d", "job_runner", "torch", "tv3dg"]
+__all__ = ["PRIOR", "customize_it_3d", "dreambooth3d", "job_runner", "torch", "tv3dg"]
 
 logging.disable_progress_bar()  # its locks would outlive whoever is killed
+# No setting says how thoroughly these draw and look; a third of the time of their jobs went into it, and into no file's
+# being written.
+for module, name, few in ((camera_search, "NOISES", 1), (teaching, "VARIETY_STEPS", 2), (sides, "STEPS", 2)):
+    assert getattr(module, name) > few
+    setattr(module, name, few)
 numba.njit(lambda: 0)()  # whose first compilation learns what there is
 PRIOR = kept_prior("embedded", "cpu")

@@ -61,6 +61,32 @@ def test_no_console_window_and_a_group_of_its_own(
     assert processes.hidden_options() == ({"creationflags": 0x08000000} if system == WINDOWS else {})
 
 
+CHILD = """
+import signal, sys, time
+def leave(number, frame):
+    print("heard", number, flush=True)
+    sys.exit(7)
+if sys.argv[1] == "deaf":
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+else:
+    signal.signal(signal.SIGTERM, leave)
+print("ready", flush=True)
+time.sleep(600)
+"""
+PARENT = "import sys; from addon.processes import run_in_foreground\nsys.exit(run_in_foreground(sys.argv[1:]))"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are those of POSIX")
+@pytest.mark.parametrize(("child", "code", "heard"), [("hears", 7, "heard 15\n"), ("deaf", 4, "")])
+def test_a_program_in_the_foreground_hears_a_signal_that_asks_us_to_leave(child: str, code: int, heard: str) -> None:
+    command = [sys.executable, "-c", PARENT, sys.executable, "-c", CHILD, child]
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None and process.stdout.readline() == "ready\n"
+    process.send_signal(signal.SIGTERM)
+    said, _ = process.communicate(timeout=60)  # which ends when the child has closed its output, too
+    assert (process.returncode, said) == (code, heard)
+
+
 # ---- ending ----------------------------------------------------------------------------------------------------------
 
 

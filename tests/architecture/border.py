@@ -56,7 +56,7 @@ BY_THEMSELVES = {
     ("addon/scene/points.py", "*"): "points that `file_in` has found",
     ("addon/scene/result_files.py", "check_mesh_file"): "a mesh that `file_in` has found",
     ("addon/ui/install.py", "*"): "the folder of the installation",
-    ("backend/__main__.py", "main"): "removes the folder that it has just made; rmtree follows no link",
+    ("backend/__main__.py", "_run"): "removes the folder that it has just made; rmtree follows no link",
     ("backend/systems/base_model.py", "*"): "the folders of installed models",
     ("backend/cli/new_job.py", "make_or_resume"): "asks whether --out is empty",
     ("backend/cli/new_job.py", "_is_copy"): "the file that is given on the command line",

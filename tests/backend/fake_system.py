@@ -114,6 +114,9 @@ def run_fake(job: Job) -> None:
             raise ZeroDivisionError("division by zero in a system")
         case ["gpu"]:
             raise UnfitEnvironment("There is no GPU.", "Use the preset draft.")
+        case ["prepared"]:
+            job.stage("prepare", dict)
+            raise UnfitEnvironment("There is no GPU.", "Use the preset draft.")
         case ["memory", "later"]:
             fit(job)
         case ["memory"]:

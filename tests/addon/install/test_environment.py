@@ -116,10 +116,10 @@ def test_a_failure_is_told_in_a_sentence_and_leaves_the_log(
 def test_a_python_that_does_not_do_is_told(
     fake: Path, lock: Path, folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("VERSION", "3, 12, 1")
+    monkeypatch.setenv("VERSION", "3, 14, 1")
     assert main(["make", str(folder), "--lock", str(lock), "--python", str(fake)]) == 1
     last = said(capsys)[-1]
-    assert last["kind"] == "python" and "3.11 or 3.13" in last["sentence"] and "3.12.1" in last["sentence"]
+    assert last["kind"] == "python" and "3.11, 3.12 or 3.13" in last["sentence"] and "3.14.1" in last["sentence"]
     assert not folder.exists()
 
 
@@ -277,6 +277,15 @@ def test_nobody_works_in_a_folder_where_another_installation_goes_on(
         environment.remove(folder)
     processes.end_tree(child)
     make(folder, lock, fake)
+
+
+def test_the_progress_says_which_package_is_being_unpacked(
+    fake: Path, lock: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PIP", "slow")
+    seen: list[environment.Progress] = []
+    environment.provide(folder, [lock], seen.append, python=interpreters.probe(fake))
+    assert "unpacking one" in {progress.text for progress in seen} and seen[-1].text == "installed"
 
 
 def test_a_repair_that_fails_keeps_the_old_one(

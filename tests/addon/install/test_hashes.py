@@ -67,7 +67,7 @@ def test_everything_but_torch_and_gsplat_has_hashes() -> None:
     (options, hashed), (plain, others) = environment.steps(locks)
     assert options == ["--require-hashes", "--no-deps"] and plain == []
     assert others == [ROOT / PINNED_BY_VERSION]
-    for language in ("3.11", "3.13"):
+    for language in ("3.11", "3.12", "3.13"):
         assert {name for name, _ in verification.pins(others, language)} == BY_VERSION
         assert not {name for name, _ in verification.pins(hashed, language)} & BY_VERSION
     for lock in hashed:

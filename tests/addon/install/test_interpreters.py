@@ -38,8 +38,8 @@ def test_the_choice_comes_first(programs: Path, tmp_path: Path) -> None:
 
 def test_a_choice_that_does_not_fit_is_refused_though_others_would(programs: Path, tmp_path: Path) -> None:
     python(programs / "python3.11")
-    chosen = python(tmp_path / "mine", "3, 12, 1")
-    with pytest.raises(UnfitPython, match=r"runs on Python 3.11 or 3.13, and .*mine is 3.12.1"):
+    chosen = python(tmp_path / "mine", "3, 14, 1")
+    with pytest.raises(UnfitPython, match=r"runs on Python 3.11, 3.12 or 3.13, and .*mine is 3.14.1"):
         interpreters.choose(str(chosen))
 
 
@@ -58,7 +58,7 @@ def test_without_any_it_says_what_it_found(programs: Path, monkeypatch: pytest.M
     monkeypatch.setattr(sys, "executable", str(python(programs / "blenders", "3, 14, 0")))
     with pytest.raises(UnfitPython, match=r"No Python here can run the backend\. .*3\.9\.0\. .*3\.14\.0\.") as raised:
         interpreters.choose()
-    assert raised.value.hint == "Install Python 3.11 or 3.13, or say where it is."
+    assert raised.value.hint == "Install Python 3.11, 3.12 or 3.13, or say where it is."
 
 
 def test_one_that_makes_no_environments_is_told_what_it_lacks(programs: Path, monkeypatch: pytest.MonkeyPatch) -> None:

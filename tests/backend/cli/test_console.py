@@ -159,3 +159,13 @@ def test_a_hint_is_what_is_typed_here(tmp_path: Path, monkeypatch: pytest.Monkey
     stream = io.StringIO()
     console.show(protocol.Interrupted(reason="so", seconds=1.0), console.Console(stream), Path("job"))
     assert stream.getvalue() == "interrupted (so); go on with: /opt/python3 -m backend run job\n"
+
+
+def test_whoever_reads_no_more_does_not_end_the_job(tmp_path: Path) -> None:
+    job = tmp_path / "job"
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-m", FAKE, "generate", "--prompt", "fit", "--threads", "1", "--out", str(job)]
+    done = subprocess.run(command, cwd=ROOT, stderr=writer, stdout=subprocess.PIPE, text=True)
+    os.close(writer)
+    assert done.returncode == 0 and done.stdout == f"{job}/result/points.bin\n"

@@ -107,11 +107,25 @@ def test_a_queue_without_jobs_and_one_that_is_not_there_say_so(tmp_path: Path) -
     assert not (tmp_path / "nowhere").exists()
 
 
-def test_a_cut_out_that_fails_leaves_nothing_in_the_way_of_the_same_folder(tmp_path: Path) -> None:
-    out = tmp_path / "job"
-    failed = run(tmp_path, "generate", "--prompt", "empty", "--threads", 1, "--out", out)
-    assert failed.returncode == 2 and "error: The mask is empty" in failed.stderr and not out.exists()
-    assert run(tmp_path, "generate", "--prompt", "fit", "--threads", 1, "--out", out).returncode == 0
-    write_job(tmp_path / "mine", prompt="empty")  # made before, by somebody
-    kept = run(tmp_path, "generate", "--prompt", "empty", "--seed", 3, "--threads", 1, "--out", tmp_path / "mine")
-    assert kept.returncode == 2 and (tmp_path / "mine/request.json").exists()
+@pytest.mark.parametrize(
+    ("prompt", "code", "words"),
+    [("empty", 2, "The mask is empty"), ("gpu", 3, "There is no GPU"), ("memory", 3, "memory")],
+)
+def test_a_job_that_cannot_begin_leaves_nothing_in_the_way_of_the_same_folder(
+    tmp_path: Path, prompt: str, code: int, words: str
+) -> None:
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "disk")
+    for out in (tmp_path / "job", tmp_path / "link"):
+        failed = run(tmp_path, "generate", "--prompt", prompt, "--threads", 1, "--out", out)
+        assert failed.returncode == code and words in failed.stderr and not out.exists()
+        assert run(tmp_path, "generate", "--prompt", "fit", "--threads", 1, "--out", out).returncode == 0
+    write_job(tmp_path / "mine", prompt=prompt)  # made before, by somebody
+    kept = run(tmp_path, "generate", "--prompt", prompt, "--seed", 3, "--threads", 1, "--out", tmp_path / "mine")
+    assert kept.returncode == code and (tmp_path / "mine/request.json").exists()
+
+
+def test_a_job_that_has_something_to_go_on_from_stays_when_it_cannot(tmp_path: Path) -> None:
+    job = tmp_path / "job"
+    failed = run(tmp_path, "generate", "--prompt", "prepared", "--threads", 1, "--out", job)
+    assert failed.returncode == 3 and (job / "stages/1-prepare/stage.json").exists()

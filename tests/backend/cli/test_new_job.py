@@ -179,15 +179,31 @@ def test_generate_leaves_no_half_made_folder(tmp_path: Path, monkeypatch: pytest
     def fail(*_: object) -> None:
         raise KeyboardInterrupt
 
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patch:
         patch.setattr(job_folder, "write_request", fail)
-        command_line.main(["generate", "--prompt", "fit", "--out", "job"])
+        assert command_line.main(["generate", "--prompt", "fit", "--out", "job"]) == 4
     assert list(out.iterdir()) == [] and [path.name for path in tmp_path.iterdir()] == ["job"]
     (tmp_path / "job-abc.tmp/inputs").mkdir(parents=True)  # what a killed one leaves
     monkeypatch.setattr(command_line, "run_folders", lambda *_, **__: 0)
     assert command_line.main(["generate", "--prompt", "fit", "--out", "job"]) == 0
     assert sorted(path.name for path in out.iterdir()) == ["inputs", "request.json"]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["job", "job-abc.tmp"]
+
+
+def test_stages_that_a_new_job_goes_on_from_are_nothing_that_it_has_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken, out, name = tmp_path / "taken", tmp_path / "job", f"{protocol.STAGES_FOLDER}/1-shape/{protocol.RECORD_FILE}"
+    taken.write_text("{}")
+    asked = protocol.Request(system="tv3dg", prompt="fit"), [], {name: taken}
+    monkeypatch.setattr(new_job, "remeshed", lambda arguments: asked)
+
+    def refuse(*_: object, **__: object) -> int:
+        assert (out / name).exists()
+        return 3
+
+    monkeypatch.setattr(command_line, "run_folders", refuse)
+    assert command_line.main(["remesh", "of", "--set", "texture_size=64", "--out", str(out)]) == 3 and not out.exists()
 
 
 def test_the_current_folder_does_not_become_a_job(

@@ -40,6 +40,33 @@ def test_a_job_that_is_done_is_skipped_and_one_that_stopped_is_not(tmp_path: Pat
         made(jobs, tmp_path / "out")
 
 
+def test_one_that_failed_or_was_cancelled_is_tried_again_and_said_so(tmp_path: Path) -> None:
+    jobs = write_jobs(tmp_path, "abc")
+    end(jobs[0], protocol.Failed(kind="UnfitEnvironment", message="There is no GPU.", hint="", exit_code=3))
+    end(jobs[1], protocol.Cancelled(seconds=1.0))
+    result = made(jobs, tmp_path / "out")
+    assert result.names == ("a", "b", "c") and result.skipped == ()
+    assert result.notes == (
+        "a has failed before and is tried again: There is no GPU.",
+        "b was cancelled before and goes on.",
+    )
+
+
+def test_one_that_no_machine_can_run_is_left_out_and_said_so_and_the_others_go(tmp_path: Path) -> None:
+    jobs = write_jobs(tmp_path, ["good", "torn", "setting", "input", "link"])
+    (jobs[1] / protocol.REQUEST_FILE).write_text('{"type"')
+    (jobs[2] / protocol.REQUEST_FILE).unlink()
+    write_jobs(tmp_path / "new", ["setting"], settings={"stepz": 3})
+    (tmp_path / "new/setting" / protocol.REQUEST_FILE).rename(jobs[2] / protocol.REQUEST_FILE)
+    write_jobs(tmp_path / "new", ["input"], images=(protocol.InputImage(path="inputs/00.png"),))
+    (tmp_path / "new/input" / protocol.REQUEST_FILE).replace(jobs[3] / protocol.REQUEST_FILE)
+    (jobs[4] / protocol.EVENTS_FILE).symlink_to(tmp_path / "elsewhere")
+    result = made(jobs, tmp_path / "out")
+    assert result.names == ("good",) and result.notes == ()
+    words = ("torn cannot run and is left out: ", "There is no setting 'stepz'.", "its input inputs/00.png is missing.")
+    assert [each in said for each, said in zip((*words, "is a link"), result.skipped, strict=True)] == [True] * 4
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="the lock of a process of its own is tried where there is fork")
 def test_a_job_that_another_worker_holds_is_left_alone(tmp_path: Path) -> None:
     import os
@@ -85,7 +112,7 @@ def test_what_is_no_job_is_refused(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(BadInput, match="There is no folder"):
         made([tmp_path / "missing"], tmp_path / "out")
-    with pytest.raises(protocol.ProtocolError, match="not a job folder"):
+    with pytest.raises(BadInput, match="empty is not a job folder, nor does it hold one"):
         made([tmp_path / "empty"], tmp_path / "out")
     with pytest.raises(BadInput, match="characters that no farm takes"):
         made(write_jobs(tmp_path, ["{{Param.Jobs}}"]), tmp_path / "out")

@@ -27,6 +27,8 @@ def test_a_folder_is_locked_by_one_process_and_free_when_that_dies(tmp_path: Pat
     assert protocol.is_running(tmp_path)
     with pytest.raises(BackendError, match=rf"Another process \(number {child}\)"), folder_lock(tmp_path, 0.1):
         pass
+    with pytest.raises(BackendError, match="is running"), folder_lock(tmp_path, 600.0, is_over=lambda: True):
+        pass  # whoever is asked to leave waits no longer
     os.kill(child, 9)
     os.waitpid(child, 0)
     assert not protocol.is_running(tmp_path)

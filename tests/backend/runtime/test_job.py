@@ -67,6 +67,28 @@ def leave_at(control: Control, step: int, how: str) -> Any:
     return run
 
 
+def test_the_first_step_may_be_left_at_once_and_no_other_one(tmp_path: Path) -> None:
+    """In it kernels are compiled, which may take a minute, and nothing is lost that it has come from."""
+    for told in (0, 2):  # in which step
+        setup = Setup(tmp_path / f"{told}")
+        setup.control.may_leave_at_once = True
+        counter, done = Counter(), []
+
+        def make(told: int = told, setup: Setup = setup, counter: Counter = counter, done: list[int] = done) -> dict:
+            for step in setup.job.steps(5, counter):
+                done.append(step)
+                if step == told:
+                    setup.control.interrupt("x")
+                    setup.control.leave_if_told()  # as the signal does
+                    done.append(step)
+            return {}
+
+        with pytest.raises(KeyboardInterrupt if told == 0 else JobInterrupted):
+            setup.job.stage("count", make)
+        assert done == ([0] if told == 0 else [0, 1, 2, 2])
+        assert any(tmp_path.glob(f"{told}/stages/1-count/checkpoint-0*")) == (told > 0)
+
+
 def test_a_finished_stage_comes_from_disk_and_is_not_run_again(tmp_path: Path) -> None:
     made = {
         "tensor": torch.tensor([[1.5, -0.0], [float("inf"), 1e-40]]),

@@ -44,4 +44,6 @@ def test_what_is_not_said_is_what_a_request_has() -> None:
 def test_what_is_missing_or_wrong_is_said(words: list[str], sentence: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         parser().parse_args(words)
-    assert caught.value.code == 2 and sentence in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert caught.value.code == 2 and sentence in said
+    assert said.startswith("error: ") and said.endswith(" --help\n") and said.count("\n") == 1

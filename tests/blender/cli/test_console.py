@@ -31,6 +31,18 @@ def test_a_terminal_shows_one_line_that_is_rewritten(monkeypatch: pytest.MonkeyP
     assert lines[3].count("#") > lines[2].count("#") > 0 and screen.getvalue().count("\n") == 1
 
 
+def test_whoever_reads_no_more_does_not_end_the_job(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Closed(Screen):
+        def flush(self) -> None:
+            raise BrokenPipeError
+
+    for stream in (Closed(), io.StringIO()):
+        monkeypatch.setattr(stream, "flush", Closed().flush)
+        show = console.Terminal(stream)
+        show(protocol.Stage(number=1, name="gaussians"))
+        show(protocol.Progress(step=2, steps=4, seconds_left=9.0, steps_per_second=1.0, memory_bytes=0))
+
+
 def test_a_log_gets_a_line_of_progress_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
     moments = iter([0.0, 0.0, 5.0, 11.0, 11.0, 12.0, 30.0, 30.0])
     monkeypatch.setattr(console.time, "monotonic", lambda: next(moments))
