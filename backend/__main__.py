@@ -96,6 +96,11 @@ def _run(arguments: argparse.Namespace, run_system: Callable[[Job], None]) -> in
         case "generate" | "edit" | "remesh":
             asked = {"generate": new_job.asked, "edit": new_job.edited, "remesh": new_job.remeshed}[arguments.command]
             try:
+                if arguments.command == "generate" and arguments.preflight:
+                    from backend.cli import preflight
+
+                    print(preflight.report(new_job.asked(arguments)[0]))
+                    return 0
                 is_new = not (arguments.out / protocol.REQUEST_FILE).exists()
                 wanted = asked(arguments)
                 with interruptible():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,9 @@ import pytest
 # Before any test imports torch: its tensors are tiny here, and threads that spin for each other make them ten times
 # slower as soon as another program wants a core. Tests that are about threads ask for them.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# What jobs of tests measure is not kept for real ones.
+os.environ["MAQUETTE_SPEED"] = tempfile.mkdtemp(prefix="maquette-speed-")
 
 # A limit is no measure of speed: it ends what hangs, also where another program has both cores.
 QUICK_SECONDS, LONG_SECONDS = 300.0, 900.0

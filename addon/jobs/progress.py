@@ -7,7 +7,8 @@ they usually take.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from .. import protocol
@@ -44,6 +45,7 @@ class JobProgress:
     seconds_per_typical: float = 0.0  # how much slower than the table says this run is, from its last counted stage
     typical_before: float = 0.0  # of the stages that are done
     typical_after: float = 0.0  # of those that come
+    forecast: Mapping[str, float] = field(default_factory=dict)  # seconds of stages, in the place of the table's
 
 
 def new_course(job: Path) -> JobProgress:
@@ -59,6 +61,8 @@ def follow(course: JobProgress, event: protocol.Event) -> JobProgress:
     match event:
         case protocol.Hello():
             return JobProgress(system=course.system)
+        case protocol.Forecast():
+            return _foresee(course, event)
         case protocol.Stage():
             return _enter(course, event)
         case protocol.Progress():
@@ -77,10 +81,18 @@ def follow(course: JobProgress, event: protocol.Event) -> JobProgress:
             return course
 
 
+def _foresee(course: JobProgress, event: protocol.Forecast) -> JobProgress:
+    """Take what was predicted of each stage in the place of what it usually takes; it is in seconds."""
+    known = {name: seconds for name, seconds in event.stages.items() if 0.0 < seconds < math.inf}
+    left = event.seconds if 0.0 <= event.seconds < math.inf else None
+    return replace(course, forecast=known, seconds_per_typical=1.0 if known else 0.0, seconds_left=left)
+
+
 def _enter(course: JobProgress, event: protocol.Stage) -> JobProgress:
     """Begin a stage: what was before it is done, what comes after it is guessed from its name and their number."""
-    before = course.typical_before + (_typical(course.system, course.stage) if course.stage else 0.0)
-    following = sorted((stage.seconds for stage in stages_after(course.system, event.name)), reverse=True)
+    before = course.typical_before + (_typical(course, course.stage) if course.stage else 0.0)
+    coming = stages_after(course.system, event.name)
+    following = sorted((_typical(course, stage.name) for stage in coming), reverse=True)
     if event.stages > 0:  # those that a job may lack are the short ones
         count = max(event.stages - event.number, 0)
         following = [*following[:count], UNKNOWN_SECONDS * max(count - len(following), 0)]
@@ -97,7 +109,7 @@ def _enter(course: JobProgress, event: protocol.Stage) -> JobProgress:
         typical_before=before,
         typical_after=after,
     )
-    left = (0.0 if event.loaded else _typical(course.system, event.name)) + after
+    left = (0.0 if event.loaded else _typical(course, event.name)) + after
     return _estimate(course, left * course.seconds_per_typical if course.seconds_per_typical else None)
 
 
@@ -107,7 +119,7 @@ def _advance(course: JobProgress, event: protocol.Progress) -> JobProgress:
     Steps without a speed are parts of a stage, each of its own length: what the stage usually takes says what is left.
     """
     rate, left = (value if 0.0 <= value < math.inf else 0.0 for value in (event.steps_per_second, event.seconds_left))
-    slowness = event.steps / rate / _typical(course.system, course.stage) if rate > 0 else course.seconds_per_typical
+    slowness = event.steps / rate / _typical(course, course.stage) if rate > 0 else course.seconds_per_typical
     before = course
     course = replace(
         course,
@@ -120,7 +132,7 @@ def _advance(course: JobProgress, event: protocol.Progress) -> JobProgress:
         compiling=None,
     )
     if rate == 0.0:
-        rest = _typical(course.system, course.stage) * (1 - course.share_of_stage) + course.typical_after
+        rest = _typical(course, course.stage) * (1 - course.share_of_stage) + course.typical_after
         return _estimate(course, rest * slowness if slowness else None)
     if event.step <= 1 < event.steps:
         return _estimate(replace(course, seconds_per_typical=before.seconds_per_typical), before.seconds_left)
@@ -128,12 +140,12 @@ def _advance(course: JobProgress, event: protocol.Progress) -> JobProgress:
 
 
 def _estimate(course: JobProgress, seconds_left: float | None) -> JobProgress:
-    here = _typical(course.system, course.stage)
+    here = _typical(course, course.stage)
     done = course.typical_before + here * course.share_of_stage
     share = done / (course.typical_before + here + course.typical_after)
     return replace(course, share=max(course.share, min(share, 1.0)), seconds_left=seconds_left)
 
 
-def _typical(system: str, stage: str) -> float:
-    known = stage_of(system, stage)
-    return known.seconds if known else UNKNOWN_SECONDS
+def _typical(course: JobProgress, stage: str) -> float:
+    known = stage_of(course.system, stage)
+    return course.forecast.get(stage, known.seconds if known else UNKNOWN_SECONDS)

@@ -9,6 +9,7 @@
     inside                  opening, making, renaming, removing what is in a folder, never through a link
     shared_files            locks
     plain_text              what strangers have written, for a terminal
+    preflight/              how long a job will take, and how much memory
     arguments               what both command lines ask about a system
     systems/                the table of systems: settings, presets, stages, rules of requests
 
@@ -38,6 +39,7 @@ from .events import Event as Event
 from .events import Failed as Failed
 from .events import Finish as Finish
 from .events import Finished as Finished
+from .events import Forecast as Forecast
 from .events import Hello as Hello
 from .events import Idle as Idle
 from .events import Interrupted as Interrupted

@@ -35,6 +35,15 @@ class Hello:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Forecast:
+    """Say what the job will take if it begins anew, as predicted before its first stage; `stages`: name -> seconds."""
+
+    seconds: float
+    memory_bytes: int
+    stages: dict[str, float] = dataclasses.field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Stage:
     """Announce the `number`-th of so many stages (from 1; 0: unknown). `loaded`: done in an earlier run, from disk."""
 
@@ -158,7 +167,7 @@ class Turn:
 
 
 Last = Finished | Cancelled | Failed | Interrupted
-Event = Hello | Stage | Progress | Preview | Compiling | Warning | Idle | Last
+Event = Hello | Forecast | Stage | Progress | Preview | Compiling | Warning | Idle | Last
 Command = Cancel | Finish
 Message = Event | Command | Turn
 LAST = typing.get_args(Last)

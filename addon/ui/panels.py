@@ -12,6 +12,7 @@ import bpy
 from .. import preferences
 from ..install import background
 from ..install.environment import EnvironmentMissing
+from ..protocol import ProtocolError, preflight
 from ..protocol.systems import Group, Setting, built_systems
 from . import fill_in, generate, properties, reference_list, session, subjects
 from .models import choice
@@ -66,6 +67,7 @@ class MAQUETTE_PT_generate(_Panel, bpy.types.Panel):
         row.scale_y = 1.6
         row.context_pointer_set(generate.BUTTON, props)
         row.operator("maquette.generate", icon="SHADERFX")
+        _draw_forecast(layout, context, props)
 
 
 def _draw_backend(layout: Any, context: bpy.types.Context) -> None:
@@ -78,6 +80,19 @@ def _draw_backend(layout: Any, context: bpy.types.Context) -> None:
             box.progress(factor=task.share, text=task.text or task.command)
         else:
             preferences.draw_diagnosis(box, context, preferences.status(context))
+
+
+def _draw_forecast(layout: Any, context: bpy.types.Context, props: Any) -> None:
+    """Say how long the job would take and how much memory, where it could be begun."""
+    try:
+        environment = preferences.interpreter(context).parent.parent
+        text = preflight.panel_line(properties.request_of(props), choice.base_folder(props, context), environment)
+    except (ProtocolError, EnvironmentMissing):
+        return
+    if text:
+        row = layout.row()
+        row.active = False
+        row.label(text=text, icon="TIME")
 
 
 def _draw_references(layout: Any, props: Any) -> None:

@@ -64,6 +64,9 @@ def parser() -> protocol.Parser:
     )
     generate.add_argument("--threads", type=int, default=0, help="0 means every core")
     protocol.add_stop_after(generate)
+    generate.add_argument(
+        "--preflight", action="store_true", help="say how long it would take, and how much memory, and make nothing"
+    )
     generate.add_argument("--out", type=Path, required=True, metavar="JOB", help="the job folder")
 
     edit = commands.add_parser("edit", help="change the result of a job by words: a new job that begins from it")

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TextIO, assert_never
 
 from addon import protocol
+from addon.protocol import preflight
 
 BAR = 24
 QUIET_SECONDS = 15.0  # between two lines of progress in a file
@@ -116,6 +117,8 @@ def show(event: protocol.Event, console: Console, folder: Path) -> None:
     match event:
         case protocol.Hello() | protocol.Preview() | protocol.Compiling() | protocol.Idle():
             pass
+        case protocol.Forecast():
+            console.say(f"{preflight.words(event.seconds, event.memory_bytes)}, as predicted")
         case protocol.Stage():
             console.stage(event.number, event.name, event.loaded)
         case protocol.Progress():

@@ -146,6 +146,7 @@ def engines() -> list[Finding]:
         ("decimation", _decimation),
         ("unwrapping", _unwrapping),
         ("radiance field", _radiance_field),
+        ("speed", _speed),
         ("gsplat", _gsplat),
         ("nerfacc", _nerfacc),
         ("tinycudann", _tinycudann),
@@ -257,6 +258,17 @@ def _radiance_field() -> str:
     drawn = _load("backend.rendering.volume").volume_renderer(field)(camera, torch.ones(3))
     _check(round(drawn.alpha[0, 1, 1, 0].item(), 4), round(1 - math.exp(-3), 4))
     return "compiled for the CPU"
+
+
+def _speed() -> str:
+    """Measure what tells how long jobs take, and keep it for the panel."""
+    forecasts = _load("backend.systems.preflight")
+    speed = forecasts.keep_speed(_load("backend.diffusion.denoiser").kept_prior("embedded", _device()), WEIGHTS)
+    return f"{speed.small:.0f} gigaoperations a second with the embedded prior, {speed.threads} threads"
+
+
+def _device() -> str:
+    return "cuda" if _load("torch").cuda.is_available() else "cpu"
 
 
 def _nerfacc() -> str:

@@ -81,7 +81,7 @@ class Job:
         self._checkpoint_seconds = self._take_number("checkpoint_seconds", 30.0)
         self._checkpoint_steps = self._take_number("checkpoint_steps", 0)
         self.mesh_settings = SYSTEMS[request.system].mesh_settings
-        self._emit, self._control = emit, control
+        self.emit, self._control = emit, control
         torch.manual_seed(request.seed)
         self.generator = torch.Generator().manual_seed(request.seed)
         self.stage_folder = folder / STAGES_FOLDER  # of the running stage, while one runs
@@ -134,7 +134,7 @@ class Job:
         self.stage_folder = self.folder / STAGES_FOLDER / f"{number}-{slug}"
         self._made_from = self._digest(depends_on or {})
         record = self._finished_record()
-        self._emit(Stage(number=number, name=name, loaded=record is not None, stages=self.total_stages))
+        self.emit(Stage(number=number, name=name, loaded=record is not None, stages=self.total_stages))
         is_new = record is None
         if record is None:
             begun = time.monotonic()
@@ -267,7 +267,7 @@ class Job:
             now = time.monotonic()
             if now - progress[-1][0] >= PROGRESS_SECONDS or step in (1, total):
                 progress.append((now, step))
-                self._emit(measured(progress, total))
+                self.emit(measured(progress, total))
             is_step = self._checkpoint_steps and step % self._checkpoint_steps == 0
             if step < total and (is_step or now - saved_at >= self._checkpoint_seconds):
                 self._save(path, step, total, state, is_done=False)
@@ -281,7 +281,7 @@ class Job:
         Raises as the steps do.
         """
         self._leave_if_told()
-        self._emit(part(done, count))
+        self.emit(part(done, count))
 
     def _save(self, path: Path, step: int, total: int, state: Stateful, *, is_done: bool) -> None:
         content = {
@@ -347,13 +347,13 @@ class Job:
         if not self.preview_due:
             return
         write_whole(self.folder, PREVIEW_FILE, plain_png(image))
-        self._emit(Preview())
+        self.emit(Preview())
         self._next_preview = time.monotonic() + PREVIEW_SECONDS
 
     def warn(self, message: str, hint: str = "") -> None:
         """Tell the artist something that does not end the job."""
         self.warnings.append(message)
-        self._emit(WarningEvent(message=message, hint=hint))
+        self.emit(WarningEvent(message=message, hint=hint))
 
     def input_path(self, named: InputImage | str) -> Path:
         """Return the file of an input. Raises BadInput if it is missing in the job folder, or a link."""

@@ -104,6 +104,26 @@ def memory_bytes() -> int:
     return 0
 
 
+def free_memory_bytes() -> int:
+    """Return the memory that is free for networks: on the GPU if torch sees one, else in RAM; 0 where nobody knows."""
+    import torch
+
+    if torch.cuda.is_available():
+        return torch.cuda.mem_get_info()[0]
+    try:
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+        return next(1024 * int(line.split()[1]) for line in lines if line.startswith("MemAvailable:"))
+    except (OSError, StopIteration, ValueError, IndexError):
+        return 0
+
+
+def held_memory_bytes() -> int:
+    """Return the memory that this process holds there already, or has held."""
+    import torch
+
+    return torch.cuda.memory_reserved() if torch.cuda.is_available() else peak_memory_bytes()
+
+
 def peak_memory_bytes() -> int:
     """Return the most memory that this process held: on the GPU if it uses one, else in RAM; 0 where nobody knows."""
     import torch

@@ -36,3 +36,9 @@ def begin_anew() -> None:
     """Start with no limit, for another job."""
     global _level
     _level = 0
+
+
+def begin_at(level: int) -> None:
+    """Start at a level, where a job is known to need it; one that has stepped down already stays there."""
+    global _level
+    _level = max(_level, level)

@@ -17,6 +17,7 @@ from backend.runtime import thrift
 from backend.runtime.job import Job
 from backend.runtime.machine import compute_device
 from backend.runtime.precision import network_dtype
+from backend.systems import preflight
 from backend.weights import EMBEDDED
 
 ADAPTER_ROLE = "ip_adapter"
@@ -28,7 +29,7 @@ Settings = TypeVar("Settings")
 
 
 def base_model(job: Job) -> Prior:
-    """Return the base model of a job, in the precision that suits this machine.
+    """Return the base model of a job, in the precision that suits this machine, after saying what the job will take.
 
     An installed one is compared with its record first. Raises MissingModel: which model, how big, how to get it.
     """
@@ -36,11 +37,11 @@ def base_model(job: Job) -> Prior:
     found = installed(name)
     if found is None:
         folder = EMBEDDED if name == "embedded" else Path(name)
-        return _load(name, folder, device)
+        return _load(job, name, folder, device)
     _check_once(found)
     assert found.record is not None
     if not found.record.base:
-        return _load(str(found.folder), found.folder, device)
+        return _load(job, str(found.folder), found.folder, device)
     below = installed(found.record.base)
     if below is None:
         raise MissingModel(
@@ -49,7 +50,18 @@ def base_model(job: Job) -> Prior:
     _check_once(below)
     change = functools.partial(with_lora, file=found.folder / LORA_FILE, strength=found.record.strength)
     key = (str(found.folder), found.record.strength, found.record.files[LORA_FILE])
-    return _load(str(below.folder), below.folder, device, change=change, change_key=key)
+    return _load(job, str(below.folder), below.folder, device, change=change, change_key=key)
+
+
+def base_folder(name: str) -> Path:
+    """Return the folder of the networks that a request's prior names, of the base where it is a LoRA.
+
+    Raises MissingModel for a name of the catalogue that is not installed.
+    """
+    found = installed(name)
+    if found is not None and found.record is not None and found.record.base:
+        found = installed(found.record.base)
+    return found.folder if found is not None else EMBEDDED if name == "embedded" else Path(name)
 
 
 def installed(name: str) -> models.Installed | None:
@@ -94,11 +106,13 @@ def how_to_get(name: str) -> str:
     return f"{fetch} Models in the add-on's preferences."
 
 
-def _load(name: str, folder: Path, device: str, **options: Any) -> Prior:
+def _load(job: Job, name: str, folder: Path, device: str, **options: Any) -> Prior:
     size = sum(path.stat().st_size for path in folder.glob("*/*.safetensors"))
     dtype = network_dtype(device, size)
     _log.info("The base %s is loaded as %s on %s.", folder.name, str(dtype).removeprefix("torch."), device)
-    return replace(kept_prior(name, device, dtype, **options), most_together=thrift.most_together())
+    prior = kept_prior(name, device, dtype, **options)
+    preflight.announce(job, prior, folder)
+    return replace(prior, most_together=thrift.most_together())
 
 
 def _check_once(model: models.Installed) -> None:

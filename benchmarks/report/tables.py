@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmarks.report import companion_tables, setting_tables
+from benchmarks.report import card_tables, companion_tables, setting_tables
 from benchmarks.report.quality_tables import COLUMNS, contrasts, differences, frechet, plot, quality, variants
 from benchmarks.report.trade_off import trade_off
 
@@ -21,7 +21,8 @@ ROOT = Path(__file__).parent.parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
 DOCUMENTS = (
     "README.md", "docs/companions.md", "docs/dreambooth3d.md", "docs/edit-by-text.md", "docs/embedded-prior.md",
-    "docs/fields.md", "docs/manual.md", "docs/performance.md", "docs/quality.md", "docs/tv3dg.md",
+    "docs/fields.md", "docs/manual.md", "docs/performance.md", "docs/quality.md",
+    "docs/time-and-memory.md", "docs/tv3dg.md",
 )  # fmt: skip
 _BLOCK = re.compile(r"(<!-- table (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
@@ -264,6 +265,9 @@ TABLES = {
     "presets": ("", lambda _: setting_tables.presets("tv3dg")),
     "recipes": ("", lambda _: setting_tables.recipes()),
     "tv3dg_settings": ("", lambda _: setting_tables.settings("tv3dg")),
+    "card_memory": ("", lambda _: card_tables.memory()),
+    "card_times": ("", lambda _: card_tables.times()),
+    "forecasts": ("forecasts.json", card_tables.tried),
     "panel": ("panel.json", panel),
     "prior": ("prior.json", prior),
     "sizes": (COMPANIONS, sizes),

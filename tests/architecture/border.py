@@ -49,6 +49,8 @@ BY_THEMSELVES = {
     ("addon/jobs/store.py", "_is_left"): "asks what lies in a folder that no job is any more",
     ("addon/jobs/store.py", "remove_leftovers"): "removes whole folders; rmtree follows no link",
     ("addon/jobs/store.py", "_files"): "counts sizes with lstat; walk follows no link",
+    ("addon/protocol/preflight/base_networks.py", "*"): "the folder of a model",
+    ("addon/protocol/preflight/speed.py", "*"): "a file in the backend's environment",
     ("addon/scene/image_files.py", "*"): "pictures of the .blend, into a temporary folder",
     ("addon/scene/assets.py", "set_preview"): "a picture that `file_in` has found",
     ("addon/scene/points.py", "*"): "points that `file_in` has found",
@@ -66,6 +68,7 @@ BY_THEMSELVES = {
     ("backend/farm/ray_driver.py", "run"): "the plan that is given on the command line",
     ("backend/runtime/checkpoint.py", "write_whole"): "makes the folder of a file that is in no job",
     ("backend/runtime/machine.py", "maquette_version"): "the manifest",
+    ("backend/runtime/machine.py", "free_memory_bytes"): "what Linux says of its memory",
     ("backend/runtime/streams.py", "reserve_streams"): "the null device",
 }
 

@@ -6,11 +6,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import bpy
 
-from ... import preferences
+from ... import paths, preferences
 from ...protocol import models
 
 # A .blend keeps the place in here.
@@ -41,6 +42,19 @@ def take_prior(props: Any, prior: str) -> None:
         props.prior = "embedded" if prior == "embedded" else "folder"
         if prior != "embedded":
             props.prior_folder = prior
+
+
+def base_folder(props: Any, context: bpy.types.Context) -> Path:
+    """Return the folder of the chosen base's networks; of that below where it is a LoRA. Raises ProtocolError."""
+    if props.prior == "embedded":
+        return paths.EMBEDDED_PRIOR
+    if props.prior == "folder":
+        return Path(bpy.path.abspath(props.prior_folder))
+    folder = preferences.models_folder(context)
+    found = models.find_installed(folder, props.prior_model.strip())
+    if found.record is not None and found.record.base:
+        found = models.find_installed(folder, found.record.base)
+    return found.folder
 
 
 def bases(context: bpy.types.Context) -> list[models.Installed]:

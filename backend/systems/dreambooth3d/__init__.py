@@ -65,6 +65,7 @@ def run(job: Job) -> None:
         layers, partial, full = kept.photos, kept.partial, kept.full
         places = kept.places if settings.photo_cameras else []
         real = taught_photos(prior, on_white(layers), places, said, settings)
+        del kept
 
     same = not says_more(request.prompt, settings.token, subject) and not request.start
     colours = photo_colours(layers, places) if same and settings.palette else None
@@ -81,6 +82,7 @@ def run(job: Job) -> None:
     coarse = begun.to(prior.device)
 
     cameras, pictures = redraw_views(job, full, coarse, prompt, settings, made_with, colours)
+    del full  # a UNet of its own: with a large base that is gigabytes
     imagined = imagined_examples(prior, pictures, cameras, prompt, settings)
     multi_view = teach_views(job, partial, [*real, imagined, *known], settings, said, made_with)
 

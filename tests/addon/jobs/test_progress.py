@@ -93,6 +93,17 @@ def test_parts_of_the_mesh_count_and_leave_the_measured_speed() -> None:
     assert follow(after(HELLO, protocol.Stage(number=1, name="mesh", stages=1)), part).seconds_left is None
 
 
+def test_what_was_predicted_is_the_first_time_left_and_steps_correct_it() -> None:
+    said = protocol.Forecast(seconds=130.0, memory_bytes=1, stages={"gaussians": 100.0, "mesh": 20.0})
+    foreseen = after(HELLO, said)
+    assert foreseen.seconds_left == 130.0
+    begun = follow(foreseen, protocol.Stage(number=1, name="gaussians", stages=2))
+    assert begun.seconds_left == 120.0
+    course = follow(follow(begun, progress(1, 100)), progress(50, 100, rate=0.5))  # half as fast as predicted
+    assert course.seconds_left == 100.0 + 2 * 20.0
+    assert after(HELLO, protocol.Forecast(seconds=-1.0, memory_bytes=1)).seconds_left is None
+
+
 def test_compiling_is_a_state_of_its_own_until_there_is_progress() -> None:
     begun = after(HELLO, protocol.Stage(number=1, name="gaussians", stages=1), protocol.Compiling(done=3, most=12))
     assert begun.compiling == 0.25 and begun.share == 0.0

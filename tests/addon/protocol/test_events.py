@@ -15,6 +15,7 @@ from addon.protocol import ProtocolError, VersionError, decode, encode, events
 
 EVENTS = [
     protocol.Hello(job="1", backend="0.1.0", pid=7),
+    protocol.Forecast(seconds=90.5, memory_bytes=2_000_000_000, stages={"gaussians": 61.0}),
     protocol.Stage(number=2, name="fit", loaded=True),
     protocol.Progress(step=1, steps=9, seconds_left=1.5, steps_per_second=2.0, memory_bytes=1 << 40),
     protocol.Preview(),

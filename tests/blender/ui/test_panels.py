@@ -103,6 +103,23 @@ def test_with_a_backend_there_is_no_such_box(enabled: Any, backend: None) -> Non
     assert "maquette.fix" not in draw(enabled.context, "MAQUETTE_PT_generate").buttons
 
 
+def test_a_line_says_what_the_job_would_take_where_it_could_be_begun(
+    enabled: Any, backend: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from addon.protocol import preflight
+
+    monkeypatch.setenv("MAQUETTE_SPEED", str(tmp_path))
+    props = enabled.context.scene.maquette
+    props.prompt, props.preset = "a red mug", "draft"
+    assert preflight.UNMEASURED in draw(enabled.context, "MAQUETTE_PT_generate").texts
+    preflight.write_speed(tmp_path, preflight.Speed(device="cpu", threads=1, processor=57.0, small=57.0))
+    assert "About 2 min, 1.1 GB" in draw(enabled.context, "MAQUETTE_PT_generate").texts
+    props.tv3dg.steps = 2_000
+    assert "About 20 min, 1.1 GB" in draw(enabled.context, "MAQUETTE_PT_generate").texts
+    props.prompt = ""
+    assert not [text for text in draw(enabled.context, "MAQUETTE_PT_generate").texts if "GB" in text]
+
+
 def test_settings_that_differ_can_be_reset_one_by_one(enabled: Any, backend: None) -> None:
     props = enabled.context.scene.maquette
     plain = draw(enabled.context).drawn.count(("operator", ""))

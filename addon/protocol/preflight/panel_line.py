@@ -1,0 +1,42 @@
+"""What a job will take, in one line for the panel: from small files, so that it can be asked at every redraw."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+
+from ..request import Request, Setting
+from ..systems import WrongSetting, first_role
+from ..typed_json import ProtocolError
+from .base_networks import read_base
+from .forecast import forecast, settings_of
+from .speed import Speed, read_speed
+
+UNMEASURED = "How long it takes is known after the first job"
+
+
+def panel_line(request: Request, base: Path, environment: Path) -> str:
+    """Return seconds and memory of a request in a few words; empty where its base cannot be read.
+
+    `base` is the folder of its networks, `environment` that of the backend, which holds the measured speed.
+    """
+    speed = read_speed(environment)
+    if speed is None:
+        return UNMEASURED
+    settings = tuple(sorted(request.settings.items()))
+    count = len([image for image in request.images if image.role == first_role(request.system)])
+    asked = (request.system, request.preset, settings, frozenset(request.roles), count, request.outputs)
+    return _line(*asked, base, speed)
+
+
+@functools.lru_cache(maxsize=64)
+def _line(
+    system: str, preset: str, settings: tuple[tuple[str, Setting], ...], roles: frozenset[str], images: int,
+    outputs: tuple[str, ...], base: Path, speed: Speed,
+) -> str:  # fmt: skip
+    try:
+        chosen = settings_of(system, preset, dict(settings))
+        found = forecast(system, chosen, roles, images, outputs, read_base(base), speed)
+    except (ProtocolError, WrongSetting):
+        return ""
+    return found.line[0].upper() + found.line[1:]

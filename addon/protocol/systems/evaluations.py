@@ -1,0 +1,99 @@
+"""What parts of a job ask of the networks, in pictures: a step of guidance, drawing, redrawing, teaching.
+
+What a draw decides, the noise levels, is here its mean.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+LEVELS = 1_000  # of the noise schedule
+WINDOW = ((0.22, 0.98), (0.02, 0.78))  # from which a step draws its level, at first and in the end
+ISM_STRIDE = 200
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is asked of the networks: pictures, but for `told`, which are prompts. `views` are drawn by the renderer
+    and back; `parts` are the shares of the work on a processor that every such stage has.
+    """
+
+    drawn: float = 0.0  # by the UNet
+    learnt: float = 0.0  # by the UNet, and back
+    encoded: float = 0.0
+    pulled: float = 0.0  # through the encoder, and back
+    decoded: float = 0.0
+    told: float = 0.0
+    views: float = 0.0
+
+    def __add__(self, other: Asked) -> Asked:
+        return Asked(*(getattr(self, each.name) + getattr(other, each.name) for each in fields(self)))
+
+    def __rmul__(self, times: float) -> Asked:
+        return Asked(*(times * getattr(self, each.name) for each in fields(self)))
+
+
+@dataclass(frozen=True)
+class Knows:
+    """What a base can be told of."""
+
+    cameras: bool = False
+    views: bool = False  # several of one object, that see each other
+    reference: bool = False  # beside them, a clean one
+    large: bool = False  # its pictures go through the encoder one by one
+
+
+def inversions(loss: str, t: int, delta_t: int) -> int:
+    """Return how often a loss asks of each view before it compares, at the noise level t."""
+    if loss == "ism":
+        return -(-(t - delta_t) // ISM_STRIDE) + 1 if t > delta_t else 1
+    return -(-t // delta_t) if loss in ("csm", "vpcsm") else 0
+
+
+def mean_inversions(loss: str, delta_t: int, window: tuple[float, float]) -> float:
+    """Return the mean of `inversions` over the levels of a window."""
+    low, high = max(1, round(window[0] * LEVELS)), min(LEVELS - 1, round(window[1] * LEVELS))
+    return sum(inversions(loss, t, delta_t) for t in range(low, high + 1)) / (high - low + 1)
+
+
+def sliding(loss: str, delta_t: int, steps: int, warmup: float) -> float:
+    """Return the same over a run whose window slides for a share of its steps, then stays."""
+    if inversions(loss, 1, delta_t) == 0:
+        return 0.0
+    moves, (begin, end) = min(steps, warmup * steps), WINDOW
+    places = [0.1, 0.3, 0.5, 0.7, 0.9] if moves else []
+    windows = [(begin[0] + (end[0] - begin[0]) * p, begin[1] + (end[1] - begin[1]) * p) for p in places]
+    moving = sum(mean_inversions(loss, delta_t, window) for window in windows) / max(1, len(windows))
+    return (moves * moving + (steps - moves) * mean_inversions(loss, delta_t, end)) / steps
+
+
+def scored(
+    loss: str, views: int, k: float, knows: Knows, *, perturbed: bool = False, perp_neg: bool = False, beside: int = 0
+) -> Asked:
+    """Return one step of guidance: `k` inversions of each view, then the views with the prompt and without.
+
+    `beside` is 1 where a clean picture stands beside the views.
+    """
+    drawn = k * views + 2 * views + beside
+    drawn += views * (perturbed and loss == "vpcsm") + 2 * views * perp_neg + views * (loss == "vsd")
+    told = views * (5 if perp_neg else 2) + beside
+    encoded = views * knows.large + beside
+    return Asked(
+        drawn=drawn, learnt=views * (loss == "vsd"), encoded=encoded, pulled=views, told=told, views=views
+    )  # fmt: skip
+
+
+def sampled(pictures: int, steps: int) -> Asked:
+    """Return the drawing of pictures from a prompt."""
+    return Asked(drawn=2 * pictures * steps, decoded=pictures, told=2 * pictures)
+
+
+def taught(steps: int, batch: int, of_class: int) -> Asked:
+    """Return steps of teaching, each on so many pictures and so many of the class."""
+    return steps * Asked(learnt=batch + of_class, told=batch + of_class)
+
+
+def redrawn(pictures: int, steps: int, noise: float) -> Asked:
+    """Return the redrawing of pictures from a share of the noise."""
+    count = int(steps * noise)
+    return pictures * Asked(drawn=2 * count, encoded=1, decoded=1, told=2 * (count > 0))

@@ -1,0 +1,156 @@
+"""Says what a job will take before its first stage, from half a second's measurement of this machine.
+
+Where it would take more memory than there is free, the networks are asked about fewer pictures at a time.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from addon.protocol import Forecast, ProtocolError, WrongSetting, preflight
+from backend.diffusion.denoiser import Prior
+from backend.runtime import thrift
+from backend.runtime.job import Job
+from backend.runtime.machine import free_memory_bytes, held_memory_bytes, is_busy
+
+ROWS, ROUNDS = 8, 3  # pictures that the UNet is asked about, and how often
+ANOTHER_THREAD = 0.6  # by how much one more speeds a small UNet up, as measured with two
+LONG = 0.1  # seconds of one picture, from which that alone is asked about, once more
+
+
+def announce(job: Job, prior: Prior, folder: Path) -> None:
+    """Measure, tell what the job will take, and begin as sparingly with memory as it has to.
+
+    Of a base in `folder` whose costs cannot be told, nothing is said.
+    """
+    try:
+        fitting(job, preflight.read_base(folder), keep_speed(prior, folder))
+    except (ProtocolError, WrongSetting):
+        return  # a preflight never ends a job: what is wrong with it is told where it is used
+
+
+def keep_speed(prior: Prior, folder: Path) -> preflight.Speed:
+    """Measure how fast this machine is with a prior, and keep that in the environment. Raises ProtocolError."""
+    speed = measured(prior, preflight.read_base(folder), preflight.read_speed(sys.prefix))
+    preflight.write_speed(sys.prefix, speed)
+    return speed
+
+
+def fitting(job: Job, base: preflight.Base, speed: preflight.Speed) -> None:
+    """Send the forecast, at the first level of `thrift` at which it fits into the memory; warn where none does."""
+    free, found = free_memory_bytes(), None
+    whole = free + held_memory_bytes()
+    there = f"{whole / preflight.GB:.1f} GB"
+    for level, together in enumerate(thrift.TOGETHER):
+        found = preflight.of_request(job.request, base, speed, together)
+        if not free or found.memory <= whole:
+            if level > 0:
+                pictures = "one picture" if together == 1 else f"{together} pictures"
+                job.warn(
+                    f"{there} of memory are free, so networks are asked about {pictures} at a time, which is slower.",
+                    "Close other programs that use the memory to make it faster.",
+                )
+            thrift.begin_at(level)
+            break
+    else:
+        assert found is not None
+        thrift.begin_at(len(thrift.TOGETHER) - 1)
+        job.warn(
+            f"This job takes about {found.memory / preflight.GB:.1f} GB of memory, and {there} are free: "
+            "it may run out of it.",
+            "Close other programs that use the memory, or choose a lower preset.",
+        )
+    job.emit(Forecast(seconds=found.seconds, memory_bytes=found.memory, stages=dict(found.stages)))
+
+
+def measured(prior: Prior, base: preflight.Base, before: preflight.Speed | None) -> preflight.Speed:
+    """Return this machine's speed, with what was known of it before where this prior says nothing of that.
+
+    A large base on a processor is not asked, as one picture takes it many seconds.
+    """
+    on_gpu = prior.device.type == "cuda"
+    device = torch.cuda.get_device_name() if on_gpu else "cpu"
+    values: dict[str, Any] = {"device": device, "threads": torch.get_num_threads()}
+    if before is not None and before.device == device:
+        values |= {"small": before.small, "large": before.large, "half": before.half, "processor": before.processor}
+    if base.knows.large:
+        values["half"] = prior.dtype != torch.float32
+    is_known = before is not None and (before.device, before.threads) == (device, values["threads"])
+    if is_known and not on_gpu and is_busy():
+        assert before is not None
+        return before
+    with by_itself(on_gpu) as threads:
+        if on_gpu or not base.knows.large:
+            values["large" if base.knows.large else "small"] = threads * unet_speed(prior, base.gflop["unet"])
+        if not on_gpu and not base.knows.large:
+            values["processor"] = values["small"]
+        elif "processor" not in values:
+            values["processor"] = threads * layer_speed()
+    values.setdefault("small", values.get("large") or values["processor"])
+    return preflight.Speed(**values)
+
+
+@contextmanager
+def by_itself(on_gpu: bool) -> Iterator[float]:
+    """Measure with one thread on a processor that others keep busy, where several wait for each other; yield by what
+    its speed is multiplied.
+    """
+    threads = torch.get_num_threads()
+    if on_gpu or not is_busy():
+        yield 1.0
+        return
+    torch.set_num_threads(1)
+    try:
+        yield 1 + ANOTHER_THREAD * (threads - 1)
+    finally:
+        torch.set_num_threads(threads)
+
+
+@torch.no_grad()
+def unet_speed(prior: Prior, gflop: float) -> float:
+    """Return the gigaoperations a second that a prior's UNet gets done, the best of a few rounds."""
+    config, told = prior.unet.config, prior.embed([""] * ROWS)
+    latents = torch.full((ROWS, config.in_channels, config.sample_size, config.sample_size), 0.5, device=prior.device)
+    first = _best(lambda: prior.predict_noise(latents[:1], 500, told[:1]), 1)
+    rows, rounds = (1, 1) if first > LONG else (ROWS, ROUNDS)
+    return rows * gflop / _best(lambda: prior.predict_noise(latents[:rows], 500, told[:rows]), rounds)
+
+
+@torch.no_grad()
+def layer_speed() -> float:
+    """Return the same of the processor, from one layer such as a small UNet has many of."""
+    images, weights = torch.full((ROWS, 128, 16, 16), 0.5), torch.full((128, 128, 3, 3), 0.01)
+    operations = 2 * ROWS * 128 * 128 * 9 * 16 * 16 * 4 / preflight.GB
+
+    def layers() -> None:
+        for _ in range(4):
+            torch.nn.functional.conv2d(images, weights, padding=1)
+
+    return operations / _best(layers, ROUNDS)
+
+
+def _best(work: Callable[[], object], rounds: int) -> float:
+    seconds = []
+    for _ in range(rounds):
+        started = _now()
+        work()
+        seconds.append(_now() - started)
+    return max(min(seconds), 1e-6)
+
+
+def _now() -> float:
+    """Return the clock; on a processor that others keep busy, its time for this process: half a second of them says
+    nothing of the minutes to come, and the job warns of them.
+    """
+    if torch.cuda.is_available() and torch.cuda.is_initialized():
+        torch.cuda.synchronize()
+    elif is_busy():
+        return time.process_time()
+    return time.perf_counter()

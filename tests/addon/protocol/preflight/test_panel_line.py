@@ -1,0 +1,29 @@
+"""The panel's line on what a job will take: from small files, and nothing is said that is not known."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from addon import protocol
+from addon.paths import EMBEDDED_PRIOR
+from addon.protocol import preflight
+
+REQUEST = protocol.Request(system="tv3dg", prompt="a mug", preset="draft")
+
+
+@pytest.fixture(autouse=True)
+def _own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MAQUETTE_SPEED", raising=False)
+
+
+def test_it_is_known_once_the_machine_was_measured(tmp_path: Path) -> None:
+    assert preflight.panel_line(REQUEST, EMBEDDED_PRIOR, tmp_path) == preflight.UNMEASURED
+    preflight.write_speed(tmp_path, preflight.Speed(device="cpu", threads=2, processor=100.0, small=100.0))
+    said = preflight.panel_line(REQUEST, EMBEDDED_PRIOR, tmp_path)
+    assert said.startswith("About 1 min, ") and said.endswith(" GB")
+    longer = replace(REQUEST, settings={"steps": 2_000})
+    assert preflight.panel_line(longer, EMBEDDED_PRIOR, tmp_path).startswith("About 11 min, ")
+    assert preflight.panel_line(REQUEST, tmp_path, tmp_path) == ""  # there is no base
