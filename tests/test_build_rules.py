@@ -135,3 +135,27 @@ def test_a_second_setup_says_which_process_is_at_it_and_since_when_and_leaves(tm
     )
     assert done.stdout == ""  # nor is anything said to be made
     other.communicate()
+
+
+@pytest.mark.parametrize("version", [(3, 10, 13), (3, 14, 0), (2, 7, 18)])
+def test_another_python_gets_a_sentence(
+    version: tuple[int, int, int], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(shutil, "which", lambda name: "/usr/bin/python3.11" if name == "python3.11" else None)
+    with monkeypatch.context() as patch, pytest.raises(SystemExit) as stop:
+        patch.setattr(sys, "version_info", version)
+        build.check_python("test")
+    said = ".".join(map(str, version))
+    assert stop.value.code == 3
+    sentence = f"Maquette needs Python 3.11 to 3.13, and this is {said}. Run: python3.11 build.py test\n"
+    assert capsys.readouterr().err == sentence
+
+
+def test_old_pythons_can_read_build_py_far_enough_to_say_so() -> None:
+    source = (REPOSITORY / "build.py").read_text()
+    tree = ast.parse(source, feature_version=(3, 6))
+    assert "annotations" not in {
+        alias.name for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) for alias in node.names
+    }
+    with pytest.raises(SyntaxError):
+        ast.parse("match 1:\n    case 1:\n        pass", feature_version=(3, 6))  # the check above can fail
