@@ -17,7 +17,7 @@ FILES = {
             "some_thing-1.0-py3-none-any.whl",
             "some_thing-1.0-py2.py3-none-win_amd64.whl",
             # not these
-            "some_thing-1.0-cp312-cp312-win_amd64.whl",
+            "some_thing-1.0-cp310-cp310-win_amd64.whl",
             "some_thing-1.0-cp314-abi3-win_amd64.whl",
             "some_thing-1.0-cp313-cp313t-win_amd64.whl",
             "some_thing-1.0-cp311-cp311-musllinux_1_2_x86_64.whl",

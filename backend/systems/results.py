@@ -40,6 +40,11 @@ def mesh_stage(job: Job, make: Callable[[], tuple[Mesh, dict[str, float]]]) -> t
     own = {name: value for name, value in job.settings.items() if name in job.mesh_settings}
     made = job.stage("mesh", values, depends_on={"mesh_settings": own})
     mesh = Mesh(**{name: made.pop(name) for name in ("vertices", "faces", "uv", "texture")})
+    if isinstance(most := own.get("max_faces"), int) and len(mesh.faces) > most:
+        job.warn(
+            f"The mesh has {len(mesh.faces)} faces, not {most}: with fewer it would not stay in one closed piece.",
+            "In Blender, Levels of Detail makes coarser copies of it.",
+        )
     return mesh, made
 
 

@@ -28,3 +28,9 @@ def test_a_mesh_made_again_is_that_of_a_job_that_had_its_settings_from_the_start
         assert (again / "result" / name).read_bytes() == (whole / "result" / name).read_bytes()
     assert (again / "result/model.glb").read_bytes() != (first / "result/model.glb").read_bytes()
     assert json.loads((again / "result/result.json").read_text())["faces"] <= 2500
+
+    few = tmp_path / "few"
+    assert main(["remesh", str(first), "--set", "max_faces=300", "--threads", "1", "--out", str(few)]) == 0
+    result = json.loads((few / "result/result.json").read_text())
+    said = [sentence for sentence in result["warnings"] if f"has {result['faces']} faces, not 300" in sentence]
+    assert result["faces"] > 300 and len(said) == 1  # so ragged an object cannot be that coarse
