@@ -77,6 +77,7 @@ def submit(
         request, sources = describe(**wishes)
     elif wishes:
         raise TypeError(f"a request says everything by itself: leave {', '.join(wishes)} away")
+    protocol.check_fits(request)
     try:
         return protocol.make_job(jobs or jobs_folder(), request, sources)
     except ValueError as error:  # an image that is too large

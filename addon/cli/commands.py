@@ -320,9 +320,7 @@ def _wishes(arguments: argparse.Namespace) -> dict[str, Any]:
 
 def _check_settings(request: protocol.Request) -> None:
     """Refuse settings that the backend would refuse when the job has begun. Raises ProtocolError."""
-    system = protocol.built_systems().get(request.system)
-    if system is not None:
-        protocol.check_settings(system, request.settings)
+    protocol.check_fits(request)
 
 
 def _request(arguments: argparse.Namespace, prompt: str, image: protocol.InputImage) -> protocol.Request:

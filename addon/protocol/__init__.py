@@ -125,6 +125,7 @@ from .request import InputImage as InputImage
 from .request import Request as Request
 from .request import Setting as Setting
 from .request import VersionError as VersionError
+from .request import check_fits as check_fits
 from .request import decode_request as decode_request
 from .request import encode_request as encode_request
 from .request import plain as plain

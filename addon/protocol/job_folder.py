@@ -72,18 +72,19 @@ def make_job(
     sources: Sequence[Path],
     mode: int = PRIVATE,
     *,
-    more: Mapping[str, Path] | None = None,
+    more: Mapping[str, Path | bytes] | None = None,
 ) -> Path:
     """Write a new job folder below `folder`, with a copy of each file that the request names, and return it.
 
-    `more` are further files to copy, by their names in it. Nobody else may look into it, nor into `folder` if that is
-    made, too, unless `mode` lets them.
+    `more` are further files to copy, or their content, by their names in it. Nobody else may look into it, nor into
+    `folder` if that is made, too, unless `mode` lets them.
 
     Raises ValueError if there are not as many sources as files or one is too large, OSError with a sentence if one
     cannot be copied; then it leaves nothing.
     """
     sizes = [source.stat().st_size for source in sources]
-    copied = sum(sizes) + sum(source.stat().st_size for source in (more or {}).values())
+    further = (more or {}).values()
+    copied = sum(sizes) + sum(s.stat().st_size if isinstance(s, Path) else len(s) for s in further)
     for source, size in zip(sources, sizes, strict=True):
         if size > INPUT_BYTES:
             raise ValueError(f"{source} has {megabytes(size)}; an input has at most {megabytes(INPUT_BYTES)}.")
@@ -106,11 +107,11 @@ def make_folder(
     sources: Sequence[Path],
     mode: int = OPEN,
     *,
-    more: Mapping[str, Path] | None = None,
+    more: Mapping[str, Path | bytes] | None = None,
 ) -> None:
     """Write a job folder with a copy of each file that the request names, in the place of none or of an empty one.
 
-    `mode` is who may look into it, as far as the umask lets them; `more` are further files to copy, by their names.
+    `mode` is who may look into it, as far as the umask lets them; `more` are further files or their content.
 
     Raises ValueError if there are not as many sources as files, OSError if one cannot be copied; then it leaves
     nothing.
@@ -126,7 +127,10 @@ def make_folder(
         for name, source in [*zip(request.files, sources, strict=True), *(more or {}).items()]:
             target = unfinished / name
             target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(source, target)
+            if isinstance(source, Path):
+                shutil.copyfile(source, target)
+            else:
+                target.write_bytes(source)
         write_request(unfinished, request)
         if folder.exists():  # and is empty; Windows renames nothing onto it
             folder.rmdir()

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from .inside import files_inside
-from .job_folder import STAGES_FOLDER, read_request
+from .inside import files_inside, open_file
+from .job_folder import RECORD_FILE, STAGES_FOLDER, read_request
 from .request import Request, Setting
 from .systems import SYSTEMS
-from .typed_json import ProtocolError
+from .typed_json import ProtocolError, parse
 
 
-def describe_remesh(job: Path, settings: Mapping[str, Setting]) -> tuple[Request, list[Path], dict[str, Path]]:
+def describe_remesh(job: Path, settings: Mapping[str, Setting]) -> tuple[Request, list[Path], dict[str, Path | bytes]]:
     """Return the request for another mesh of a finished job, its files, and those of the stages that it goes on from.
 
     Raises ProtocolError for a job without a mesh, for settings that are not of the last stage, and for none that
@@ -38,4 +39,16 @@ def describe_remesh(job: Path, settings: Mapping[str, Setting]) -> tuple[Request
     if not made:
         raise ProtocolError(f"{job.name or job} has no stages to go on from: run it, or generate anew.")
     again = dataclasses.replace(request, settings=request.settings | dict(settings), stop_after="")
-    return again, [job / name for name in request.files], {name: job / name for name in made}
+    return again, [job / name for name in request.files], {name: _copied(job, name) for name in made}
+
+
+def _copied(job: Path, name: str) -> Path | bytes:
+    """Return a file of a stage; of its record what it says, less the seconds, which the new job has not taken."""
+    if not name.endswith(f"/{RECORD_FILE}"):
+        return job / name
+    with open_file(job, name, "rb") as file:
+        content = file.read()
+    try:
+        return (json.dumps(parse(content, name) | {"seconds": 0.0}, indent=1) + "\n").encode()
+    except ProtocolError:
+        return content  # damaged: the job says so

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any
 
-from .systems import FROM_RESULT, KEPT_SUBJECT, PRESETS, ROLES, SYSTEMS, Value
+from .systems import FROM_RESULT, KEPT_SUBJECT, PRESETS, ROLES, SYSTEMS, Value, built_systems, check_settings
 from .typed_json import ProtocolError, build, parse
 
 VERSION = 1  # of the protocol: Hello and Request carry it, and a newer one is refused
@@ -194,6 +194,18 @@ class Request:
         begin: dict[str, Any] = {"start": start, "start_prompt": self.prompt, "stop_after": ""}
         begin["images"] = tuple(image for image in self.images if image.role == "visual_prompt")
         return dataclasses.replace(self, prompt=prompt.strip(), **begin | changes)
+
+
+def check_fits(request: Request) -> None:
+    """Raise ProtocolError where a system that is built lacks the stage to stop after, or a setting does not fit it."""
+    system = built_systems().get(request.system)
+    if system is None:
+        return
+    check_settings(system, request.settings)
+    names = [stage.name for stage in system.stages]
+    if request.stop_after and request.stop_after not in names:
+        said = f"{system.label} ({system.name}) has no stage {request.stop_after[:80]!r}."
+        raise ProtocolError(f"{said} Its stages are {', '.join(names)}.")
 
 
 def encode_request(request: Request) -> str:

@@ -55,15 +55,7 @@ def asked(arguments: argparse.Namespace) -> tuple[protocol.Request, list[Path]]:
 
 def _checked(request: protocol.Request, sources: list[Path]) -> tuple[protocol.Request, list[Path]]:
     """Return both if settings and stage fit the system: its backend would find out when the job has begun."""
-    system = protocol.built_systems().get(request.system)
-    if system is not None:
-        protocol.check_settings(system, request.settings)
-        names = [stage.name for stage in system.stages]
-        if request.stop_after and request.stop_after not in names:
-            raise BadInput(
-                f"{system.label} ({system.name}) has no stage {request.stop_after[:80]!r}.",
-                f"Its stages are {', '.join(names)}.",
-            )
+    protocol.check_fits(request)
     return request, sources
 
 
@@ -81,7 +73,7 @@ def edited(arguments: argparse.Namespace) -> tuple[protocol.Request, list[Path]]
         raise BadInput(str(error), "Edit a finished job that made points.") from error
 
 
-def remeshed(arguments: argparse.Namespace) -> tuple[protocol.Request, list[Path], dict[str, Path]]:
+def remeshed(arguments: argparse.Namespace) -> tuple[protocol.Request, list[Path], dict[str, Path | bytes]]:
     """Return the request that makes the mesh of a job again, its files, and the stages that it goes on from."""
     if not arguments.job.is_dir():
         raise BadInput(f"There is no folder {arguments.job}.", "Give the folder of a finished job.")
@@ -93,7 +85,7 @@ def remeshed(arguments: argparse.Namespace) -> tuple[protocol.Request, list[Path
 
 
 def make_or_resume(
-    folder: Path, request: protocol.Request, sources: Sequence[Path], more: Mapping[str, Path] | None = None
+    folder: Path, request: protocol.Request, sources: Sequence[Path], more: Mapping[str, Path | bytes] | None = None
 ) -> Path:
     """Write a job folder with copies of the files; an existing one must hold the same request, and is resumed."""
     copies = list(zip(sources, request.files, strict=True))

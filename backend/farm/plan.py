@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tempfile
 from collections.abc import Sequence
@@ -10,12 +11,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 from addon import protocol
+from addon.protocol import preflight
 from backend.errors import BackendError, BadInput
-from backend.runtime.machine import GIB, NEEDED_GPU_MEMORY, NEEDED_MEMORY
+from backend.runtime.machine import NEEDED_GPU_MEMORY, NEEDED_MEMORY
+from backend.weights import EMBEDDED
 
 ON_A_GPU = "paper"  # the preset that says of itself that it takes hours without a graphics card
 SHARED = "Move them to a folder that all machines see, or say --same-machine."
 START = "backend/farm/start.py"
+ON_A_PROCESSOR, ON_ANY_GPU = "cpu", "a GPU"  # devices, as a measured speed names them
 PATIENCE_SECONDS = 30  # that a task waits for one that was killed a moment ago, and writes its checkpoint
 
 
@@ -109,12 +113,34 @@ def made(
     presets = {request.preset for request in requests}
     gpus = (ON_A_GPU in presets) if gpus is None else gpus
     needs = Needs(
-        memory=round(memory_gib * 1024) or NEEDED_MEMORY * 1024 // GIB,
+        memory=round(memory_gib * 1024) or needed_mib(requests, NEEDED_MEMORY, "" if gpus else ON_A_PROCESSOR),
         gpus=int(gpus),
-        gpu_memory=(round(gpu_memory_gib * 1024) or NEEDED_GPU_MEMORY * 1024 // GIB) if gpus else 0,
+        gpu_memory=(round(gpu_memory_gib * 1024) or needed_mib(requests, NEEDED_GPU_MEMORY, ON_ANY_GPU)) if gpus else 0,
         threads=0 if any(request.threads == 0 for request in requests) else max(r.threads for r in requests),
     )
     return Plan(where, names, python, root, Path(os.path.abspath(out)), needs, tuple(skipped), tuple(notes))
+
+
+def needed_mib(requests: Sequence[protocol.Request], least: int, device: str) -> int:
+    """Return the MiB that the hungriest of jobs takes on a device, as its preflight says, and `least` bytes at least.
+
+    Without a device that is all: beside a GPU the main memory holds little but the interpreter and what is loaded.
+    """
+    wanted = least
+    for request in requests if device else ():
+        speed = preflight.Speed(
+            device=device, threads=1, processor=1.0, small=1.0, large=1.0, half=device == ON_ANY_GPU
+        )
+        with contextlib.suppress(protocol.ProtocolError):  # of a model that is not here nobody can say
+            wanted = max(wanted, preflight.of_request(request, _base(request.prior), speed).memory)
+    return -(-int(wanted) // (1 << 20))
+
+
+def _base(prior: str) -> preflight.Base:
+    """Return a request's base: ours, one in a folder, or one of the size of Stable Diffusion's."""
+    if prior == "embedded":
+        return preflight.read_base(EMBEDDED)
+    return preflight.read_base(Path(prior)) if Path(prior).is_dir() else preflight.STABLE_DIFFUSION_BASE
 
 
 def job_folders(folder: Path) -> list[Path]:

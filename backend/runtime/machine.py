@@ -84,6 +84,11 @@ def is_busy() -> bool:
     return hasattr(os, "getloadavg") and os.getloadavg()[0] > 1.5 * available_threads()
 
 
+def is_full() -> bool:
+    """Say whether other programs keep every core busy, so that threads which wait for each other crawl."""
+    return hasattr(os, "getloadavg") and os.getloadavg()[0] > available_threads()
+
+
 def user_data_folder() -> Path:
     """Return the folder of this computer's user for what Maquette keeps outside of jobs; it is not made here."""
     home = Path.home()

@@ -14,11 +14,19 @@ from typing import Any
 
 import torch
 
-from addon.protocol import Forecast, ProtocolError, WrongSetting, preflight
+from addon.protocol import (
+    RECORD_FILE,
+    STAGES_FOLDER,
+    Forecast,
+    ProtocolError,
+    WrongSetting,
+    files_inside,
+    preflight,
+)
 from backend.diffusion.denoiser import Prior
 from backend.runtime import thrift
 from backend.runtime.job import Job
-from backend.runtime.machine import free_memory_bytes, held_memory_bytes, is_busy
+from backend.runtime.machine import free_memory_bytes, held_memory_bytes, is_full
 
 ROWS, ROUNDS = 8, 3  # pictures that the UNet is asked about, and how often
 ANOTHER_THREAD = 0.6  # by how much one more speeds a small UNet up, as measured with two
@@ -67,7 +75,15 @@ def fitting(job: Job, base: preflight.Base, speed: preflight.Speed) -> None:
             "it may run out of it.",
             "Close other programs that use the memory, or choose a lower preset.",
         )
-    job.emit(Forecast(seconds=found.seconds, memory_bytes=found.memory, stages=dict(found.stages)))
+    left = {name: seconds for name, seconds in found.stages.items() if name not in done_stages(job)}
+    seconds = found.seconds - sum(found.stages.values()) + sum(left.values())
+    job.emit(Forecast(seconds=max(seconds, 0.0), memory_bytes=found.memory, stages=left))
+
+
+def done_stages(job: Job) -> set[str]:
+    """Return the names of the stages that lie finished in the folder: of an earlier run, or of the job before."""
+    records = [name.split("/") for name in files_inside(job.folder, STAGES_FOLDER) if name.endswith(RECORD_FILE)]
+    return {folder.partition("-")[2] for _, folder, *_ in records}
 
 
 def measured(prior: Prior, base: preflight.Base, before: preflight.Speed | None) -> preflight.Speed:
@@ -83,7 +99,7 @@ def measured(prior: Prior, base: preflight.Base, before: preflight.Speed | None)
     if base.knows.large:
         values["half"] = prior.dtype != torch.float32
     is_known = before is not None and (before.device, before.threads) == (device, values["threads"])
-    if is_known and not on_gpu and is_busy():
+    if is_known and not on_gpu and is_full():
         assert before is not None
         return before
     with by_itself(on_gpu) as threads:
@@ -103,7 +119,7 @@ def by_itself(on_gpu: bool) -> Iterator[float]:
     its speed is multiplied.
     """
     threads = torch.get_num_threads()
-    if on_gpu or not is_busy():
+    if on_gpu or not is_full():
         yield 1.0
         return
     torch.set_num_threads(1)
@@ -151,6 +167,6 @@ def _now() -> float:
     """
     if torch.cuda.is_available() and torch.cuda.is_initialized():
         torch.cuda.synchronize()
-    elif is_busy():
+    elif is_full():
         return time.process_time()
     return time.perf_counter()

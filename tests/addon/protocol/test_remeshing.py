@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ def finished(folder: Path, system: str = "tv3dg", **wishes: object) -> Path:
     for name in ("stages/1-sides/side.png", "stages/2-gaussians/tensors.safetensors", "stages/3-mesh/values.json"):
         (job / name).parent.mkdir(parents=True)
         (job / name).write_bytes(name.encode())
+    (job / "stages/2-gaussians/stage.json").write_text('{"number": 2, "seconds": 61.5}')
     request = protocol.Request(system=system, prompt="a red mug", preset="bench", **wishes)  # pyright: ignore
     protocol.write_request(job, request)
     say(job, HELLO, protocol.Finished(results=("result/model.glb",), seconds=1.0))
@@ -29,8 +31,10 @@ def test_the_new_job_has_all_stages_but_that_of_the_mesh(tmp_path: Path) -> None
     request = protocol.read_request(again)
     assert request.settings == {"views": 2, "max_faces": 500, "texture_size": 64} and not request.stop_after
     made = sorted(path.relative_to(again).as_posix() for path in (again / "stages").rglob("*") if path.is_file())
-    assert made == ["stages/1-sides/side.png", "stages/2-gaussians/tensors.safetensors"]
-    assert (again / made[1]).read_bytes() == made[1].encode() and (first / "stages/3-mesh/values.json").exists()
+    values = "stages/2-gaussians/tensors.safetensors"
+    assert made == ["stages/1-sides/side.png", "stages/2-gaussians/stage.json", values]
+    assert json.loads((again / made[1]).read_text()) == {"number": 2, "seconds": 0.0}  # the new job has not taken them
+    assert (again / values).read_bytes() == values.encode() and (first / "stages/3-mesh/values.json").exists()
 
 
 def test_what_cannot_be_given_to_a_finished_job_is_a_sentence_and_leaves_nothing(tmp_path: Path) -> None:
@@ -41,6 +45,7 @@ def test_what_cannot_be_given_to_a_finished_job_is_a_sentence_and_leaves_nothing
         with pytest.raises(protocol.ProtocolError, match=words):
             api.remesh(first, jobs=tmp_path / "jobs", **settings)
     (first / "stages/2-gaussians/tensors.safetensors").unlink()
+    (first / "stages/2-gaussians/stage.json").unlink()
     (first / "stages/1-sides/side.png").unlink()
     with pytest.raises(protocol.ProtocolError, match="no stages to go on from"):
         store.remesh_job(tmp_path / "jobs", first, {"max_faces": 500})

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from addon import protocol
+from addon import api, protocol
 from addon.protocol import InputImage, ProtocolError, Request, VersionError, decode_request
 
 FULL = Request(
@@ -220,3 +221,20 @@ def test_a_start_needs_no_words() -> None:
 def test_a_change_that_is_no_field_is_refused() -> None:
     with pytest.raises(ProtocolError, match="no pressets"):
         FIRST.edited("a blue robot", pressets="draft")
+
+
+@pytest.mark.parametrize(
+    ("wishes", "words"),
+    [
+        ({"stop_after": "cutout"}, "has no stage 'cutout'. Its stages are "),
+        ({"settings": {"max_face": 3}}, "no setting 'max_face'. Did you mean max_faces"),
+        ({"settings": {"max_faces": "many"}}, "max_faces is 'many'. Give a whole number."),
+    ],
+)
+def test_what_does_not_fit_the_system_is_refused_before_there_is_a_folder(
+    wishes: dict[str, Any], words: str, tmp_path: Path
+) -> None:
+    with pytest.raises(protocol.ProtocolError, match=re.escape(words)):
+        api.submit(prompt="a red mug", jobs=tmp_path / "jobs", **wishes)
+    assert not (tmp_path / "jobs").exists()
+    assert api.submit(prompt="a red mug", jobs=tmp_path / "jobs", stop_after="sides").is_dir()

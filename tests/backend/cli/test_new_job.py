@@ -47,7 +47,7 @@ def test_the_prompt_that_an_image_names_is_said_and_what_cannot_be_is_refused_be
     assert asked("--image", str(picture), "--prompt", "a cup").prompt == "a cup" and capsys.readouterr().err == ""
     with pytest.raises(BadInput, match="there is no image"):
         asked("--prompt", "a mug", "--mask", str(picture))
-    with pytest.raises(BadInput, match=r"Prompt and Style \(tv3dg\) has no stage 'cutouts'"):
+    with pytest.raises(protocol.ProtocolError, match=r"Prompt and Style \(tv3dg\) has no stage 'cutouts'"):
         asked("--prompt", "a mug", "--stop-after", "cutouts")
 
 

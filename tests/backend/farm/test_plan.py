@@ -126,3 +126,15 @@ def test_needs_are_the_known_bounds_and_a_gpu_for_the_preset_that_wants_one(tmp_
     chosen = made([draft], tmp_path, gpus=1, memory_gib=8.0, gpu_memory_gib=6.5).needs
     assert chosen == plan.Needs(memory=8192, gpus=1, gpu_memory=6656, threads=4)
     assert made([paper], tmp_path, gpus=0).needs.gpus == 0
+
+
+def test_a_large_model_asks_for_the_memory_of_its_preflight(tmp_path: Path) -> None:
+    requests = [
+        protocol.Request(system="tv3dg", prompt="a mug", preset="paper", prior=prior) for prior in ("embedded", "sd15")
+    ]
+    assert plan.needed_mib(requests[:1], 1 << 20, plan.ON_A_PROCESSOR) < 3_584
+    on_processor = plan.needed_mib(requests, 1 << 20, plan.ON_A_PROCESSOR)
+    on_gpu = plan.needed_mib(requests, 1 << 20, plan.ON_ANY_GPU)
+    assert 6_000 < on_processor < 12_000 and 3_000 < on_gpu < on_processor  # in half precision there
+    assert plan.needed_mib(requests, 99 << 30, plan.ON_ANY_GPU) == 99 << 10
+    assert plan.needed_mib(requests, 5 << 20, "") == 5

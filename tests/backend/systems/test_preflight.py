@@ -84,7 +84,7 @@ def test_the_first_job_measures_the_machine_and_keeps_that(tmp_path: Path) -> No
 def test_a_busy_processor_is_measured_by_one_thread_and_not_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(subject, "is_busy", lambda: True)
+    monkeypatch.setattr(subject, "is_full", lambda: True)
     monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
     used: list[int] = []
     monkeypatch.setattr(torch, "set_num_threads", used.append)
@@ -100,3 +100,15 @@ def test_a_base_whose_costs_cannot_be_told_ends_no_job(tmp_path: Path) -> None:
     said: list[Any] = []
     subject.announce(job(tmp_path, said), load_prior("embedded"), tmp_path)
     assert said == [] and preflight.read_speed(tmp_path) is None
+
+
+def test_what_is_done_already_is_not_in_the_forecast(tmp_path: Path) -> None:
+    said: list[Any] = []
+    subject.fitting(job(tmp_path, said), preflight.STABLE_DIFFUSION_BASE, GPU)
+    record = tmp_path / "stages/2-gaussians/stage.json"
+    record.parent.mkdir(parents=True)
+    record.touch()
+    subject.fitting(job(tmp_path, said), preflight.STABLE_DIFFUSION_BASE, GPU)
+    whole, rest = (event for event in said if isinstance(event, protocol.Forecast))
+    assert whole.stages.keys() - rest.stages.keys() == {"gaussians"}
+    assert rest.seconds == pytest.approx(whole.seconds - whole.stages["gaussians"])
