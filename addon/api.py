@@ -79,7 +79,7 @@ def submit(
         raise TypeError(f"a request says everything by itself: leave {', '.join(wishes)} away")
     protocol.check_fits(request)
     try:
-        return protocol.make_job(jobs or jobs_folder(), request, sources)
+        return protocol.make_job(Path(jobs) if jobs else jobs_folder(), request, sources)
     except ValueError as error:  # an image that is too large
         raise protocol.ProtocolError(str(error)) from error
 
@@ -92,7 +92,7 @@ def edit(job: Path, prompt: str, *, jobs: Path | None = None, **changes: Any) ->
     be asked for, OSError where the folder cannot be written.
     """
     try:
-        return edit_job(jobs or jobs_folder(), job, prompt, **changes)
+        return edit_job(Path(jobs) if jobs else jobs_folder(), Path(job), prompt, **changes)
     except protocol.ProtocolError:
         raise
     except ValueError as error:  # the job has no result, or not of that kind
@@ -106,7 +106,7 @@ def remesh(job: Path, *, jobs: Path | None = None, **settings: protocol.Setting)
     cannot be asked for, OSError where the folder cannot be written.
     """
     try:
-        return remesh_job(jobs or jobs_folder(), job, settings)
+        return remesh_job(Path(jobs) if jobs else jobs_folder(), Path(job), settings)
     except protocol.ProtocolError:
         raise
     except ValueError as error:  # a file that is too large, or a link
@@ -145,7 +145,7 @@ def wait_each(
     As `wait`, but an error of one job is yielded, and the next one begins meanwhile. Only what concerns them all is
     raised: no backend, one that does not start, a folder that is no job. Closing the generator stops the process.
     """
-    tell = on_event or (lambda job, event: None)
+    tell, jobs = on_event or (lambda job, event: None), [Path(job) for job in jobs]
     requests = [protocol.read_request(job) for job in jobs]
     waiting: list[Path] = []
     for job, request in zip(jobs, requests, strict=True):

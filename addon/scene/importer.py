@@ -94,7 +94,7 @@ def import_result(
     import bpy
     from mathutils import Matrix, Vector
 
-    scene = bpy.context.scene
+    scene, job_folder = bpy.context.scene, Path(job_folder)
     metadata = read_metadata(job_folder)
     mesh_path = file_in(job_folder, protocol.MESH_FILE) if "mesh" in outputs else None
     points_path = file_in(job_folder, protocol.POINTS_FILE) if "points" in outputs else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,7 +28,8 @@ def finished(folder: Path, system: str = "tv3dg", **wishes: object) -> Path:
 
 def test_the_new_job_has_all_stages_but_that_of_the_mesh(tmp_path: Path) -> None:
     first = finished(tmp_path, settings={"views": 2, "max_faces": 900}, stop_after="gaussians")
-    again = api.remesh(first, jobs=tmp_path, max_faces=500, texture_size=64)
+    named: Any = str(first)  # as scripts have it
+    again = api.remesh(named, jobs=tmp_path, max_faces=500, texture_size=64)
     request = protocol.read_request(again)
     assert request.settings == {"views": 2, "max_faces": 500, "texture_size": 64} and not request.stop_after
     made = sorted(path.relative_to(again).as_posix() for path in (again / "stages").rglob("*") if path.is_file())
