@@ -146,7 +146,8 @@ def make(name: str, folder: Path = FOLDER) -> None:
 
 def _paint(bpy: Any, thing: Any, colour: str) -> None:
     material = bpy.data.materials.new(colour)
-    material.use_nodes = True
+    if material.node_tree is None:
+        material.use_nodes = True
     shader = material.node_tree.nodes["Principled BSDF"]
     shader.inputs["Base Color"].default_value = (*COLOURS[colour], 1.0)
     shader.inputs["Roughness"].default_value = 0.45
@@ -215,7 +216,8 @@ def light(bpy: Any, sun: float = 2.2, sky: float = 1.0) -> None:
     lamp.rotation_euler = (math.radians(48), 0, math.radians(-35))
     scene.collection.objects.link(lamp)
     scene.world = bpy.data.worlds.new("World")
-    scene.world.use_nodes = True
+    if scene.world.node_tree is None:  # Blender 4.5; later ones have it always, and warn of the switch
+        scene.world.use_nodes = True
     scene.world.node_tree.nodes["Background"].inputs[0].default_value = (0.75, 0.78, 0.8, 1)
     scene.world.node_tree.nodes["Background"].inputs[1].default_value = sky
 
