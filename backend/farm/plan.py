@@ -131,13 +131,13 @@ def needed_mib(requests: Sequence[protocol.Request], least: int, device: str) ->
         speed = preflight.Speed(
             device=device, threads=1, processor=1.0, small=1.0, large=1.0, half=device == ON_ANY_GPU
         )
-        with contextlib.suppress(protocol.ProtocolError):  # of a model that is not here nobody can say
+        with contextlib.suppress(protocol.ProtocolError):  # of such a model nobody can say
             wanted = max(wanted, preflight.of_request(request, _base(request.prior), speed).memory)
     return -(-int(wanted) // (1 << 20))
 
 
 def _base(prior: str) -> preflight.Base:
-    """Return a request's base: ours, one in a folder, or one of the size of Stable Diffusion's."""
+    """Return a request's base: ours, one in a folder; of a named one that it is as large as Stable Diffusion's."""
     if prior == "embedded":
         return preflight.read_base(EMBEDDED)
     return preflight.read_base(Path(prior)) if Path(prior).is_dir() else preflight.STABLE_DIFFUSION_BASE

@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 
 from addon import api, protocol
+from addon.cli import commands
+from tests.blender.instant_backend import write_interpreter
 from tests.blender.layout import Layout
 from tests.blender.made_results import make_result
-from tests.blender.ui.test_edit import chosen_job
+from tests.blender.ui.test_edit import INSTANT, chosen_job
 from tests.blender.ui.test_history import draw
 
 
@@ -75,3 +77,20 @@ def test_a_script_runs_it_to_its_end_or_gets_the_sentence(
     assert [protocol.read_request(job).settings for job in brought] == [{"texture_size": 128}]
     with pytest.raises(RuntimeError, match="That is the mesh which"):
         enabled.ops.maquette.remesh(job=str(first))
+
+
+@INSTANT
+def test_the_command_makes_imports_and_saves_it(
+    bpy: Any, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MAQUETTE_PYTHON", str(write_interpreter(tmp_path / "python")))
+    first, jobs, saved = finished(tmp_path), tmp_path / "jobs", tmp_path / "out.blend"
+    asked = ["remesh", str(first), "--jobs", str(jobs), "--save", str(saved)]
+    assert commands.main([*asked, "--set", "max_faces=900"]) == 0
+    (again,) = jobs.iterdir()
+    assert protocol.read_request(again).settings == {"max_faces": 900} and saved.is_file()
+    bpy.ops.wm.open_mainfile(filepath=str(saved))
+    assert "red mug" in bpy.data.objects
+    capfd.readouterr()
+    assert commands.main([*asked, "--set", "steps=3"]) == 2
+    assert "steps is not of the mesh alone" in capfd.readouterr().err and len(list(jobs.iterdir())) == 1
