@@ -91,7 +91,7 @@ UNSEEN: dict[str, dict[str, protocol.Setting]] = {
     "tau 1, sides recoloured": {**DRAWN, "reference_tau": 1.0, "palette": 1e-6},
     "tau 1, palette 10": {**DRAWN, "reference_tau": 1.0, "palette": 10.0},
     "sides guessed": {},
-    "sides guessed and held": {"imagined_sides": 5.0},
+    "sides guessed, not kept to": {"imagined_sides": 0.0},
 }
 
 # Of DreamBooth3D, beside the whole of it: the paper's baselines, what the paper has not, and single parts left out.

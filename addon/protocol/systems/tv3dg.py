@@ -318,9 +318,10 @@ class TV3DGSettings:
         "How much the other sides are to be like the image, unless there is one of style; 0 is the prompt alone",
         0, 2, paper=0.5,
     )
-    # Those of the four that it does not show; for a prior that sees the image when it imagines them.
+    # Those of the four that it does not show; not where a prior has drawn them that did not see the image.
     imagined_sides: float = setting(
-        REFERENCE, 0.0, "Imagined Sides", "Weight of imagined sides where the image does not show it", 0, 100,
+        REFERENCE, 10.0, "Guessed Sides", "Weight of the sides that are guessed of the image, where it does not see",
+        0, 100, paper=0.0,
     )
 
     cut_out: str = shared.cut_out_by()

@@ -103,7 +103,8 @@ def run(job: Job) -> None:
     def make() -> dict[str, torch.Tensor]:
         first, anchor = begin(job, settings, sides, target, prior.device, start, guessed)
         held = sides if start is not None else None
-        if start is None and sides is not None and target is not None and settings.imagined_sides:
+        know_it = guesses_sides(request, settings) or (prior.sees_reference and settings.see_reference)
+        if start is None and sides is not None and target is not None and settings.imagined_sides and know_it:
             held = unseen_sides(sides, target)
         return optimise(job, guidance, inputs.prompt, settings, first, target, calibration, anchor, held)
 
