@@ -82,7 +82,9 @@ def edited(arguments: argparse.Namespace) -> tuple[protocol.Request, list[Path]]
     except protocol.ProtocolError:
         raise
     except ValueError as error:
-        raise BadInput(str(error), "Edit a finished job that made points.") from error
+        is_done = protocol.is_inside(arguments.job, protocol.RESULT_FILE)
+        hint = "Edit a finished job that made points." if is_done else f"That is: {typed('run', arguments.job)}"
+        raise BadInput(str(error), hint) from error
 
 
 def remeshed(arguments: argparse.Namespace) -> tuple[protocol.Request, list[Path], dict[str, Path | bytes]]:
