@@ -11,7 +11,7 @@ python build.py repository            dist/repository/, a folder that Blender ca
 python build.py docs                  takes the manual's screenshots anew, in a real Blender, into docs/images/
 """
 
-# No `from __future__ import annotations` here: Python 3.6 must be able to read this far to say that it is too old.
+# No `from __future__ import annotations` here: Python 3.6 must be able to read all of this to say that it is too old.
 import argparse
 import os
 import re
@@ -23,8 +23,10 @@ import time
 import zipfile
 from pathlib import Path
 
+# Older ones stop at the first line that they cannot read, and show it; its annotation makes it this one:
+SUPPORTED: tuple = ((3, 11), (3, 12), (3, 13))  # Maquette needs Python 3.11, 3.12 or 3.13: python3.11 build.py demo
+
 ENVIRONMENT = 3  # the exit status where something is missing on this machine
-SUPPORTED = ((3, 11), (3, 12), (3, 13))  # the Pythons that all pinned packages are published for
 WITH_BLENDER = ((3, 11), (3, 13))  # those that Blender is published for as a package: bpy 5.0 and bpy 5.2
 
 

@@ -99,7 +99,7 @@ def _run(arguments: argparse.Namespace, run_system: Callable[[Job], None]) -> in
                 if arguments.command == "generate" and arguments.preflight:
                     from backend.cli import preflight
 
-                    print(preflight.report(new_job.asked(arguments)[0]))
+                    print(preflight.report(*new_job.asked(arguments)))
                     return 0
                 is_new = not (arguments.out / protocol.REQUEST_FILE).exists()
                 wanted = asked(arguments)

@@ -157,5 +157,8 @@ def test_old_pythons_can_read_build_py_far_enough_to_say_so() -> None:
     assert "annotations" not in {
         alias.name for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) for alias in node.names
     }
+    assert source.isascii()  # Python 2 refuses other letters first
+    first = min(node.lineno for node in ast.walk(tree) if isinstance(node, ast.AnnAssign | ast.JoinedStr))
+    assert "Maquette needs Python 3.11, 3.12 or 3.13" in source.splitlines()[first - 1]  # what 2.7 and 3.5 show
     with pytest.raises(SyntaxError):
         ast.parse("match 1:\n    case 1:\n        pass", feature_version=(3, 6))  # the check above can fail

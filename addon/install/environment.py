@@ -191,10 +191,11 @@ def _make(
 ) -> None:
     aside = folder.with_name(folder.name + "-previous")
     delete(aside)
-    if folder.exists():
+    linked = f"; {os.readlink(folder)}, to which a link led, stays as it is" if folder.is_symlink() else ""
+    if os.path.lexists(folder):
         folder.rename(aside)
     try:
-        on_progress(Progress(0, 1, 0.0, "making the environment"))
+        on_progress(Progress(0, 1, 0.0, f"making the environment{linked}"))
         command = [str(python.path), "-m", "venv", str(folder)]
         made = subprocess.run(command, env=processes.child_environment(), capture_output=True, text=True)
         if made.returncode:
@@ -205,7 +206,7 @@ def _make(
         (folder / STAMP).write_text(fingerprint(locks, python.language), encoding="utf-8")
     except BaseException:
         delete(folder)
-        if aside.exists():
+        if os.path.lexists(aside):
             aside.rename(folder)
         raise
     delete(aside)
@@ -373,8 +374,10 @@ def log_file(folder: Path) -> Path:
 
 
 def delete(folder: Path) -> None:
-    """Remove a folder with all it holds, if it is there; the stamp first, so that no half of it looks whole."""
-    if folder.exists():
+    """Remove a folder with all it holds, the stamp first, so that no half of it looks whole; of a link only itself."""
+    if folder.is_symlink():
+        folder.unlink()  # what it leads to may be another's
+    elif folder.exists():
         (folder / STAMP).unlink(missing_ok=True)
         shutil.rmtree(folder)
 

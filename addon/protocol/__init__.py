@@ -18,6 +18,7 @@ Both sides import this one package and say `protocol.X`; it needs nothing but th
 
 from __future__ import annotations
 
+from .arguments import FARM_OPTIONS as FARM_OPTIONS
 from .arguments import FARMS as FARMS
 from .arguments import Parser as Parser
 from .arguments import add_farm as add_farm

@@ -15,6 +15,12 @@ from .systems import DEFAULT_SYSTEM, PRESETS, Value, built_systems, stage_names
 
 WRONG_WORDS = 2  # the exit code for a command line that cannot be understood
 FARMS = ("openjd", "flamenco", "opencue", "slurm", "ray")
+FARM_URL, FARM_ADDRESS = "http://localhost:8080", "auto"
+# Options of `farm` that not every engine takes -> the engines that do, and what they are if nothing is said.
+FARM_OPTIONS: dict[str, tuple[tuple[str, ...], Any]] = {
+    "timeout": (("openjd", "slurm"), 0), "at_once": (("slurm",), 0), "manager": (("flamenco",), FARM_URL),
+    "import_into": (("flamenco",), None), "worker_tag": (("flamenco",), ""), "address": (("ray",), FARM_ADDRESS),
+}  # fmt: skip
 
 
 class Parser(argparse.ArgumentParser):
@@ -85,10 +91,14 @@ def add_farm(commands: argparse._SubParsersAction[Parser]) -> Parser:
         "--timeout", type=int, default=0, metavar="SECONDS", help="of a try, which the next goes on from; openjd, slurm"
     )
     add("--at-once", type=int, default=0, metavar="N", help="no more jobs than that; slurm")
-    add("--manager", default="http://localhost:8080", metavar="URL", help="of Flamenco")
+    add("--manager", default=FARM_URL, metavar="URL", help="of Flamenco")
     add("--import-into", type=Path, metavar="FILE.blend", help="import all results in the end; flamenco")
     add("--worker-tag", default="", metavar="UUID", help="of the workers that may take the jobs; flamenco")
-    add("--address", default="auto", help="of the cluster: auto, local for one that is started, or as ray has it; ray")
+    add(
+        "--address",
+        default=FARM_ADDRESS,
+        help="of the cluster: auto, local for one that is started, or as ray has it; ray",
+    )
     add("--same-user", action="store_true", help="workers run as this user: private folders are no hindrance")
     add("--same-machine", action="store_true", help="workers are on this machine: folders need not be shared")
     add("--json", action="store_true", help="answer in JSON, for programs")

@@ -45,7 +45,9 @@ def describe(
     protocol.Request: prompt, negative_prompt, seed, preset, prior, outputs, settings, ... Raises ProtocolError with a
     sentence for what cannot be asked for.
     """
-    said = image_fields(first_role(system), elevation_degrees, azimuth_degrees, fov_degrees)
+    angles = (elevation_degrees, azimuth_degrees, fov_degrees)
+    InputImage(path=INPUT_FOLDER, **image_fields("reconstruct", *angles))  # wrong ones are, also where nothing is seen
+    said = image_fields(first_role(system), *angles)
     pictures = [(Path(path), said) for path in images]
     pictures += [(Path(path), image_fields("visual_prompt")) for path in visual_prompts]
     if mask is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 from addon import protocol
@@ -65,7 +66,7 @@ def parser() -> protocol.Parser:
     generate.add_argument("--threads", type=int, default=0, help="0 means every core")
     protocol.add_stop_after(generate)
     generate.add_argument(
-        "--preflight", action="store_true", help="say how long it would take, and how much memory, and make nothing"
+        "--preflight", action=_Preflight, help="say how long it would take, and how much memory, and make nothing"
     )
     generate.add_argument("--out", type=Path, required=True, metavar="JOB", help="the job folder")
 
@@ -93,6 +94,19 @@ def parser() -> protocol.Parser:
     doctor.add_argument("--deep", action="store_true", help="import everything and try every engine")
     doctor.add_argument("--json", action="store_true", help="answer in JSON, for programs")
     return root
+
+
+class _Preflight(argparse.Action):
+    """Ask for a preflight, which makes nothing, so that no folder need be named."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str, help: str | None = None) -> None:
+        super().__init__(option_strings, dest, nargs=0, default=False, help=help)
+
+    def __call__(self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, *_: object) -> None:
+        namespace.preflight = True
+        for action in parser._actions:
+            if action.dest == "out":
+                action.required = False
 
 
 def add_subjects_folder(command: argparse.ArgumentParser) -> None:

@@ -11,7 +11,7 @@ import subprocess
 import sys
 
 from addon import protocol
-from backend.errors import BackendError, UnfitEnvironment
+from backend.errors import BackendError, BadInput, UnfitEnvironment
 from backend.farm import flamenco, on_ray, opencue, openjd, plan, slurm
 from backend.runtime.machine import ROOT
 
@@ -22,6 +22,7 @@ CANNOT_SUBMIT = "Run the command on a machine that has it."
 
 def send(arguments: argparse.Namespace) -> int:
     """Write the files of an engine and return the exit code. Raises BackendError, ProtocolError, OSError."""
+    _check_options(arguments)
     made = plan.made(
         arguments.jobs,
         arguments.out,
@@ -48,6 +49,17 @@ def send(arguments: argparse.Namespace) -> int:
         answer = {"jobs": names, "skipped": made.skipped, "notes": notes, "submitted": submitted}
         print(json.dumps({"command": _typed(order.command), "out": str(made.out), **answer}))
     return 0
+
+
+def _check_options(arguments: argparse.Namespace) -> None:
+    """Raise BadInput for an option that the engine cannot take, rather than pass it over."""
+    for name, (engines, default) in protocol.FARM_OPTIONS.items():
+        if getattr(arguments, name) != default and arguments.engine not in engines:
+            option = f"--{name.replace('_', '-')}"
+            raise BadInput(
+                f"{option} is of no effect with {arguments.engine}: only {' and '.join(engines)} can take it.",
+                f"Leave it away, or set it in {arguments.engine} itself.",
+            )
 
 
 def client(order: plan.Order) -> str:

@@ -14,6 +14,13 @@ from backend.cli.subjects import named_subject
 from backend.errors import BadInput
 from backend.runtime.machine import available_threads
 
+# The options that say from where an image shows the object, as they are if nothing is said.
+ANGLES = {
+    "elevation": protocol.InputImage.elevation_degrees,
+    "azimuth": protocol.InputImage.azimuth_degrees,
+    "fov": protocol.InputImage.fov_degrees,
+}
+
 
 def asked(arguments: argparse.Namespace) -> tuple[protocol.Request, list[Path]]:
     """Return the request that the arguments describe, and its files."""
@@ -47,6 +54,11 @@ def asked(arguments: argparse.Namespace) -> tuple[protocol.Request, list[Path]]:
             subject=named_subject(arguments),
         )
     )
+    if not any(image.role == "reconstruct" for image in request.images):
+        asked_for = [f"--{name}" for name, value in ANGLES.items() if getattr(arguments, name) != value]
+        if asked_for:
+            verb, why = "has" if len(asked_for) == 1 else "have", "it is the camera of an image to reconstruct"
+            print(f"{' and '.join(asked_for)} {verb} no effect: {why}, and there is none.", file=sys.stderr)
     if request.prompt and not arguments.prompt.strip():
         name = protocol.plain_text(arguments.image[0].name)
         print(f"The prompt is {request.prompt!r}, after {name}; --prompt says something else.", file=sys.stderr)
@@ -70,7 +82,9 @@ def edited(arguments: argparse.Namespace) -> tuple[protocol.Request, list[Path]]
     except protocol.ProtocolError:
         raise
     except ValueError as error:
-        raise BadInput(str(error), "Edit a finished job that made points.") from error
+        is_done = protocol.is_inside(arguments.job, protocol.RESULT_FILE)
+        hint = "Edit a finished job that made points." if is_done else f"That is: {typed('run', arguments.job)}"
+        raise BadInput(str(error), hint) from error
 
 
 def remeshed(arguments: argparse.Namespace) -> tuple[protocol.Request, list[Path], dict[str, Path | bytes]]:

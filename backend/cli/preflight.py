@@ -2,17 +2,34 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 from addon import protocol
 from addon.protocol import preflight
 from backend.runtime.machine import available_threads, compute_device, prepare_torch
 
 
-def report(request: protocol.Request) -> str:
+@dataclass(frozen=True)
+class Asked:
+    """A request before there is a folder of it: its files are still where they were."""
+
+    request: protocol.Request
+    sources: Sequence[Path]
+
+    def input_path(self, named: protocol.InputImage | str) -> Path:
+        """Return the file that an input would be a copy of."""
+        return self.sources[self.request.files.index(named if isinstance(named, str) else named.path)]
+
+
+def report(request: protocol.Request, sources: Sequence[Path] = ()) -> str:
     """Return the forecast of a request: a line, one for each stage, and where the speed is from.
 
-    Raises BadInput, MissingModel, ProtocolError, WrongSetting.
+    `sources` are the request's files. What the job would warn of before its first stage goes to stderr.
+    Raises BadInput, EmptyMask, MissingModel, ProtocolError, WrongSetting.
     """
     prepare_torch(request.threads)
     from backend.diffusion.denoiser import kept_prior
@@ -20,7 +37,10 @@ def report(request: protocol.Request) -> str:
     from backend.systems.preflight import keep_speed
     from backend.weights import EMBEDDED
 
-    base = preflight.read_base(base_folder(request.prior))
+    folder = base_folder(request.prior)
+    base = preflight.read_base(folder)
+    for sentence, hint in doubts(Asked(request, sources), folder, base.pixels):
+        print(protocol.plain_text(f"warning: {sentence} {hint}"), file=sys.stderr)
     known = preflight.read_speed(sys.prefix)
     if known is None or known.threads != (request.threads or available_threads()):
         known = keep_speed(kept_prior("embedded", compute_device()), EMBEDDED)
@@ -30,3 +50,19 @@ def report(request: protocol.Request) -> str:
     is_measured = bool(known.large) if base.knows.large else True
     how = "measured there" if is_measured else "not measured yet with such a base"
     return "\n".join([found.line, *stages, f"On {where}, {known.threads} threads, {how}; all of it is predicted."])
+
+
+def doubts(asked: Asked, folder: Path, size: int) -> list[tuple[str, str]]:
+    """Return what a job would warn of before its first stage, sentences with hints, of words and of images.
+
+    `folder` is the prior's, `size` how many pixels along a side it sees. Raises EmptyMask, BadInput, as the job would.
+    """
+    from backend.diffusion.denoiser import load_tokenizer
+    from backend.systems.inputs import unknown_words
+
+    request = asked.request
+    settings = preflight.settings_of(request.system, request.preset, request.settings)
+    prompts, taught = f"{request.prompt} {request.negative_prompt}", getattr(settings, "token", "")
+    found = unknown_words(load_tokenizer(folder), prompts, taught=taught)
+    look = getattr(importlib.import_module(f"backend.systems.{request.system}"), "look", None)
+    return found + (look(asked, settings, size) if look else [])

@@ -149,11 +149,6 @@ class Prior:
             told = told.removesuffix(f", {added.pop()}")
         return told
 
-    def unknown_words(self, prompt: str) -> list[str]:
-        """Return the words that the tokenizer has to cut into pieces, in their order; a big vocabulary has few."""
-        words = dict.fromkeys("".join(c if c.isalnum() else " " for c in prompt.lower()).split())
-        return [word for word in words if len(self.tokenizer.tokenize(word)) > 1]
-
 
 def load_prior(name: str, device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32) -> Prior:
     """Load a prior by name (`embedded`) or from a local folder in diffusers' format; nothing is downloaded.
@@ -161,7 +156,7 @@ def load_prior(name: str, device: torch.device | str = "cpu", dtype: torch.dtype
     Raises MissingModel where there is none.
     """
     from diffusers import AutoencoderKL, AutoencoderTiny, DDIMScheduler, UNet2DConditionModel
-    from transformers import CLIPTextModel, CLIPTokenizer
+    from transformers import CLIPTextModel
 
     folder = EMBEDDED if name == "embedded" else Path(name)
     if not (folder / "model_index.json").is_file():
@@ -173,7 +168,7 @@ def load_prior(name: str, device: torch.device | str = "cpu", dtype: torch.dtype
     autoencoder = load_frozen(kind, folder / "vae", device, dtype)
     unet = load_frozen(UNet2DConditionModel, folder / "unet", device, dtype)
     text_encoder = load_frozen(CLIPTextModel, folder / "text_encoder", device, dtype)
-    tokenizer = CLIPTokenizer.from_pretrained(folder, subfolder="tokenizer", local_files_only=True)
+    tokenizer = load_tokenizer(folder)
     scheduler: Any = DDIMScheduler.from_pretrained(folder, subfolder="scheduler", local_files_only=True)
     camera_encoder = load_camera_encoder(folder)
     if camera_encoder is not None:
@@ -203,6 +198,19 @@ def load_prior(name: str, device: torch.device | str = "cpu", dtype: torch.dtype
         sees_reference=bool(facts.get("clean_view")),
         completion=load_completion(folder),
     )
+
+
+def load_tokenizer(folder: Path) -> Any:
+    """Load what cuts the prompts of a prior in a folder into tokens, without its networks."""
+    from transformers import CLIPTokenizer
+
+    return CLIPTokenizer.from_pretrained(folder, subfolder="tokenizer", local_files_only=True)
+
+
+def words_in_pieces(tokenizer: Any, prompt: str) -> list[str]:
+    """Return the words that a tokenizer has to cut into pieces, in their order; a big vocabulary has few."""
+    words = dict.fromkeys("".join(c if c.isalnum() else " " for c in prompt.lower()).split())
+    return [word for word in words if len(tokenizer.tokenize(word)) > 1]
 
 
 def _facts(folder: Path) -> dict:

@@ -5,16 +5,31 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
+from typing import Any, Protocol
 
 import torch
 
-from addon.protocol import InputImage
-from backend.diffusion.denoiser import LONGEST_VIEW, Prior
+from addon.protocol import InputImage, Request
+from backend.diffusion.denoiser import LONGEST_VIEW, Prior, words_in_pieces
 from backend.errors import BadInput
 from backend.images import load_image
 from backend.runtime.job import Job
 from backend.vision.cutting import mask_from
+from backend.vision.mask_doubts import Doubt
+
+
+class Given(Protocol):
+    """What is given to a job: its request, and where the files are that this names."""
+
+    @property
+    def request(self) -> Request:
+        """Return what is asked for."""
+        ...
+
+    def input_path(self, named: InputImage | str) -> Path:
+        """Return the file of an input."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -43,16 +58,16 @@ def choose_inputs(job: Job, prior: Prior, roles: Collection[str], hint: str) -> 
     return Inputs(images, prompt, prior.shorten(request.start_prompt, LONGEST_VIEW))
 
 
-def mask_of(job: Job, image: InputImage) -> torch.Tensor | None:
+def mask_of(given: Given, image: InputImage) -> torch.Tensor | None:
     """Return the mask [H, W, 1] that the artist gives for an image: the first of the role, None without one.
 
     Raises BadInput.
     """
-    given = next((each for each in job.request.images if each.role == "mask"), None)
-    if given is None:
+    mask = next((each for each in given.request.images if each.role == "mask"), None)
+    if mask is None:
         return None
-    with named(given):
-        return mask_from(*load_image(job.input_path(given)))
+    with named(mask):
+        return mask_from(*load_image(given.input_path(mask)))
 
 
 def warn_of_cut_out(job: Job, image: InputImage, doubts: Iterable[Sequence[str]]) -> None:
@@ -77,13 +92,18 @@ def read_prompt(job: Job, prior: Prior, prompt: str, *, taught: str = "") -> str
 
     `taught` is a word that it is taught in this job.
     """
-    words = prior.unknown_words(f"{prompt} {job.request.negative_prompt}")
-    if unknown := [word for word in words if word != taught.lower()]:
-        job.warn(
-            f"The prior does not know {', '.join(repr(word) for word in unknown)}.",
-            "It draws what it can of the other words; docs/embedded-prior.md lists what the embedded prior knows.",
-        )
+    for doubt in unknown_words(prior.tokenizer, f"{prompt} {job.request.negative_prompt}", taught=taught):
+        job.warn(*doubt)
     read = prior.shorten(prompt, LONGEST_VIEW)
     if read != prompt:
         job.warn(f"The prior reads {prior.max_tokens} tokens, so the prompt ends after {read!r}.", "Say it shorter.")
     return read
+
+
+def unknown_words(tokenizer: Any, prompts: str, *, taught: str = "") -> list[Doubt]:
+    """Return what to say of words that a prior's tokenizer has to cut into pieces; none of `taught`."""
+    if unknown := [word for word in words_in_pieces(tokenizer, prompts) if word != taught.lower()]:
+        sentence = f"The prior does not know {', '.join(repr(word) for word in unknown)}."
+        hint = "It draws what it can of the other words; docs/embedded-prior.md lists what the embedded prior knows."
+        return [(sentence, hint)]
+    return []

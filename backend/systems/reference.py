@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from backend.diffusion.joint_views import SeenView
 from backend.errors import BadInput, EmptyMask
 from backend.images import MARGIN, crop_box, load_image, resize_cut_out, save_image, square_crop
 from backend.runtime.job import Job
-from backend.systems.inputs import mask_of, named, warn_of_cut_out
+from backend.systems.inputs import Given, mask_of, named, warn_of_cut_out
 from backend.vision.cutting import cut_out as find_subject
 from backend.vision.mask_doubts import Doubt, check_thickness, thinness
 
@@ -50,9 +51,7 @@ def perceive(job: Job, image: InputImage, size: int, *, how: str = "auto", piece
     said: list[Doubt] = []
 
     def make() -> dict[str, Any]:
-        given, path = mask_of(job, image), job.input_path(image)
-        with named(image):
-            values = cut_out(path, job.stage_folder, size, image.fov_degrees, given=given, how=how, piece=piece)
+        values = cut_out_given(job, image, job.stage_folder, size, how=how, piece=piece)
         job.preview(load_image(job.stage_folder / "rgb.png")[0])
         said.extend(values["doubts"])  # at once: the job may stop here
         warn_of_cut_out(job, image, said)
@@ -66,6 +65,30 @@ def perceive(job: Job, image: InputImage, size: int, *, how: str = "auto", piece
         is_replaced = bool(job.stages[-1]["replaced"])
         warn_of_cut_out(job, image, thinness(seen.target.mask[0]) if is_replaced else values.get("doubts", ()))
     return seen
+
+
+def look(given: Given, size: int, *, how: str = "auto", piece: int = 0) -> list[Doubt]:
+    """Return what is to be doubted of the cut-out of the image that a job would reconstruct; none without one.
+
+    Nothing of it is kept. Raises EmptyMask, BadInput, as the job would.
+    """
+    image = next((each for each in given.request.images if each.role == "reconstruct"), None)
+    if image is None:
+        return []
+    with tempfile.TemporaryDirectory(prefix="maquette-") as folder:
+        values = cut_out_given(given, image, Path(folder), size, how=how, piece=piece)
+        with named(image):
+            read_target(Path(folder), 0.0, 0.0, values["fov_degrees"], size=size)
+    return [(f"{image.called}: {sentence}", hint) for sentence, hint in values["doubts"]]
+
+
+def cut_out_given(
+    given: Given, image: InputImage, folder: Path, size: int, *, how: str = "auto", piece: int = 0
+) -> dict[str, Any]:
+    """Do what `cut_out` does with an image of a request, with the mask that is given for it; errors name the image."""
+    mask, path = mask_of(given, image), given.input_path(image)
+    with named(image):
+        return cut_out(path, folder, size, image.fov_degrees, given=mask, how=how, piece=piece)
 
 
 def cut_out(

@@ -34,9 +34,16 @@ from backend.systems.customize_it_3d.refine import WIDTHS, mesh_cover, neural_po
 from backend.systems.customize_it_3d.sides import draw_sides
 from backend.systems.customize_it_3d.surface import coloured_points, enhance_views, find_surface
 from backend.systems.customize_it_3d.teaching import draw_class, teach
-from backend.systems.inputs import read_prompt
+from backend.systems.inputs import Given, read_prompt
 from backend.systems.overrides import chosen_settings
+from backend.systems.reference import look as look_at_image
 from backend.systems.results import Points, mesh_stage, write_results
+from backend.vision.mask_doubts import Doubt
+
+
+def look(given: Given, settings: CustomizeIt3DSettings, size: int) -> list[Doubt]:
+    """Return what is to be doubted of the image of a request before a job is made. Raises EmptyMask, BadInput."""
+    return look_at_image(given, size, how=settings.cut_out, piece=settings.piece)
 
 
 def run(job: Job) -> None:

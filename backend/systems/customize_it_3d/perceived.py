@@ -28,8 +28,7 @@ from backend.systems.customize_it_3d.modalities import (
     normal_picture,
     normals_of,
 )
-from backend.systems.inputs import mask_of, named
-from backend.systems.reference import Target, cut_out, read_target
+from backend.systems.reference import Target, cut_out, cut_out_given, read_target
 from backend.vision.image_encoder import load_image_text
 from backend.vision.naming import propose_names
 from backend.vision.normals import load_geometry
@@ -102,24 +101,18 @@ def perceive(job: Job, prior: Prior, settings: CustomizeIt3DSettings, prompt: st
 
     def make() -> dict[str, Any]:
         folder = job.stage_folder
-        path, doubts = folder / "sampled.png", []
+        doubts = []
         if image is None:
             camera = orbit([0.0], SAMPLED_ELEVATION, size=prior.image_size)
             said = prior.complete(job.request.prompt) + ", front view"
             drawn = sample(
                 prior, [said], generator=job.generator, cameras=camera, negative_prompt=job.request.negative_prompt
             )
-            save_image(path, drawn[0])
-            values = cut_out(path, folder, prior.image_size, 40.0)
+            save_image(folder / "sampled.png", drawn[0])
+            values = cut_out(folder / "sampled.png", folder, prior.image_size, 40.0)
         else:
-            path = job.input_path(image)
-            given = mask_of(job, image)
-            with named(image):
-                values = cut_out(
-                    path, folder, prior.image_size, image.fov_degrees, given=given, how=settings.cut_out,
-                    piece=settings.piece,
-                )  # fmt: skip
-                doubts = list(values["doubts"])
+            values = cut_out_given(job, image, folder, prior.image_size, how=settings.cut_out, piece=settings.piece)
+            doubts = list(values["doubts"])
             doubts += transparency(load_image(folder / "mask.png")[0][..., :1]) if values["source"] == "alpha" else []
         geometry = load_geometry(
             network_name(settings.companions, "depth"), network_name(settings.companions, "normals"), prior.device

@@ -24,7 +24,7 @@ from backend.systems.dreambooth3d.edit import of_edit, read_start
 from backend.systems.dreambooth3d.field import first_field, optimise_field
 from backend.systems.dreambooth3d.kept import asked_subject, load_subject
 from backend.systems.dreambooth3d.mesh import sampled_points, textured_field
-from backend.systems.dreambooth3d.photos import cut_out_layers, on_white
+from backend.systems.dreambooth3d.photos import PHOTOGRAPH, cut_out_each, cut_out_layers, on_white, photos_of
 from backend.systems.dreambooth3d.places import photo_colours, photo_places, posed_photos, taught_photos
 from backend.systems.dreambooth3d.pseudo_views import held_to, redraw_views
 from backend.systems.dreambooth3d.subject import (
@@ -34,9 +34,17 @@ from backend.systems.dreambooth3d.subject import (
     teach,
     teach_views,
 )
-from backend.systems.inputs import read_prompt
+from backend.systems.inputs import Given, read_prompt
 from backend.systems.overrides import chosen_settings
 from backend.systems.results import mesh_stage, write_results
+from backend.vision.mask_doubts import Doubt
+
+
+def look(given: Given, settings: DreamBooth3DSettings, size: int) -> list[Doubt]:
+    """Return what is to be said of the photos of a request before a job is made. Raises EmptyMask, BadInput."""
+    photos = photos_of(given.request)
+    lost = cut_out_each(given, photos, size, settings.matting, lambda number, rgb, mask: None) if photos else []
+    return [(sentence, PHOTOGRAPH) for sentence in lost]
 
 
 def run(job: Job) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -10,12 +10,12 @@ from typing import Any
 import torch
 from torch.nn import functional
 
-from addon.protocol import InputImage
+from addon.protocol import InputImage, Request
 from backend.errors import EmptyMask
 from backend.images import MARGIN, load_image, resize_cut_out, save_image, square_crop, subject_mask
 from backend.runtime.job import Job
 from backend.systems.dreambooth3d.cutting import subject_in
-from backend.systems.inputs import named
+from backend.systems.inputs import Given, named
 from backend.systems.reference import MAX_PIXELS
 from backend.vision.image_encoder import load_image_encoder
 from backend.vision.matting import COLOURS, load_matting
@@ -26,12 +26,18 @@ ALIKE = 0.025  # mean difference of colours and alpha, where either is solid, be
 ONE_SIDE = 0.88  # least IoU of any two silhouettes, above which all show one side
 THIN = 0.35  # share of a silhouette that is left when a rim of a twentieth is taken away
 CLOSE = 0.55  # cosine of two embeddings, above which they are of one thing; docs/dreambooth3d.md has the measurement
+PHOTOGRAPH = "Photograph it whole before a plain background, or cut it out (a PNG with alpha)."
 APART = 0.35  # overlap of the coarse colours of a photo with those of all others, below which it shows another thing
+
+
+def photos_of(request: Request) -> tuple[InputImage, ...]:
+    """Return the photos of a request."""
+    return tuple(image for image in request.images if image.role == "subject")
 
 
 def asked_photos(job: Job) -> tuple[InputImage, ...]:
     """Return the photos of a request, which has as many as it needs; warn of too many, and of others."""
-    photos = tuple(image for image in job.request.images if image.role == "subject")
+    photos = photos_of(job.request)
     if others := len(job.request.images) - len(photos):
         job.warn(f"{others} images are not used: they are not photos of the subject.", "Only photos count.")
     if len(photos) > MANY:
@@ -54,38 +60,53 @@ def cut_out_layers(job: Job, size: int, matting: str = COLOURS) -> torch.Tensor:
     photos = asked_photos(job)
 
     def make() -> dict[str, Any]:
-        finder = None if matting == COLOURS else load_matting(matting)
         kept: list[str] = []
-        lost: list[str] = []
-        for number, photo in enumerate(photos, 1):
-            path = job.input_path(photo)
-            with named(photo):
-                rgb, alpha = load_image(path)
-            try:
-                rgb, mask = (rgb, subject_mask(rgb, alpha)) if finder is None else subject_in(rgb, alpha, finder)
-            except EmptyMask as error:
-                lost.append(f"{photo.called} is left out: {error.message}")
-                continue
-            pixels = max(size, min(MAX_PIXELS, max(rgb.shape[:2])))
-            rgb, mask = square_crop(rgb, mask, pixels, MARGIN, enclose="circle")
+
+        def keep(number: int, rgb: torch.Tensor, mask: torch.Tensor) -> None:
             kept.append(f"photo-{number:02}.png")
             save_image(job.stage_folder / kept[-1], torch.cat([rgb, mask], dim=-1))
             job.preview(rgb * mask + 1 - mask)
-        if len(kept) < FEWEST:
-            raise EmptyMask(
-                f"Only {len(kept)} of {len(photos)} photos show a subject. {' '.join(lost)}",
-                "Photograph it whole before a plain background, or cut it out (a PNG with alpha).",
-            )
+
+        lost = cut_out_each(job, photos, size, matting, keep)
         return {"kept": kept, "lost": lost}
 
     made = job.stage("cutouts", make)
     folder = job.stage_path("cutouts")
     for sentence in made["lost"]:
-        job.warn(sentence, "Photograph it whole before a plain background, or cut it out (a PNG with alpha).")
+        job.warn(sentence, PHOTOGRAPH)
     layers = read_cut_outs([folder / name for name in made["kept"]], size)
     for sentence, hint in doubts(layers) + unlike(on_white(layers)):
         job.warn(sentence, hint)
     return layers
+
+
+def cut_out_each(
+    given: Given,
+    photos: Sequence[InputImage],
+    size: int,
+    matting: str,
+    keep: Callable[[int, torch.Tensor, torch.Tensor], None],
+) -> list[str]:
+    """Call `keep` with the number, picture and mask, [S, S, 3] and [S, S, 1], of each photo that shows a subject.
+
+    Returns a sentence for each of the others. Raises EmptyMask where fewer than two are left, BadInput.
+    """
+    finder = None if matting == COLOURS else load_matting(matting)
+    lost: list[str] = []
+    for number, photo in enumerate(photos, 1):
+        path = given.input_path(photo)
+        with named(photo):
+            rgb, alpha = load_image(path)
+        try:
+            rgb, mask = (rgb, subject_mask(rgb, alpha)) if finder is None else subject_in(rgb, alpha, finder)
+        except EmptyMask as error:
+            lost.append(f"{photo.called} is left out: {error.message}")
+            continue
+        pixels = max(size, min(MAX_PIXELS, max(rgb.shape[:2])))
+        keep(number, *square_crop(rgb, mask, pixels, MARGIN, enclose="circle"))
+    if (kept := len(photos) - len(lost)) < FEWEST:
+        raise EmptyMask(f"Only {kept} of {len(photos)} photos show a subject. {' '.join(lost)}", PHOTOGRAPH)
+    return lost
 
 
 def read_cut_outs(files: Sequence[Path], size: int) -> torch.Tensor:

@@ -23,8 +23,9 @@ from backend.representations.gaussians import Gaussians, extent
 from backend.runtime.job import Job
 from backend.systems.base_model import base_model, with_companions
 from backend.systems.guessed import guess_field
-from backend.systems.inputs import choose_inputs
+from backend.systems.inputs import Given, choose_inputs
 from backend.systems.overrides import chosen_settings
+from backend.systems.reference import look as look_at_image
 from backend.systems.reference import perceive
 from backend.systems.results import Points, write_results
 from backend.systems.textured_mesh import textured_gaussians
@@ -48,11 +49,17 @@ from backend.systems.tv3dg.support import (
     visual_prompt,
     wanted_prompt,
 )
+from backend.vision.mask_doubts import Doubt
 
 UNUSED = (
     "This system takes one image of what the object looks like, and one visual prompt where the loss is vpcsm, tau is "
     "above 0 and there is an adapter for the prior."
 )
+
+
+def look(given: Given, settings: TV3DGSettings, size: int) -> list[Doubt]:
+    """Return what is to be doubted of the image of a request before a job is made. Raises EmptyMask, BadInput."""
+    return look_at_image(given, size, how=settings.cut_out, piece=settings.piece)
 
 
 def run(job: Job) -> None:

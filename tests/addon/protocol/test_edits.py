@@ -54,6 +54,9 @@ def test_what_is_missing_for_an_edit_is_said(tmp_path: Path) -> None:
     (no_field / f"stages/8-refined/{VALUES_FILE}").unlink()
     with pytest.raises(ValueError, match="has no stages/.*-refined/tensors.safetensors"):
         protocol.describe_edit(no_field, "a blue sks bear")
+    (no_field / "stages/3-teaching/subject.json").unlink()
+    with pytest.raises(ValueError, match="is not finished"):  # rather than that it has learnt nothing
+        protocol.describe_edit(no_field, "a blue sks bear")
     no_record = finished_job(tmp_path / "record")
     (no_record / "stages/3-teaching/subject.json").unlink()
     with pytest.raises(protocol.ProtocolError, match="no kept subject"):

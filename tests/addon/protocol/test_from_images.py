@@ -107,3 +107,20 @@ def test_an_image_alone_is_described_by_its_name(tmp_path: Path) -> None:
         protocol.describe([tmp_path / "IMG_1.png"])
     with pytest.raises(protocol.ProtocolError, match="prompt is empty"):
         protocol.describe(visual_prompts=[tmp_path / "red_mug.png"])
+
+
+@pytest.mark.parametrize(
+    ("angle", "sentence"),
+    [
+        ({"elevation_degrees": 200.0}, "The elevation is 200.0 degrees; it must lie between -90.0 and 90.0 degrees."),
+        ({"azimuth_degrees": float("nan")}, "The azimuth is nan degrees; it must lie between"),
+        ({"fov_degrees": 0.0}, "The field of view is 0.0 degrees; it must lie between"),
+    ],
+)
+def test_a_camera_that_cannot_be_is_refused_also_where_no_image_is_seen_from_it(
+    angle: dict[str, float], sentence: str, files: list[Path]
+) -> None:
+    asked: list[dict[str, Any]] = [{"images": files[:1]}, {}, {"images": files, "system": "dreambooth3d"}]
+    for given in asked:
+        with pytest.raises(protocol.ProtocolError, match=sentence):
+            protocol.describe(**given, prompt="a red mug", **angle)  # pyright: ignore[reportArgumentType]

@@ -146,9 +146,12 @@ def test_sizes_are_said_as_an_artist_reads_them() -> None:
 
 def test_an_edit_takes_the_points_and_the_visual_prompts(tmp_path: Path, picture: Path) -> None:
     job = protocol.make_job(tmp_path, REQUEST, [picture])
-    with pytest.raises(ValueError, match=f"{job.name} has no result/points.ply, or a link"):
+    with pytest.raises(ValueError, match=f"{job.name} is not finished: it has no result/points.ply yet"):
         protocol.describe_edit(job, "a blue mug")
     (job / "result").mkdir()
+    (job / protocol.RESULT_FILE).touch()
+    with pytest.raises(ValueError, match=f"{job.name} has no result/points.ply, or a link"):
+        protocol.describe_edit(job, "a blue mug")
     (job / "result/points.ply").write_bytes(b"points")
     request, sources = protocol.describe_edit(job, "a blue mug", seed=7)
     assert request == REQUEST.edited("a blue mug", seed=7)

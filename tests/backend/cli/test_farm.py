@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -74,3 +75,19 @@ def test_a_client_that_is_there_is_run_and_its_failure_told(tmp_path: Path, capf
         said = capfd.readouterr()
         assert f"asked: bundle submit {tmp_path / 'out'}" in said.out
         assert ("deadline ended with code 7" in said.err) == bool(code)
+
+
+@pytest.mark.parametrize("option", list(protocol.FARM_OPTIONS))
+def test_an_option_that_an_engine_cannot_take_is_refused_and_nothing_is_written(
+    option: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (job,), out = write_jobs(tmp_path, "a"), tmp_path / "out"
+    for engine in protocol.FARMS:
+        written = f"--{option.replace('_', '-')}"
+        words = ["farm", "--engine", engine, str(job), "--out", str(out), "--same-machine", written, "7"]
+        is_taken = engine in protocol.FARM_OPTIONS[option][0]
+        assert main(words) == (0 if is_taken else 2)
+        said = capsys.readouterr().err
+        assert is_taken or f"error: {written} is of no effect with {engine}: only " in said
+        assert out.exists() == is_taken
+        shutil.rmtree(out, ignore_errors=True)

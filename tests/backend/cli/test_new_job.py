@@ -238,3 +238,16 @@ def test_a_wrong_place_is_a_sentence_and_nothing_is_made(
     before = sorted(tmp_path.rglob("*"))
     assert command_line.main(arguments) == 2
     assert words in capsys.readouterr().err and sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_camera_without_an_image_is_said_to_have_no_effect(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(command_line, "run_folders", lambda *_, **__: 0)
+    words = ["generate", "--prompt", "fit", "--threads", "1", "--out"]
+    assert command_line.main([*words, str(tmp_path / "plain")]) == 0 and capsys.readouterr().err == ""
+    assert command_line.main([*words, str(tmp_path / "turned"), "--elevation", "20", "--fov", "50"]) == 0
+    assert capsys.readouterr().err.startswith("--elevation and --fov have no effect: ")
+    Image.new("RGB", (8, 8), "white").save(tmp_path / "mug.png")
+    seen = [*words, str(tmp_path / "seen"), "--elevation", "20", "--image", str(tmp_path / "mug.png")]
+    assert command_line.main(seen) == 0 and capsys.readouterr().err == ""

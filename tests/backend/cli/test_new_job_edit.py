@@ -9,17 +9,19 @@ from pathlib import Path
 import pytest
 
 from addon import protocol
+from backend.__main__ import main
 from tests.backend.fake_system import write_job
 from tests.backend.processes import run
 
 
 def finished(folder: Path) -> Path:
-    """Write a job with an image and points, as a run would have left it."""
+    """Write a job with an image, points and a record, as a run would have left it."""
     image = protocol.InputImage(path="inputs/00.png", role="visual_prompt")
     job = write_job(folder, prompt="a red mug", images=(image,), preset="draft", settings={"views": 2})
     for name in ("inputs/00.png", "result/points.ply"):
         (job / name).parent.mkdir()
         (job / name).write_bytes(name.encode())
+    (job / protocol.RESULT_FILE).write_text("{}")
     return job
 
 
@@ -48,7 +50,7 @@ def test_edit_makes_a_complete_folder_runs_it_and_resumes_it(tmp_path: Path) -> 
     [
         ("a red mug", "", "say what is to be different"),
         ("", "", "The prompt is empty"),
-        ("a blue mug", "result/points.ply", "has no result/points.ply"),
+        ("a blue mug", "result/points.ply", "first has no result/points.ply"),
         ("a blue mug", "inputs/00.png", "has no inputs/00.png"),
         ("a blue mug", "request.json", "is not a job folder"),
     ],
@@ -72,3 +74,14 @@ def test_a_link_out_of_the_job_is_not_followed(tmp_path: Path) -> None:
     (first / "result/points.ply").symlink_to(secret)
     done = run(tmp_path, "edit", first, "--prompt", "a blue mug", "--out", tmp_path / "out")
     assert done.returncode == 2 and "or a link in its place" in done.stderr and not (tmp_path / "out").exists()
+
+
+def test_a_job_that_is_not_finished_is_said_to_be_and_how_to_finish_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    begun = write_job(tmp_path / "begun", system="tv3dg", prompt="a red mug")
+    assert main(["edit", str(begun), "--prompt", "a blue mug", "--out", str(tmp_path / "out")]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("error: begun is not finished: it has no result/points.ply yet")
+    assert "Run it to its end first. That is: " in said and said.endswith(f" -m backend run {begun}\n")
+    assert not (tmp_path / "out").exists()

@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 
 from addon import protocol
 from addon.protocol.systems.tv3dg import TV3DG
-from backend.diffusion.denoiser import Prior, load_prior
+from backend.diffusion.denoiser import Prior, load_prior, words_in_pieces
 from backend.diffusion.guidance import LOSSES, GuidanceOptions, guidance_for
 from backend.errors import MissingModel
 from backend.images import save_image
@@ -79,7 +79,7 @@ def test_the_layout_of_its_time_is_read_whole(folder: Path, prior: Prior) -> Non
     assert prior.image_size == 256 and prior.max_tokens == 77
     assert prior.autoencoder.config.scaling_factor == 0.18215
     assert prior.embed(["a red chair"]).shape == (1, 77, 192)
-    assert prior.unknown_words("a red gargoyle") == ["gargoyle"]
+    assert words_in_pieces(prior.tokenizer, "a red gargoyle") == ["gargoyle"]
 
 
 def test_a_network_whose_file_lacks_tensors_is_refused(folder: Path, tmp_path: Path) -> None:
