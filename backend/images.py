@@ -21,6 +21,7 @@ from backend.errors import EmptyMask
 from backend.image_files import check_image as check_image
 from backend.image_files import load_image as load_image
 
+MARGIN = 0.04  # the circle around the subject has 0.92 of the frame: objects fit a sphere of radius 0.92
 MASK_SIDE = 512  # pixels; the segmentation works on a smaller copy
 MIN_NOISE = 4.0  # of a background, in units of CIELAB; a just visible difference is about 2
 MIN_SHARE, MAX_SHARE = 0.004, 0.97  # of the picture, for a believable subject

@@ -34,8 +34,9 @@ from backend.embedded.training.denoiser import Denoiser, cached_latents, load_ex
 from backend.embedded.training.image_prompt import embed_images, export_image_prompt, train_image_prompt
 from backend.embedded.training.perception import export_perception, render_all_maps, train_perception
 from backend.embedded.training.zero123 import export_zero123, train_zero123
+from backend.embedded.volumes.training import export_volume, train_volume
 
-STAGES = ("perception", "image_encoder", "reward", "features", "ip_adapter", "zero123")
+STAGES = ("perception", "image_encoder", "reward", "features", "ip_adapter", "zero123", "volume")
 
 
 class Trainer:
@@ -43,6 +44,7 @@ class Trainer:
 
     def __init__(self, cache: Path, weights: Path) -> None:
         self.renders, self.maps, self.folder = cache / "renders", cache / "maps", cache / "training"
+        self.volumes = cache / "volumes"
         self.weights = weights
         self.tokenizer: CLIPTokenizer = build_tokenizer(vocabulary())
 
@@ -96,6 +98,10 @@ class Trainer:
                 network = train_zero123(self.folder, self.renders, minutes, self.denoiser().unet, latents, embeddings)
                 if export:
                     export_zero123(self.weights, network)
+            case "volume":
+                network = train_volume(self.folder, self.volumes, minutes)
+                if export:
+                    export_volume(self.weights, network)
             case _:
                 raise ValueError(f"there is no stage {stage!r}: {', '.join(STAGES)}")
 

@@ -14,14 +14,13 @@ from backend.cameras import Cameras, orbit
 from backend.diffusion.denoiser import Prior
 from backend.diffusion.joint_views import SeenView
 from backend.errors import BadInput, EmptyMask
-from backend.images import crop_box, load_image, resize_cut_out, save_image, square_crop
+from backend.images import MARGIN, crop_box, load_image, resize_cut_out, save_image, square_crop
 from backend.runtime.job import Job
 from backend.systems.inputs import mask_of, named, warn_of_cut_out
 from backend.vision.cutting import cut_out as find_subject
 from backend.vision.mask_doubts import Doubt, check_thickness, thinness
 
 MAX_PIXELS = 512  # pixels along a side of the crop: what a texture can show of it
-MARGIN = 0.04  # the circle around the subject has 0.92 of the frame: objects fit a sphere of radius 0.92
 
 
 @dataclass(frozen=True)

@@ -84,11 +84,14 @@ STYLE: dict[str, dict[str, protocol.Setting]] = {
     f"tau {tau:g}, s {s:g}": {"tau": tau, "perturbation": s} for tau in (0.0, 0.25, 0.5, 1.0) for s in (0.0, 1.0)
 }
 # Of what an image does not show: how strongly the prior sees it, and how strongly its colours hold the other sides.
+DRAWN: dict[str, protocol.Setting] = {"guessed_sides": False}  # by the prior
 UNSEEN: dict[str, dict[str, protocol.Setting]] = {
-    "words alone": {"reference_tau": 0.0, "palette": 0.0},
-    **{f"tau {tau:g}": {"reference_tau": tau, "palette": 0.0} for tau in (0.25, 0.5, 1.0, 1.5)},
-    "tau 1, sides recoloured": {"reference_tau": 1.0, "palette": 1e-6},
-    "tau 1, palette 10": {"reference_tau": 1.0, "palette": 10.0},
+    "words alone": {**DRAWN, "reference_tau": 0.0, "palette": 0.0},
+    **{f"tau {tau:g}": {**DRAWN, "reference_tau": tau, "palette": 0.0} for tau in (0.25, 0.5, 1.0, 1.5)},
+    "tau 1, sides recoloured": {**DRAWN, "reference_tau": 1.0, "palette": 1e-6},
+    "tau 1, palette 10": {**DRAWN, "reference_tau": 1.0, "palette": 10.0},
+    "sides guessed": {},
+    "sides guessed and held": {"imagined_sides": 5.0},
 }
 
 # Of DreamBooth3D, beside the whole of it: the paper's baselines, what the paper has not, and single parts left out.
@@ -129,6 +132,7 @@ ONE_IMAGE: dict[str, dict[str, protocol.Setting]] = {
     "not refined": {"refine_steps": 0},
     "points from depth": {"points_from": "depth"},
     "no palette": {"palette": 0.0},
+    "sides drawn": {"guessed_sides": False},
     "sides not kept to": {"drawn_sides": 0.0},
     "from the outline": {"start": "outline"},
     "from a ball": {"start": "ball"},

@@ -38,6 +38,24 @@ def novel_views(figures: dict[str, Any]) -> list[list[str]]:
     return rows
 
 
+def volumes(figures: dict[str, Any]) -> list[list[str]]:
+    """Return the rows of guessed volumes: sides of them beside those of a copy, and less these, pair by pair."""
+    rows = [["turned by", "measure", "a copy of the front", "its outline, blown up", "guessed", "guessed less a copy"]]
+    for turn in ("30", "90", "180", "-90"):
+        for measure, unit, digits in (("psnr", " dB", 1), ("iou", "", 2)):
+            copy, blown, own = (
+                figures["sides"][name][measure][turn] for name in ("a copy", "its outline, blown up", "guessed")
+            )
+            less = f"{own[3]:+.{digits}f}{unit} ({own[4]:+.{digits}f} to {own[5]:+.{digits}f})"
+            rows.append(
+                [
+                    f"{turn} degrees", "PSNR" if measure == "psnr" else "silhouette IoU",
+                    *(f"{one[0]:.{digits}f}{unit}" for one in (copy, blown, own)), less,
+                ]
+            )  # fmt: skip
+    return rows
+
+
 def image_prompts(figures: dict[str, Any]) -> list[list[str]]:
     """Return the rows of image prompts of another category: what is left of the words, what comes of the picture."""
     prompts = figures["image_prompts"]

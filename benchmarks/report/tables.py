@@ -239,6 +239,7 @@ CONTRASTS = (  # of variants: what the paper claims, and what was tried where it
 UNSEEN_CONTRASTS = tuple(("unseen", name, "unseen", other) for name, other in (
     ("tau 0.25", "words alone"), ("tau 0.5", "words alone"), ("tau 1", "words alone"), ("tau 1.5", "words alone"),
     ("tau 1.5", "tau 1"), ("tau 1, sides recoloured", "tau 1"), ("tau 1, palette 10", "tau 1"),
+    ("sides guessed", "tau 1, palette 10"), ("sides guessed and held", "sides guessed"),
 ))  # fmt: skip
 _COLUMN = {(kind, column.head): column for kind, columns in COLUMNS.items() for column in columns}
 PLOTS = {  # file below docs/images -> its results file and what draws them
@@ -274,6 +275,7 @@ TABLES = {
     "companions": (COMPANIONS, companion_tables.companions),
     "novel_views": (COMPANIONS, companion_tables.novel_views),
     "image_prompts": (COMPANIONS, companion_tables.image_prompts),
+    "volumes": ("volumes.json", companion_tables.volumes),
     "demo": ("demo.json", demo),
     "edits": ("edits.json", edits),
     "distillation": ("distillation.json", distillation),

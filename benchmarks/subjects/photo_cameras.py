@@ -16,10 +16,9 @@ import torch
 
 from backend.diffusion.camera_search import SURE, find_places
 from backend.diffusion.denoiser import Prior, load_prior
-from backend.images import square_crop
+from backend.images import MARGIN, square_crop
 from backend.systems.dreambooth3d.cutting import subject_in
 from backend.systems.dreambooth3d.photos import on_white
-from backend.systems.reference import MARGIN
 from backend.vision.matting import Matting, load_matting
 from benchmarks.data.cases import PHOTOS, Case, choose, photo, photo_place
 

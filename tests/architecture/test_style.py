@@ -70,5 +70,5 @@ def test_shipped_weights_stay_within_their_budget():
     sizes = {path: path.stat().st_size for path in (ROOT / "backend" / "embedded").rglob("*.safetensors")}
     assert all(size <= 16 * 2**20 for size in sizes.values()), "a file of weights has at most 16 MiB"
     shipped = sum(size for path, size in sizes.items() if "weights_next" not in path.parts)
-    assert shipped <= 35e6, "the embedded prior has at most 35 MB in all"
+    assert shipped <= 40e6, "the embedded prior has at most 40 MB in all"
     assert sum(sizes.values()) - shipped <= 18e6, "the next one, which is in training and not shipped, at most 18 MB"

@@ -99,7 +99,7 @@ class CustomizeIt3DSettings:
     start: str = setting(
         SHAPE, "sides", "Begin From", "What the shape begins as",
         choices=(
-            ("sides", "Four Sides", "What the image's outline and three drawn sides have in common, where they fit"),
+            ("sides", "Four Sides", "Three other sides, guessed or drawn, together with the image"),
             ("outline", "Outline", "The image's outline, blown up: thick where it is wide"),
             ("ball", "Ball", "A soft ball, as in the paper; thin parts take long to grow"),
         ),
@@ -168,6 +168,7 @@ class CustomizeIt3DSettings:
     reference_depth: float = setting(REFERENCE, 0.5, "Depth", "Weight of its depth", 0, 10)
     reference_normal: float = setting(REFERENCE, 0.2, "Normals", "Weight of its normals", 0, 10, paper=0.0)
     palette: float = shared.palette(REFERENCE, 10.0, paper=0.0)
+    guessed_sides: bool = shared.guessed_sides(REFERENCE)
     drawn_sides: float = setting(
         REFERENCE, 5.0, "Drawn Sides", "Weight of the sides that the prior has drawn, where the shape begins from them",
         0, 100, paper=0.0,
@@ -304,7 +305,11 @@ CUSTOMIZE_IT_3D = System(
             "Drawing Sides",
             seconds=3.0,
             leaves=tuple(
-                Picture(f"{side.lower()}.png", side, f"The {side.lower()} side as the taught prior draws it")
+                Picture(
+                    f"{side.lower()}.png",
+                    side,
+                    f"The {side.lower()} side, guessed or drawn",
+                )
                 for side in ("Right", "Back", "Left")
             ),
             stop="Drawn Sides",

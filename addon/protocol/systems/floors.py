@@ -52,7 +52,7 @@ def tv3dg(s: Any, roles: Collection[str], images: int, knows: Knows) -> dict[str
     return {
         "perceive": Asked(),
         "imagine": sampled(1, PLAIN) if self_guided else Asked(),
-        "sides": sides if is_edit or (cameras and s.start == "sides") else Asked(),
+        "sides": sides if is_edit or (cameras and s.start == "sides" and not (seen and s.guessed_sides)) else Asked(),
         "gaussians": steps * step,
         "mesh": Asked(),
     }
@@ -110,7 +110,7 @@ def customize_it_3d(s: Any, roles: Collection[str], images: int, knows: Knows) -
         "viewpoint": Asked(drawn=SEARCHED, encoded=1, told=30) if knows.cameras else Asked(),
         "classes": sampled(classes, CLASSES) + Asked(decoded=-classes),
         "teaching": taught(steps, batch, s.tuning_batch if classes else 0) + Asked(encoded=4) + 2 * sampled(4, VARIETY),
-        "sides": sampled(3, SIDES) if cameras else Asked(),
+        "sides": sampled(3, SIDES) if cameras and not s.guessed_sides else Asked(),
         "coarse": s.coarse_steps * (own + (1 - lit) * (s.novel_views > 0) * turned + Asked(views=3)),
         "surface": Asked(),
         "enhanced": redrawn(near, s.enhance_steps, s.enhance_near)

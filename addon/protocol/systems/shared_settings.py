@@ -38,6 +38,15 @@ def piece() -> int:
     )
 
 
+def guessed_sides(group: Group) -> bool:
+    """Declare whether the unseen sides begin as a network guesses them of the image."""
+    return setting(
+        group, True, "Guess What Is Behind",
+        "Begin from what a network guesses of the space behind the image; otherwise the prior draws the other sides",
+        paper=False,
+    )
+
+
 def mesh_resolution(group: Group, paper: int = 144) -> int:
     """Declare how fine the grid is that the mesh is made from."""
     return setting(

@@ -311,6 +311,7 @@ class TV3DGSettings:
     reference_mask: float = setting(REFERENCE, 20.0, "Outline", "Weight of the outline of the reference image", 0, 100)
 
     palette: float = shared.palette(REFERENCE, 10.0, paper=0.0)
+    guessed_sides: bool = shared.guessed_sides(REFERENCE)
     # In the place of `tau`, where there is no visual prompt: the reference is one.
     reference_tau: float = setting(
         REFERENCE, 1.0, "All Sides",

@@ -213,6 +213,19 @@ def _slot(x, y, z, rows, chosen, count):  # type: ignore[no-untyped-def]
 
 
 @compiled()
+def materials_at(points, rows, placement):  # type: ignore[no-untyped-def]
+    """Return of world points [N, 3] what their material is looked up by, [N, 4]: the texture's point and the slot."""
+    chosen = np.arange(len(rows))
+    out = np.empty((len(points), 4))
+    for i in range(len(points)):
+        u, v, w = _local(points[i, 0], points[i, 1], points[i, 2], placement)
+        out[i, 3] = _slot(u, v, w, rows, chosen, len(rows))
+        s = placement[3]
+        out[i, 0], out[i, 1], out[i, 2] = (u - placement[0]) * s, (v - placement[1]) * s, (w - placement[2]) * s
+    return out
+
+
+@compiled()
 def _meetable(rows, placement, o, d, spread, chosen):  # type: ignore[no-untyped-def]
     """List the rows whose bounding spheres a cone about a ray can meet, in their order; all of a deformed form."""
     count, s, soft = 0, placement[3], 0.0

@@ -15,6 +15,8 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file, save_file
 
+from backend.embedded.training.muon import Muon
+
 CHECKPOINT_SECONDS = 120.0
 
 
@@ -76,8 +78,9 @@ def fit(
     batch: int,
     decay: float = 0.999,
     seed: int = 1,
+    muon: bool = False,
 ) -> None:
-    """Train the module's parameters for `minutes` more and leave their average in it.
+    """Train the module's parameters for `minutes` more, by AdamW or Muon, and leave their average in it.
 
     `loss_of_batch` draws a batch from the generator that it is given and returns its scalar loss. Training goes on from
     the checkpoint `folder/stage.safetensors`, where there is one; with 0 minutes that is only loaded.
@@ -85,7 +88,9 @@ def fit(
     checkpoint = folder / f"{stage}.safetensors"
     averaged = Averaged(module, decay)
     parameters = list(averaged.parameters.values())
-    optimiser = torch.optim.AdamW(parameters, lr=peak_rate, betas=(0.9, 0.99), weight_decay=0.01)
+    optimiser: torch.optim.Optimizer = Muon(parameters, peak_rate, weight_decay=0.01)
+    if not muon:
+        optimiser = torch.optim.AdamW(parameters, lr=peak_rate, betas=(0.9, 0.99), weight_decay=0.01)
     counts = load_training(checkpoint, averaged, optimiser) or {"step": 0, "images": 0}
     if not counts["step"] and not minutes:
         raise FileNotFoundError(f"{stage} has not been trained in {folder}: run `python -m backend.embedded.train`")

@@ -31,14 +31,13 @@ from backend.systems.customize_it_3d.likeness import Likeness
 from backend.systems.customize_it_3d.modalities import rendered_picture, steps_of, words_for
 from backend.systems.customize_it_3d.novel_views import NovelViews
 from backend.systems.customize_it_3d.perceived import Perceived, resized, resized_target
-from backend.systems.customize_it_3d.sides import MISFIT, hull_of, one_side
+from backend.systems.customize_it_3d.sides import MISFIT, Beginning, first_nodes, hull_of, one_side
 from backend.systems.optimisation import OptimisationState, skip_bad_step
 from backend.systems.palette import palette_of
 from backend.systems.reference import Target
 from backend.vision.calibration import SOLID, in_camera_axes
 
 PAPER_FOV = 60.0  # degrees; Zero-1-to-3 was trained with 49.1
-FINE_NODES = 64
 PRUNE_STEPS, PRUNE_FROM = 20, 0.3  # between two prunings; share of the run before which fog may become something
 REMEDY = "Try another seed, or a lower `field_rate`."
 
@@ -108,17 +107,19 @@ def optimise_shape(
     seen: Perceived,
     settings: CustomizeIt3DSettings,
     likeness: Likeness | None = None,
-    sides: Target | None = None,
+    sides: Beginning | None = None,
 ) -> dict[str, Tensor]:
     """Shape a field until it looks like the image from its side and like the object from all others; return it.
 
     It begins from `sides` and is held to them, where they fit to the image; of that is warned where they do not.
     """
     prior, generator, total = guidance.prior, job.generator, settings.coarse_steps
-    begun = hull_of(first_nodes(settings), seen, sides) if sides is not None else None
+    begun = sides.guessed if sides is not None else None
     if sides is not None and begun is None:
-        job.warn(*MISFIT)
-    drawn = resized_target(sides, settings.view_size) if sides is not None and begun is not None else None
+        begun = hull_of(first_nodes(settings), seen, sides.views)
+        if begun is None:
+            job.warn(*MISFIT)
+    drawn = resized_target(sides.views, settings.view_size) if sides is not None and begun is not None else None
     begun = begun if begun is not None else first_shape(seen, settings)
     growing = GrowingGrid(begun.to(prior.device), settings.field_memory)
     parts: dict[str, Stateful] = {"field": growing}
@@ -191,11 +192,6 @@ def optimise_shape(
         if job.preview_due:
             job.preview(turntable_view(volume_renderer(growing.field), prior.image_size, step))
     return growing.field.state_dict()
-
-
-def first_nodes(settings: CustomizeIt3DSettings) -> int:
-    """Return the nodes along a side at first: what a picture says of thin parts would not fit on the coarsest grid."""
-    return max(nodes_for(0, settings.coarse_steps, settings.nodes), min(settings.nodes, FINE_NODES))
 
 
 def first_shape(seen: Perceived, settings: CustomizeIt3DSettings) -> RadianceGrid:

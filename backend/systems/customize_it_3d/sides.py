@@ -1,10 +1,11 @@
-"""Three sides that the taught prior draws of the object: with the image they say what shape it begins as.
+"""Three sides of the object, guessed or drawn by the taught prior: with the image they say what shape it begins as.
 
 The original has none of this: it begins from a ball, which in few steps does not become legs or an aerial.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -18,12 +19,14 @@ from backend.diffusion.sampling import denoise, noise_for
 from backend.errors import BadInput
 from backend.images import load_image, save_image
 from backend.rendering.volume import volume_renderer
+from backend.representations.growing_grid import nodes_for
 from backend.representations.hull import hull_grid
 from backend.representations.radiance_grid import RadianceGrid
 from backend.runtime.job import Job
 from backend.systems.customize_it_3d.modalities import words_for
 from backend.systems.customize_it_3d.perceived import Perceived
 from backend.systems.customize_it_3d.teaching import sided
+from backend.systems.guessed import guess_field, pictures_of
 from backend.systems.palette import palette_of, recoloured
 from backend.systems.reference import Target
 from backend.vision.calibration import SOLID
@@ -37,23 +40,43 @@ LOWEST, HIGHEST = -10.0, 45.0  # degrees, from where priors know things
 LOOSE = 64  # a share of the picture, by which a drawn outline may be too narrow: two pixels of 128
 THERE = 0.1  # alpha, from which something can become solid: a new field is thin along its edges
 MOST_SCALED = 1.25  # how much larger or smaller a side may be drawn than the image
+FINE_NODES = 64
 LEAST_COVERED = 0.9  # of the image's mask by the hull, from which the sides are of the same object
+NOTHING = (
+    "Nothing solid is guessed behind the image, so the object begins from its outline.",
+    "Look at the mask: stop after the four images, and replace it if it is too thin.",
+)
 MISFIT = (
     "The drawn sides do not fit to the image, so the object begins from its outline.",
     "Stop after the drawn sides and replace one, or say in the prompt what the thing is.",
 )
 
 
+@dataclass(frozen=True)
+class Beginning:
+    """Three sides as views, and the guessed field that they show, unless the prior or the artist drew one."""
+
+    views: Target
+    guessed: RadianceGrid | None = None
+
+
 def draw_sides(
     job: Job, taught: Prior, seen: Perceived, settings: CustomizeIt3DSettings, made_with: dict
-) -> Target | None:
-    """Run the stage `sides`; return the sides as views, None where the settings or the prior have none.
+) -> Beginning | None:
+    """Run the stage `sides`; None where the settings or the prior have none.
 
-    The taught prior draws them from one noise, so that they are of one object; what disagrees with the image's colours
-    is carried over to them. It leaves right.png, back.png and left.png, which the artist may replace by squares.
+    They are those of the guessed volume. Or the taught prior draws them from one noise, so that they are of one object;
+    what disagrees with the image's colours is carried over to them. It leaves right.png, back.png and left.png, which
+    the artist may replace by squares.
     """
     if settings.start != "sides":
         return None
+    guessed = None
+    if settings.guessed_sides:
+        guessed = guess_field(seen.target, settings.companions, first_nodes(settings))
+        if guessed is None:
+            job.warn(*NOTHING)
+            return None
     size = taught.image_size
     middle, height = (float(angle[0]) for angle in azimuth_elevation(seen.target.camera))
     cameras = orbit([middle + turn for turn in TURNS], min(max(height, LOWEST), HIGHEST), size=size)
@@ -61,6 +84,8 @@ def draw_sides(
 
     @torch.no_grad()
     def make() -> dict[str, Any]:
+        if guessed is not None:
+            return leave(job, pictures_of(guessed, cameras)[0])
         if not taught.takes_cameras:
             return {}
         words = sided(words_for("rgb", settings, seen.subject, seen.prompt), cameras, settings)
@@ -71,13 +96,12 @@ def draw_sides(
         mask = matting(pictures.to(taught.device)).cpu()
         pictures, mask = as_high(pictures * mask + 1 - mask, mask, seen.target.mask)
         pictures = recoloured(pictures, (mask > SOLID).to(mask), cameras, palette_of(seen.target))
-        for name, picture in zip(NAMES, pictures, strict=True):
-            save_image(job.stage_folder / f"{name}.png", picture)
-        job.preview(pictures[1])
-        return {}
+        return leave(job, pictures)
 
     job.stage("sides", make, depends_on=made_with)
-    if not taught.takes_cameras:
+    if guessed is not None and not job.stages[-1]["replaced"]:
+        return Beginning(Target(cameras, *pictures_of(guessed, cameras)), guessed)
+    if not taught.takes_cameras and guessed is None:
         job.warn("This prior cannot be told where the camera is, so the object begins from its outline.")
         return None
     pictures = []
@@ -92,7 +116,20 @@ def draw_sides(
     rgb = torch.stack(pictures)
     with torch.no_grad():
         mask = (matting(rgb.to(taught.device)) > SOLID).to(rgb).cpu()
-    return Target(cameras, rgb, mask)
+    return Beginning(Target(cameras, rgb, mask))
+
+
+def leave(job: Job, pictures: Tensor) -> dict[str, Any]:
+    """Write the three sides and show the back."""
+    for name, picture in zip(NAMES, pictures, strict=True):
+        save_image(job.stage_folder / f"{name}.png", picture)
+    job.preview(pictures[1])
+    return {}
+
+
+def first_nodes(settings: CustomizeIt3DSettings) -> int:
+    """Return the nodes along a side at first: what a picture says of thin parts would not fit on the coarsest grid."""
+    return max(nodes_for(0, settings.coarse_steps, settings.nodes), min(settings.nodes, FINE_NODES))
 
 
 def as_high(pictures: Tensor, masks: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:

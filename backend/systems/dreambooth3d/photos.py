@@ -12,11 +12,11 @@ from torch.nn import functional
 
 from addon.protocol import InputImage
 from backend.errors import EmptyMask
-from backend.images import load_image, resize_cut_out, save_image, square_crop, subject_mask
+from backend.images import MARGIN, load_image, resize_cut_out, save_image, square_crop, subject_mask
 from backend.runtime.job import Job
 from backend.systems.dreambooth3d.cutting import subject_in
 from backend.systems.inputs import named
-from backend.systems.reference import MARGIN, MAX_PIXELS
+from backend.systems.reference import MAX_PIXELS
 from backend.vision.image_encoder import load_image_encoder
 from backend.vision.matting import COLOURS, load_matting
 

@@ -22,6 +22,7 @@ from backend.rendering.splats import splat_renderer
 from backend.representations.gaussians import Gaussians, extent
 from backend.runtime.job import Job
 from backend.systems.base_model import base_model, with_companions
+from backend.systems.guessed import guess_field
 from backend.systems.inputs import choose_inputs
 from backend.systems.overrides import chosen_settings
 from backend.systems.reference import perceive
@@ -31,6 +32,7 @@ from backend.systems.tv3dg.edit import redraw_sides
 from backend.systems.tv3dg.edit_settings import of_edit
 from backend.systems.tv3dg.multiview import (
     calibration_towards,
+    guess_sides,
     imagine,
     imagine_sides,
     read_sides,
@@ -39,7 +41,13 @@ from backend.systems.tv3dg.multiview import (
 )
 from backend.systems.tv3dg.optimise import optimise
 from backend.systems.tv3dg.start import begin, read_start
-from backend.systems.tv3dg.support import guidance_options, supported_settings, visual_prompt, wanted_prompt
+from backend.systems.tv3dg.support import (
+    guesses_sides,
+    guidance_options,
+    supported_settings,
+    visual_prompt,
+    wanted_prompt,
+)
 
 UNUSED = (
     "This system takes one image of what the object looks like, and one visual prompt where the loss is vpcsm, tau is "
@@ -74,6 +82,7 @@ def run(job: Job) -> None:
 
     start = read_start(job, settings, prior.device) if request.start else None
     sides, turn = None, 0.0
+    guessed = guess_field(target, settings.companions) if target and guesses_sides(request, settings) else None
     if "sides" in stages:
         turned = image if settings.multi_view == "zero123" else None
         seen_from = target.camera if target is not None and "visual_prompt" not in inputs.images else None
@@ -81,14 +90,18 @@ def run(job: Job) -> None:
         turn = side_turn(target) if start is None else 0.0
         if start is not None:
             draw = partial(redraw_sides, job, guidance, settings, start, inputs.start_prompt, inputs.prompt)
+        elif guessed is not None:
+            draw = partial(guess_sides, job, guessed, prior.image_size, turn)
         job.stage("sides", draw, depends_on=made_with)
+        if job.stages[-1]["replaced"]:
+            guessed = None  # the artist knows better
         sides = read_sides(job.stage_path("sides"), settings.companions, prior.device, turn)
     calibration = calibration_towards(sides, inputs.prompt, settings, prior)
     if start is not None:
         settings = replace(settings, max_count=max(settings.max_count, len(start)))
 
     def make() -> dict[str, torch.Tensor]:
-        first, anchor = begin(job, settings, sides, target, prior.device, start)
+        first, anchor = begin(job, settings, sides, target, prior.device, start, guessed)
         held = sides if start is not None else None
         if start is None and sides is not None and target is not None and settings.imagined_sides:
             held = unseen_sides(sides, target)

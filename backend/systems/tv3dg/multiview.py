@@ -18,7 +18,9 @@ from backend.errors import BadInput
 from backend.images import load_image, save_image, square
 from backend.losses import two_by_two
 from backend.representations.hull import HullPoints, hull_points, project
+from backend.representations.radiance_grid import RadianceGrid
 from backend.runtime.job import Job
+from backend.systems.guessed import pictures_of
 from backend.systems.inputs import Inputs, named
 from backend.systems.palette import palette_of, recoloured
 from backend.systems.reference import Target, seen_view
@@ -105,6 +107,15 @@ def imagine_sides(
         own = torch.Generator()
         if coarse_shape(drawn, target, settings.count, own.manual_seed(job.request.seed)) is None:
             job.warn(*MISFIT)
+    return {}
+
+
+def guess_sides(job: Job, guessed: RadianceGrid, size: int, turn_degrees: float) -> dict[str, Any]:
+    """Leave front.png, right.png, back.png and left.png of a guessed field, which the artist may replace."""
+    pictures = pictures_of(guessed, calibration_cameras(size, turn_degrees))[0]
+    for name, picture in zip(SIDES, pictures, strict=True):
+        save_image(job.stage_folder / f"{name}.png", picture)
+    job.preview(two_by_two(pictures)[0])
     return {}
 
 

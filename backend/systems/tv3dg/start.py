@@ -15,7 +15,9 @@ from backend.representations.gaussians import (
     gaussians_from_points,
     scaled,
 )
+from backend.representations.radiance_grid import RadianceGrid
 from backend.runtime.job import Job
+from backend.systems.guessed import points_of
 from backend.systems.reference import Target
 from backend.systems.tv3dg.edit import Anchor, in_new_colours, with_new_parts
 from backend.systems.tv3dg.multiview import MISFIT, coarse_shape
@@ -40,11 +42,12 @@ def begin(
     target: Target | None,
     device: torch.device,
     given: Gaussians | None = None,
+    guessed: RadianceGrid | None = None,
 ) -> tuple[Gaussians, Anchor | None]:
     """Return the Gaussians to begin with, and what holds an edit to them.
 
-    They are those `given` of a result that is edited, else the coarse shape of the sides where it is wanted, else a
-    ball of the image's median colour, or grey without one.
+    They are those `given` of a result that is edited, else points of a guessed field, else the coarse shape of the
+    sides where it is wanted, else a ball of the image's median colour, or grey without one.
     """
     if given is not None:
         start = scaled(given, settings.edit_room)
@@ -53,7 +56,9 @@ def begin(
         anchor = Anchor(splat_renderer(start), extent(given), settings.anchor, settings.anchor_mask)
         return scaled(start, 1.0), anchor  # a copy changes
     if sides is not None and settings.start == "sides":
-        if (shape := coarse_shape(sides, target, settings.count, job.generator)) is not None:
+        shape = points_of(guessed, settings.count, job.generator) if guessed is not None else None
+        shape = shape or coarse_shape(sides, target, settings.count, job.generator)
+        if shape is not None:
             first = gaussians_from_points(*shape, opacity=settings.start_opacity, scale=settings.start_size)
             return first.to(device), None
         job.warn(*MISFIT)

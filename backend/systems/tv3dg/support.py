@@ -60,9 +60,15 @@ def supported_settings(job: Job, prior: Prior, settings: TV3DGSettings) -> TV3DG
     for message, hint, instead in _left_out(job.request, prior, settings):
         job.warn(message, hint)
         settings = replace(settings, **instead)
-    if settings.multi_view == "prior" and not settings.camera_tokens:
+    if settings.multi_view == "prior" and not settings.camera_tokens and not guesses_sides(job.request, settings):
         settings = replace(settings, start="ball")
     return settings
+
+
+def guesses_sides(request: Request, settings: TV3DGSettings) -> bool:
+    """Say whether the sides are guessed of the image of the object, which asks for no prior."""
+    seen = any(image.role == "reconstruct" for image in request.images)
+    return seen and settings.guessed_sides and settings.start == "sides" and not request.start
 
 
 def _left_out(request: Request, prior: Prior, settings: TV3DGSettings) -> Iterator[Left]:
@@ -79,6 +85,8 @@ def _left_out(request: Request, prior: Prior, settings: TV3DGSettings) -> Iterat
         settings = replace(settings, **none)
     if prior.takes_cameras:
         return
+    if guesses_sides(request, settings):
+        settings = replace(settings, multi_view="")  # nobody is asked for them
     held = settings.calibration_geometry > 0 or settings.calibration_semantics > 0
     if settings.multi_view == "prior" and (held or settings.start == "sides"):
         if settings.companions and (Path(settings.companions) / "zero123").is_dir():

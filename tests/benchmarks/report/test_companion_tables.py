@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks.report.companion_tables import companions, image_prompts, novel_views
+from benchmarks.report.companion_tables import companions, image_prompts, novel_views, volumes
 
 SEEN = {
     f"{what}_{ground}": value
@@ -29,3 +29,18 @@ def test_what_is_made_stands_beside_its_copy() -> None:
                for tau in ("0", "0.5", "1")}  # fmt: skip
     found = image_prompts({"image_prompts": prompts})
     assert found[1:] == [["0", "100%", "0%"], ["0.5", "50%", "50%"], ["1", "0%", "100%"]]
+
+
+def test_guessed_volumes_stand_beside_a_copy_and_less_it() -> None:
+    def side(psnr: float, iou: float) -> dict[str, dict[str, list[float]]]:
+        turns = ("30", "90", "180", "-90")
+        return {
+            "psnr": {turn: [psnr, psnr - 1, psnr + 1, psnr - 15, -0.26, 2.5] for turn in turns},
+            "iou": {turn: [iou, iou - 0.1, iou + 0.1, iou - 0.5, -0.1, 0.2] for turn in turns},
+        }
+
+    figures = {"guessed": side(16.2, 0.6), "a copy": side(15.0, 0.5), "its outline, blown up": side(14.0, 0.4)}
+    rows = volumes({"sides": figures})
+    assert rows[1] == ["30 degrees", "PSNR", "15.0 dB", "14.0 dB", "16.2 dB", "+1.2 dB (-0.3 to +2.5)"]
+    assert rows[2] == ["30 degrees", "silhouette IoU", "0.50", "0.40", "0.60", "+0.10 (-0.10 to +0.20)"]
+    assert len(rows) == 9

@@ -16,10 +16,11 @@ from backend.meshes.rasteriser import silhouette_iou
 from backend.rendering.volume import volume_renderer
 from backend.representations.radiance_grid import RadianceGrid, blob_grid
 from backend.systems.customize_it_3d.coarse import draw_look, draw_views, first_shape, optimise_shape, pulled
-from backend.systems.customize_it_3d.sides import MISFIT
+from backend.systems.customize_it_3d.sides import MISFIT, Beginning
 from backend.systems.reference import Target
 from tests.backend.systems.customize_it_3d.closed_form import (
     GREEN,
+    RADIUS,
     SIZE,
     SMALL,
     Pull,
@@ -32,7 +33,7 @@ from tests.backend.systems.customize_it_3d.closed_form import (
 
 def shaped(
     folder: Path, pull: Any, settings: CustomizeIt3DSettings, steps: int, novel: Any = None, checkpoint_steps: int = 0,
-    sides: Target | None = None,
+    sides: Beginning | None = None,
 ) -> RadianceGrid:  # fmt: skip
     job = open_stage(folder, checkpoint_steps=checkpoint_steps)
     settings = replace(settings, coarse_steps=steps)
@@ -63,14 +64,18 @@ def test_the_shape_begins_from_sides_that_fit_and_is_held_to_them(tmp_path: Path
     cameras = orbit([90.0, 180.0, 270.0], 10.0, size=SIZE)
     sides = Target(cameras, ball(cameras, GREEN, torch.ones(3)), inside(cameras))
     settings = replace(SMALL, novel_views=0.0, drawn_sides=20.0)
-    held = shaped(tmp_path / "held", Pull(None), settings, 30, sides=sides)
+    held = shaped(tmp_path / "held", Pull(None), settings, 30, sides=Beginning(sides))
     loose = shaped(tmp_path / "loose", Pull(None), settings, 30)
     assert error(held, [90.0, 180.0, 270.0]) < 0.5 * error(loose, [90.0, 180.0, 270.0])
     empty = Target(cameras, sides.rgb, torch.zeros_like(sides.mask))
     job = open_stage(tmp_path / "misfit")
     once, pull = replace(settings, coarse_steps=1), cast(Any, Pull())
-    job.stage("coarse", lambda: optimise_shape(job, pull, None, ball_seen(), once, None, empty))
+    job.stage("coarse", lambda: optimise_shape(job, pull, None, ball_seen(), once, None, Beginning(empty)))
     assert job.warnings == [MISFIT[0]]
+    guessed = blob_grid(24, radius=RADIUS, strength=60.0)
+    guessed.values[..., 1:] = GREEN.logit()
+    one = shaped(tmp_path / "guessed", Pull(None), once, 1, sides=Beginning(sides, guessed))
+    assert error(one, [180.0]) < error(shaped(tmp_path / "ball", Pull(None), once, 1), [180.0])
 
 
 def test_what_knows_the_other_sides_shapes_them(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from backend.systems.customize_it_3d.sides import as_high, draw_sides, hull_of, 
 from backend.systems.reference import Target
 from tests.backend.systems.customize_it_3d.closed_form import GREEN, SIZE, SMALL, ball, ball_seen, inside, open_stage
 
-SETTINGS = replace(SMALL, start="sides")
+SETTINGS = replace(SMALL, start="sides", guessed_sides=False)
 
 
 def box(size: int, top: int, bottom: int) -> torch.Tensor:
@@ -66,16 +66,39 @@ def test_the_prior_draws_three_sides_which_the_artist_may_replace(
     prior = kept_prior("embedded")
     job = open_stage(tmp_path)
     found = draw_sides(job, prior, ball_seen(), SETTINGS, {})
-    assert found is not None and found.rgb.shape == (3, prior.image_size, prior.image_size, 3)
-    assert (azimuth_elevation(found.camera)[0] % 360).tolist() == pytest.approx([90, 180, 270], abs=1e-3)
-    assert (azimuth_elevation(found.camera)[1]).tolist() == pytest.approx([10] * 3, abs=1e-3)  # the image's own
+    assert found is not None and found.guessed is None
+    views = found.views
+    assert views.rgb.shape == (3, prior.image_size, prior.image_size, 3)
+    assert (azimuth_elevation(views.camera)[0] % 360).tolist() == pytest.approx([90, 180, 270], abs=1e-3)
+    assert (azimuth_elevation(views.camera)[1]).tolist() == pytest.approx([10] * 3, abs=1e-3)  # the image's own
     folder = next((tmp_path / "stages").glob("*-sides"))
     red = torch.ones(prior.image_size, prior.image_size, 3)
     red[40:90, 40:90] = torch.tensor([0.9, 0.1, 0.1])
     save_image(folder / "back.png", red)
     again = draw_sides(open_stage(tmp_path), prior, ball_seen(), SETTINGS, {})
-    assert again is not None and torch.allclose(again.rgb[1], load_image(folder / "back.png")[0])
+    assert again is not None and torch.allclose(again.views.rgb[1], load_image(folder / "back.png")[0])
     save_image(folder / "back.png", torch.ones(7, 9, 3))
     with pytest.raises(BadInput, match="back.png has 9 x 7 pixels, not 128 x 128"):
         draw_sides(open_stage(tmp_path), prior, ball_seen(), SETTINGS, {})
     assert draw_sides(open_stage(tmp_path / "ball"), prior, ball_seen(), SMALL, {}) is None
+
+
+def test_a_guess_is_shown_from_three_sides_and_given_up_where_the_artist_replaces_one(tmp_path: Path) -> None:
+    prior, guessing = kept_prior("embedded"), replace(SETTINGS, guessed_sides=True)
+    found = draw_sides(open_stage(tmp_path), prior, ball_seen(), guessing, {})
+    assert found is not None and found.guessed is not None and len(found.guessed) == 24
+    folder = next((tmp_path / "stages").glob("*-sides"))
+    for name, view in zip(sides.NAMES, found.views.rgb, strict=True):
+        assert torch.allclose(load_image(folder / f"{name}.png")[0], view, atol=0.01)
+    left, right = (view[view.mean(-1) < 0.7].mean(0) for view in (found.views.rgb[2], found.views.rgb[0]))
+    assert torch.allclose(left, right, atol=0.1)  # a ball in one colour looks the same from both sides
+    save_image(folder / "back.png", torch.ones(prior.image_size, prior.image_size, 3))
+    again = draw_sides(open_stage(tmp_path), prior, ball_seen(), guessing, {})
+    assert again is not None and again.guessed is None and bool((again.views.rgb[1] == 1).all())
+
+
+def test_where_nothing_is_guessed_it_begins_from_the_outline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sides, "guess_field", lambda *_: None)
+    job, guessing = open_stage(tmp_path), replace(SETTINGS, guessed_sides=True)
+    assert draw_sides(job, kept_prior("embedded"), ball_seen(), guessing, {}) is None
+    assert [message[:20] for message in job.warnings] == ["Nothing solid is gue"]

@@ -62,6 +62,15 @@ def test_an_image_that_a_prior_cannot_look_at_in_every_step_is_named() -> None:
     assert left_out(replace(asked, adapter="there"), images=(image,))[1] == []
 
 
+def test_guessed_sides_ask_for_no_camera() -> None:
+    image = protocol.InputImage(path="inputs/00.png", role="reconstruct")
+    asked = replace(TV3DG.presets["draft"], reference_tau=0.0)
+    kept, said = left_out(asked, images=(image,))
+    assert kept.start == "sides" and [sentence[-20:] for sentence in said] == ["told in words alone."]
+    kept, said = left_out(replace(asked, guessed_sides=False), images=(image,))
+    assert kept.start == "ball" and said[0].endswith("begins from a ball.")
+
+
 def test_a_prior_that_sees_the_image_in_every_step_needs_no_adapter() -> None:
     image = protocol.InputImage(path="inputs/00.png", role="reconstruct")
     settings = replace(TV3DG.presets["draft"], see_reference=True)

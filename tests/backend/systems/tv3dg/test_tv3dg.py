@@ -205,7 +205,7 @@ def test_a_ball_begins_in_the_median_colour_of_what_the_image_shows(tmp_path: Pa
 
 
 def test_a_reference_takes_the_place_of_the_side_that_it_shows(tmp_path: Path) -> None:
-    folder = new_job(tmp_path / "job", image=True, steps=1, start="sides")
+    folder = new_job(tmp_path / "job", image=True, steps=1, start="sides", guessed_sides=False)
     tv3dg.run(Job(folder, replace(open_job(folder).request, outputs=("points",)), lambda event: None, Control()))
     sides = folder / "stages/3-sides"  # behind perceive and imagine
     first = (folder / "result/points.ply").read_bytes()
@@ -213,6 +213,26 @@ def test_a_reference_takes_the_place_of_the_side_that_it_shows(tmp_path: Path) -
         save_image(sides / f"{name}.png", load_image(sides / f"{name}.png")[0].flip(0))  # upside down
         tv3dg.run(Job(folder, replace(open_job(folder).request, outputs=("points",)), lambda event: None, Control()))
         assert ((folder / "result/points.ply").read_bytes() != first) == changes
+
+
+def test_with_an_image_the_sides_are_guessed_until_the_artist_replaces_one(tmp_path: Path) -> None:
+    made, drawn = [], {}
+    for guessed in (True, False):
+        folder = new_job(tmp_path / str(guessed), image=True, steps=1, start="sides", guessed_sides=guessed)
+        request = replace(open_job(folder).request, outputs=("points",))
+        tv3dg.run(Job(folder, request, lambda event: None, Control()))
+        sides = folder / "stages/3-sides"  # behind perceive and imagine
+        drawn[guessed] = load_image(sides / "front.png")[0]
+        made.append((folder / "result/points.ply").read_bytes())
+    assert made[0] != made[1]
+    image, mask = (load_image(folder / f"stages/1-perceive/{name}.png")[0] for name in ("rgb", "mask"))
+    given = image * mask + 1 - mask
+    assert (drawn[True] - given).abs().mean() < 0.8 * (drawn[False] - given).abs().mean()  # it is the image's own
+    folder = tmp_path / "True"
+    back = folder / "stages/3-sides/back.png"
+    save_image(back, load_image(back)[0].flip(0))
+    tv3dg.run(Job(folder, replace(open_job(folder).request, outputs=("points",)), lambda event: None, Control()))
+    assert (folder / "result/points.ply").read_bytes() not in made
 
 
 def test_calibration_asks_its_networks_and_changes_the_result(tmp_path: Path) -> None:

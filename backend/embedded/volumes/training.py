@@ -1,0 +1,109 @@
+"""Trains the network that guesses what fills the space behind one image (`vision/volume.py`)."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import numpy as np
+import torch
+from diffusers import UNet2DModel
+from torch.nn import functional
+
+from backend.cameras import orbit
+from backend.embedded.training.loop import fit
+from backend.vision.volume import CHANNELS, COARSE, FOLD, SEEN, SIZE, guess, mirrored, told
+
+PEAK_RATE = 1e-3
+EXAMPLES = 32
+AROUND = 1  # pixels about the mask, in which the network is asked for occupancy
+UNSURE = 5.0  # degrees, standard deviation, by which the elevation that is told is wrong
+LOST = 1e-2  # of a coarse cell, from which its colour counts
+COLOURS = 1.0  # what they weigh against occupancy
+
+
+def new_volume() -> UNet2DModel:
+    """Return the network: 64 px folded to 32 px by 28 channels -> 176 channels of occupancy and colours."""
+    return UNet2DModel(
+        sample_size=SIZE // FOLD, in_channels=SEEN * FOLD**2, out_channels=sum(CHANNELS), layers_per_block=1,
+        block_out_channels=(32, 80, 128), down_block_types=("DownBlock2D", "DownBlock2D", "AttnDownBlock2D"),
+        up_block_types=("AttnUpBlock2D", "UpBlock2D", "UpBlock2D"), attention_head_dim=16, norm_num_groups=16,
+    )  # fmt: skip
+
+
+def volume_loss(network: UNet2DModel, inputs: torch.Tensor, occupancy: torch.Tensor, colours: torch.Tensor):
+    """Return the loss of a guess: cross entropy of occupancy near the mask, and colour where the surface may be.
+
+    inputs [B, SEEN, S, S], occupancy [B, D, S, S] and colours [B, 3, D / 2, S / 2, S / 2] in [0, 1].
+    """
+    with torch.autocast("cpu", torch.bfloat16):
+        logits, shades = guess(network, inputs)
+    near = functional.max_pool2d(inputs[:, 3:4], 2 * AROUND + 1, 1, AROUND) > 0  # [B, 1, S, S]
+    each = functional.binary_cross_entropy_with_logits(logits.float(), occupancy, reduction="none")
+    outline = (each * near).sum() / (near.sum() * occupancy.shape[1])
+    filled = functional.avg_pool3d(occupancy[:, None], COARSE)  # [B, 1, D / 2, S / 2, S / 2]
+    surface = (functional.avg_pool3d(filled, 3, 1, 1) < 1 - LOST) & (filled > LOST)
+    off = (shades.float().sigmoid() - colours).abs().mean(1, keepdim=True)
+    return outline + COLOURS * (off * surface).sum() / surface.sum().clamp_min(1)
+
+
+class Examples:
+    """All shards of a folder; those that come while it trains are taken up."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.known = folder, set()
+        self.shards: list[dict[str, np.ndarray]] = []
+
+    def look_again(self) -> None:
+        """Read the shards that are new."""
+        for path in sorted(self.folder.glob("[0-9]" * 8 + ".npz")):
+            if path not in self.known:
+                self.known.add(path)
+                with np.load(path) as arrays:
+                    self.shards.append({name: arrays[name] for name in arrays.files})
+
+    def batch(self, rng: random.Random) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Draw inputs, occupancy and colours; half of them mirrored, the images a little brighter, darker, noisier."""
+        drawn = []
+        for _ in range(EXAMPLES):
+            shard = rng.choice(self.shards)
+            which = rng.randrange(len(shard["place"]))
+            drawn.append({name: array[which] for name, array in shard.items()})
+        rgba, place, solid, shades = (
+            torch.from_numpy(np.stack([one[name] for one in drawn])).float()
+            for name in ("rgba", "place", "occupancy", "colours")
+        )
+        noise = torch.Generator().manual_seed(rng.getrandbits(32))
+        elevation = (place[:, 0] + UNSURE * torch.randn(EXAMPLES, generator=noise)).clamp(-85, 85)
+        cameras = orbit(torch.zeros(EXAMPLES), elevation, fov_degrees=place[:, 1], size=SIZE)
+        gain = 1 + 0.08 * torch.randn(EXAMPLES, 1, 1, 3, generator=noise)
+        grain = 0.03 * torch.rand(EXAMPLES, 1, 1, 1, generator=noise)
+        grain = grain * torch.randn(EXAMPLES, SIZE, SIZE, 3, generator=noise)
+        images = (rgba[..., :3] / 255 * gain + grain).clamp(0, 1)
+        inputs = told(images, rgba[..., 3:] / 255, cameras)
+        occupancy, colours = solid / 255, (shades / 255 * gain[:, 0, 0, :, None, None, None]).clamp(0, 1)
+        turned = torch.rand(EXAMPLES, generator=noise) < 0.5
+        inputs[turned] = mirrored(inputs[turned])
+        occupancy[turned], colours[turned] = occupancy[turned].flip(-1), colours[turned].flip(-1)
+        return inputs, occupancy, colours
+
+
+def train_volume(folder: Path, volumes: Path, minutes: float) -> UNet2DModel:
+    """Train on the shards of a folder (`examples.py`), which may grow meanwhile."""
+    network, examples = new_volume(), Examples(volumes)
+    drawn = 0
+
+    def loss_of_batch(rng: random.Random) -> torch.Tensor:
+        nonlocal drawn
+        if drawn % 100 == 0:
+            examples.look_again()
+        drawn += 1
+        return volume_loss(network, *examples.batch(rng))
+
+    fit(folder, "volume", network, loss_of_batch, minutes, peak_rate=PEAK_RATE, batch=EXAMPLES, decay=0.998, muon=True)
+    return network.eval()
+
+
+def export_volume(weights: Path, network: UNet2DModel) -> None:
+    """Write the network in diffusers' format, in fp16."""
+    network.half().save_pretrained(weights / "volume")

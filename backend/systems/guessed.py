@@ -1,0 +1,106 @@
+"""What a network guesses of the space behind the reference image, as what an optimisation begins from.
+
+None of the three papers has it. Theirs is a ball, or with LucidDreamer, which TV-3DG builds on, Point-E's cloud.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from backend.cameras import Cameras
+from backend.rendering.volume import volume_renderer
+from backend.representations.gaussians import ball_of_points, outward_directions
+from backend.representations.hull import CANDIDATES, SHELL, HullPoints, look_up, project
+from backend.representations.inflated import STRENGTH
+from backend.representations.radiance import EMPTY_RAW, START_DENSITY, logit, raw_of
+from backend.representations.radiance_grid import RadianceGrid, grid_points
+from backend.systems.reference import Target
+from backend.vision.calibration import SOLID
+from backend.vision.volume import Volume, load_volume, look_into
+from backend.weights import network_name
+
+NODES = 64
+THICK = 0.15  # world units behind the first surface, which still have the image's colours
+STEEP = 3.0  # from an occupancy of 2 / 3 on, the field is as dense as it gets
+DENSE = 40.0  # density inside: a surface is solid within two nodes
+LEAST_NODES = 30  # that are inside, from which there is an object
+
+
+@torch.no_grad()
+def guess_field(target: Target, companions: str, nodes: int = NODES, *, background: float = 0.9) -> RadianceGrid | None:
+    """Return a field of what may fill the space behind a reference, in its colours where it sees; None if nothing does.
+
+    Nothing is where the image shows nothing. On the CPU. Raises MissingModel.
+    """
+    network = load_volume(network_of(companions))
+    volume = network(target.rgb.cpu(), target.mask.cpu(), target.camera)
+    points = grid_points(nodes)
+    occupancy, colours = look_into(volume, target.camera, points)
+    places, _ = project(points, target.camera)
+    shown = look_up(torch.cat([target.rgb * target.mask, target.mask], -1).cpu(), places)[0]  # [N, 4]
+    inside = (occupancy > 0.5) & (shown[:, 3] > SOLID)
+    if int(inside.sum()) < LEAST_NODES:
+        return None
+    seen = first_met(volume, target.camera, points)[:, None]
+    own = shown[:, :3] / shown[:, 3:].clamp_min(1e-3)
+    colours = torch.where(shown[:, 3:] > SOLID, colours + seen * (own - colours), colours)
+    surely = (STEEP * (2 * occupancy - 1)).clamp(-1, 1)
+    surely = torch.where(shown[:, 3] > SOLID, surely, -1.0)
+    dense = (DENSE / STRENGTH * functional.softplus(STRENGTH * surely)).clamp_min(START_DENSITY)
+    raw = torch.where(points.norm(dim=1) <= 1, raw_of(dense), EMPTY_RAW - 1)
+    values = torch.cat([raw[:, None], torch.logit(colours.clamp(0.02, 0.98))], dim=1)
+    return RadianceGrid(values.reshape(nodes, nodes, nodes, 4), torch.full((3,), logit(background)))
+
+
+def network_of(companions: str) -> str:
+    """Return what to load the network by: it looks at images alone, so that ours serves beside any prior's others."""
+    return network_name(companions, "volume") if (Path(companions) / "volume").is_dir() else "embedded"
+
+
+def first_met(volume: Volume, camera: Cameras, points: Tensor) -> Tensor:
+    """Return whether points [N, 3] lie before the first surface that the camera meets, or THICK behind: [N], 0 to 1."""
+    free = 1 - (volume.occupancy[:1] > 0.5).float().cummax(dim=1).values  # behind each cell
+    step = round(THICK / (2 / volume.occupancy.shape[1]))
+    before = functional.pad(free, (0, 0, 0, 0, 1 + step, 0), value=1.0)[:, : free.shape[1]]
+    return look_into(Volume(before, volume.colours[:1]), camera, points)[0]
+
+
+@torch.no_grad()
+def pictures_of(field: RadianceGrid, cameras: Cameras) -> tuple[Tensor, Tensor]:
+    """Return what cameras see of a field before white [V, S, S, 3], and where it is solid [V, S, S, 1], 0 or 1."""
+    found = volume_renderer(field, samples=2 * len(field))(cameras, torch.ones(3))
+    return found.rgb.clamp(0, 1), (found.alpha > SOLID).to(found.alpha)
+
+
+@torch.no_grad()
+def points_of(field: RadianceGrid, count: int, generator: torch.Generator) -> HullPoints | None:
+    """Draw points inside a field, most of them near its surface; None where there are less than `count`."""
+    candidates = ball_of_points(CANDIDATES * count, 1.0, generator)
+    raw, colours = field(candidates)
+    inside = raw > edge_of()
+    if int(inside.sum()) < count:
+        return None
+    candidates, colours = candidates[inside], colours[inside]
+    chosen = slice(0, SHELL * count)
+    deep = distance_inside(field.values[..., 0] > edge_of())
+    places = candidates[chosen].flip(-1).reshape(1, -1, 1, 1, 3)
+    found = functional.grid_sample(deep[None, None], places, align_corners=True)[0, 0, :, 0, 0]
+    nearest = found.argsort()[:count]
+    points = candidates[chosen][nearest]
+    return HullPoints(points, colours[chosen][nearest], outward_directions(points, candidates))
+
+
+def edge_of() -> Tensor:
+    """Return the raw density of what is as likely inside as outside."""
+    return raw_of(DENSE / STRENGTH * functional.softplus(torch.zeros(())))
+
+
+def distance_inside(solid: Tensor) -> Tensor:
+    """Return how far each node inside [R, R, R] is from the outside, in nodes."""
+    from scipy.ndimage import distance_transform_edt  # here, because the import takes a tenth of a second
+
+    return torch.from_numpy(distance_transform_edt(solid.numpy())).float()

@@ -1,0 +1,124 @@
+"""Measures what is guessed behind one image: `python -m benchmarks.training.volumes --objects 40 --sheet F --out F`.
+
+Held-out objects with held-out shapes are seen from the front, cut out as the systems do it, and the guessed volume is
+drawn from other sides, beside a copy of the front and its outline, blown up. PSNR before the picture's own background
+and IoU of the silhouettes: mean and 95 % interval, then less the copy's, paired.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import random
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from backend.cameras import Cameras, azimuth_elevation, framing_distance, orbit
+from backend.embedded.objects.groups import draw_setting
+from backend.embedded.objects.pictures import picture
+from backend.embedded.objects.world import HELD_OUT_2, make_thing
+from backend.images import MARGIN, crop_box, save_image, square_crop
+from backend.rendering.volume import volume_renderer
+from backend.representations.inflated import inflated_grid
+from backend.representations.radiance_grid import RadianceGrid
+from backend.systems.guessed import guess_field
+from backend.systems.reference import Target
+from benchmarks.metrics.intervals import bootstrap, paired_bootstrap
+
+AZIMUTHS = (0.0, 30.0, 90.0, 180.0, -90.0)
+FIRST_SEED = HELD_OUT_2.first_seed + 60_000
+ELEVATION, FOV, SIZE = 15.0, 40.0, 128
+
+
+def framed(rgb: torch.Tensor, mask: torch.Tensor, camera: Cameras) -> tuple[Target, torch.Tensor, float]:
+    """Return what the systems see of a picture [S, S, 3] and mask [S, S, 1]; where its world's origin is, and its unit.
+
+    Their world is that of the crop: its middle is the origin, and its circle has a radius of 0.92.
+    """
+    left, top, side = crop_box(mask, MARGIN, enclose="circle")
+    pixels, cut = square_crop(rgb, mask, SIZE, MARGIN, enclose="circle")
+    focal, distance = float(camera.intrinsics[0, 0, 0]), float(camera.position[0].norm())
+    fov = math.degrees(2 * math.atan(side / 2 / focal))
+    elevation = float(azimuth_elevation(camera)[1][0])
+    seen = Target(orbit([0.0], [elevation], fov_degrees=fov, size=SIZE), pixels[None], cut[None])
+    across = torch.tensor([left + side / 2 - SIZE / 2, top + side / 2 - SIZE / 2, 0.0]) / focal * distance
+    return seen, camera.camera_to_world[0, :3, :3] @ across, distance / float(framing_distance(fov))
+
+
+def moved(cameras: Cameras, origin: torch.Tensor, unit: float) -> Cameras:
+    """Return the same cameras in another world."""
+    poses = cameras.camera_to_world.clone()
+    poses[:, :3, 3] = (poses[:, :3, 3] - origin) / unit
+    return Cameras(poses, cameras.intrinsics, cameras.width, cameras.height)
+
+
+def drawn(field: RadianceGrid, cameras: Cameras, background: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return pictures [V, S, S, 3] of a field and what is solid in them [V, S, S, 1]."""
+    found = volume_renderer(field, samples=192)(cameras, background)
+    return found.rgb.clamp(0, 1), (found.alpha > 0.5).float()
+
+
+def measures(pictures: torch.Tensor, masks: torch.Tensor, truth: torch.Tensor, solid: torch.Tensor) -> list[list]:
+    """Return of each view its PSNR and the IoU of its silhouette."""
+    errors = (pictures - truth).square().mean((1, 2, 3)).clamp_min(1e-4)  # a copy may be exact: 40 dB at most
+    both, either = (masks * solid).sum((1, 2, 3)), torch.maximum(masks, solid).sum((1, 2, 3)).clamp_min(1)
+    return [(-10 * errors.log10()).tolist(), (both / either).tolist()]
+
+
+def compared(figures: list[list[list[float]]], copies: list[list[list[float]]]) -> dict[str, dict[str, list[float]]]:
+    """Return of each measure and side the mean and its bounds, and those of the difference to a copy, pair by pair."""
+    own, theirs = np.array(figures), np.array(copies)  # [N, 2, V]
+    found: dict[str, dict[str, list[float]]] = {}
+    for k, measure in enumerate(("psnr", "iou")):
+        for i, azimuth in enumerate(AZIMUTHS):
+            ours, copied = own[:, k, i].tolist(), theirs[:, k, i].tolist()
+            intervals = (bootstrap(ours), paired_bootstrap(ours, copied))
+            bounds = [value for one in intervals for value in (one.mean, one.low, one.high)]
+            found.setdefault(measure, {})[f"{azimuth:.0f}"] = [round(value, 3) for value in bounds]
+    return found
+
+
+def main() -> None:
+    """Print and write the figures; with --sheet also pictures: the true sides above the guessed ones."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path)
+    parser.add_argument("--sheet", type=Path)
+    parser.add_argument("--objects", type=int, default=40)
+    parser.add_argument("--shown", type=int, default=8)
+    parser.add_argument("--networks", default="", help="folder with one folder for each network; empty: our own")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    values: dict[str, list[list[list[float]]]] = {}
+    sheet: list[torch.Tensor] = []
+    for seed in range(FIRST_SEED, FIRST_SEED + options.objects):
+        thing, setting = make_thing(seed, unseen=True), draw_setting(random.Random(seed))
+        cameras = orbit(list(AZIMUTHS), ELEVATION, fov_degrees=FOV, size=SIZE)
+        truth = picture(thing.form, cameras, setting.colour, setting.lamp, finish=setting.finish)
+        seen, origin, unit = framed(truth.rgb[0], truth.mask[0], cameras[0])
+        there, behind = moved(cameras, origin, unit), torch.tensor(setting.colour)
+        guess = guess_field(seen, options.networks)
+        assert guess is not None, f"nothing is guessed of {seed}"
+        blown = inflated_grid(64, seen.camera, seen.rgb, seen.mask)
+        rows = {
+            "guessed": drawn(guess, there, behind),
+            "its outline, blown up": drawn(blown, there, behind),
+            "a copy": (truth.rgb[:1].expand_as(truth.rgb), truth.mask[:1].expand_as(truth.mask)),
+        }
+        for name, (pictures, masks) in rows.items():
+            values.setdefault(name, []).append(measures(pictures, masks, truth.rgb, truth.mask))
+        if len(sheet) < options.shown:
+            sheet.append(torch.cat([torch.cat(list(truth.rgb), 1), torch.cat(list(rows["guessed"][0]), 1)]))
+    table = {name: compared(each, values["a copy"]) for name, each in values.items()}
+    print(json.dumps(table, indent=1))
+    if options.out:
+        options.out.write_text(json.dumps({"objects": options.objects, "sides": table}, indent=1) + "\n")
+    if options.sheet:
+        half = (len(sheet) + 1) // 2
+        save_image(options.sheet, torch.cat([torch.cat(sheet[:half]), torch.cat(sheet[half:])], 1))
+
+
+if __name__ == "__main__":
+    main()
