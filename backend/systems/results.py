@@ -41,12 +41,18 @@ def mesh_stage(job: Job, make: Callable[[], tuple[Mesh, dict[str, float]]]) -> t
     own = {name: value for name, value in job.settings.items() if name in job.mesh_settings}
     made = job.stage("mesh", values, depends_on={"mesh_settings": own})
     mesh = Mesh(**{name: made.pop(name) for name in ("vertices", "faces", "uv", "texture")})
-    if isinstance(most := own.get("max_faces"), int) and len(mesh.faces) > most:
+    _tell_of_faces(job, len(mesh.faces))
+    return mesh, made
+
+
+def _tell_of_faces(job: Job, count: int, already: int = 0) -> None:
+    """Warn of a mesh of more faces than asked for, unless that is already said of so many."""
+    most = job.settings.get("max_faces") if "max_faces" in job.mesh_settings else None
+    if isinstance(most, int) and already <= most < count:
         job.warn(
-            f"The mesh has {len(mesh.faces)} faces, not {most}: with fewer it would not stay in one closed piece.",
+            f"The mesh has {count} faces, not {most}: with fewer it would not stay in one closed piece.",
             "In Blender, Levels of Detail makes coarser copies of it.",
         )
-    return mesh, made
 
 
 def write_results(
@@ -125,6 +131,7 @@ def symmetric(job: Job, mesh: Mesh, kept: str) -> Mesh:
             f"Nothing of the mesh lies in the {other} half, so its mirror image stands apart from it: {reach}.",
             "Mesh Again, or remesh --set mirror=none, makes the mesh as it was.",
         )
+    _tell_of_faces(job, len(made.faces), len(mesh.faces))
     return made
 
 

@@ -138,14 +138,15 @@ def simplified(mesh: Mesh, max_faces: int, mirror: str = "none") -> Mesh:
 
     It has so few when one half of it, `mirror`, is put in place of the other: the cut between them makes faces.
     """
-    allowed = max_faces
-    made = _simplified(mesh, allowed)
-    for _ in range(3 if mirror != "none" else 0):
+    made = _simplified(mesh, max_faces)
+    for _ in range(3 if mirror != "none" and len(made.faces) <= max_faces else 0):
         count = mirrored_faces(made, mirror)
-        if count <= max_faces or len(made.faces) > allowed:
+        if count <= max_faces:
             break
-        allowed = int(0.99 * len(made.faces) * max_faces / count)
-        made = _simplified(mesh, allowed)
+        fewer = _simplified(mesh, int(0.99 * len(made.faces) * max_faces / count))
+        if mirrored_faces(fewer, mirror) >= count:  # too ragged for that: as near as it comes
+            break
+        made = fewer
     return made
 
 
