@@ -14,6 +14,7 @@ from backend.cameras import Cameras, framing_distance, orbit
 from backend.export import PointKind, write_glb, write_result_json
 from backend.images import save_preview, save_turntable
 from backend.meshes.mesh import Mesh
+from backend.meshes.mirroring import mirrored
 from backend.meshes.rasteriser import render_mesh
 from backend.rendering.renderer import Renderer
 from backend.runtime.job import Job
@@ -40,12 +41,18 @@ def mesh_stage(job: Job, make: Callable[[], tuple[Mesh, dict[str, float]]]) -> t
     own = {name: value for name, value in job.settings.items() if name in job.mesh_settings}
     made = job.stage("mesh", values, depends_on={"mesh_settings": own})
     mesh = Mesh(**{name: made.pop(name) for name in ("vertices", "faces", "uv", "texture")})
-    if isinstance(most := own.get("max_faces"), int) and len(mesh.faces) > most:
+    _tell_of_faces(job, len(mesh.faces))
+    return mesh, made
+
+
+def _tell_of_faces(job: Job, count: int, already: int = 0) -> None:
+    """Warn of a mesh of more faces than asked for, unless that is already said of so many."""
+    most = job.settings.get("max_faces") if "max_faces" in job.mesh_settings else None
+    if isinstance(most, int) and already <= most < count:
         job.warn(
-            f"The mesh has {len(mesh.faces)} faces, not {most}: with fewer it would not stay in one closed piece.",
+            f"The mesh has {count} faces, not {most}: with fewer it would not stay in one closed piece.",
             "In Blender, Levels of Detail makes coarser copies of it.",
         )
-    return mesh, made
 
 
 def write_results(
@@ -56,12 +63,14 @@ def write_results(
     made_with: Mapping[str, Any],
     origin: str = "centre",
     height: float = 0.0,
+    mirror: str = "none",
 ) -> None:
     """Leave result/: points.ply first, then model.glb, and preview.png, turntable.webp and result.json of either.
 
     Which of them, the request says. `mesh` makes the textured mesh and says of it what goes into result.json, as does
     `made_with`: the prior's fingerprint and all settings. Where points come from it, it is what `mesh_stage` gave.
-    `origin` and `height` are those of model.glb, as `placed` has them; points.ply stays in the world it was made in.
+    `origin`, `height` and `mirror` are those of model.glb, as `placed` and `symmetric` have them; points.ply stays as
+    it was made.
     """
     request, result = job.request, job.folder / protocol.RESULT_FOLDER
     protocol.make_folder_in(job.folder, protocol.RESULT_FOLDER)
@@ -74,6 +83,7 @@ def write_results(
     if "mesh" in request.outputs:
         shape, facts = mesh_stage(job, mesh) if callable(mesh) else mesh
     if shape is not None:
+        shape = shape if mirror == "none" else symmetric(job, shape, mirror)
         details = {"prompt": request.prompt, "system": request.system, "seed": request.seed}
         there, place = placed(shape, origin, height)
         facts |= place
@@ -99,6 +109,30 @@ def write_results(
             "faces": 0 if shape is None else len(shape.faces), "mesh": facts,
         },
     )  # fmt: skip
+
+
+def symmetric(job: Job, mesh: Mesh, kept: str) -> Mesh:
+    """Return a mesh with the half that is `kept`, left or right, in place of the other one.
+
+    Warns where nothing lies there, and leaves the mesh as it is: what was optimised for hours is not lost to that.
+    """
+    made = mirrored(mesh, kept)
+    low, high = float(mesh.vertices[:, 0].min()), float(mesh.vertices[:, 0].max())
+    reach = f"it reaches from x = {low:.2f} to {high:.2f}, and is mirrored at 0"
+    other = "left" if kept == "right" else "right"
+    if not len(made.faces):
+        job.warn(
+            f"The mesh was not mirrored: nothing of it lies in the {kept} half; {reach}.",
+            f"Mesh Again, or remesh --set mirror={other}, puts the {other} half on the {kept}.",
+        )
+        return mesh
+    if len(made.faces) == 2 * len(mesh.faces):  # nothing was cut
+        job.warn(
+            f"Nothing of the mesh lies in the {other} half, so its mirror image stands apart from it: {reach}.",
+            "Mesh Again, or remesh --set mirror=none, makes the mesh as it was.",
+        )
+    _tell_of_faces(job, len(made.faces), len(mesh.faces))
+    return made
 
 
 def placed(mesh: Mesh, origin: str, height: float) -> tuple[Mesh, dict[str, float]]:

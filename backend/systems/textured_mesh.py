@@ -13,6 +13,7 @@ from backend.meshes.baking import bake_from_views, bake_texture, blend_view, unw
 from backend.meshes.extraction import decimate, fit_threshold, mesh_from_grid, opacity_grid
 from backend.meshes.finishing import finish_texture
 from backend.meshes.mesh import Mesh
+from backend.meshes.mirroring import mirrored_faces
 from backend.meshes.rasteriser import render_mesh, silhouette_iou
 from backend.meshes.relighting import without_light
 from backend.rendering.renderer import Renderer
@@ -87,12 +88,13 @@ def textured_gaussians(
     view_size: int = 128,
     photo: Target | None = None,
     remove_light: bool = False,
+    mirror: str = "none",
     tell: Tell = lambda done, count: None,
 ) -> tuple[Mesh, dict[str, float]]:
     """Return the textured mesh of Gaussians on the CPU, its `threshold` and `silhouette_iou`. Raises NoSurface.
 
     `view_size` is the side, in pixels, of the views that the Gaussians were optimised in: there they cover what they
-    should, so there the mesh is compared with them.
+    should, so there the mesh is compared with them. `mirror` is that of `simplified`.
     """
     render = splat_renderer(gaussians)
     around = orbit(AZIMUTHS, ELEVATIONS, size=view_size)
@@ -102,7 +104,7 @@ def textured_gaussians(
     grid = opacity_grid(gaussians, resolution, min_scale=THINNEST * pixel)
     tell(1, PARTS)
     threshold, _ = fit_threshold(grid, around, alpha)
-    mesh = simplified(mesh_from_grid(grid, threshold), max_faces)
+    mesh = simplified(mesh_from_grid(grid, threshold), max_faces, mirror)
     tell(2, PARTS)
     mesh, facts = textured_mesh(
         mesh, colour_field(gaussians), render, texture_size, photo, view_size=view_size, texture_steps=texture_steps,
@@ -131,11 +133,27 @@ def with_photo(mesh: Mesh, photo: Target, texture_size: int, steps: int = 0) -> 
     return blend_view(mesh, onto, share)
 
 
-def simplified(mesh: Mesh, max_faces: int, tries: int = 4) -> Mesh:
-    """Return a mesh of so many faces at most, or of up to eight times as many where a ragged shape needs them."""
+def simplified(mesh: Mesh, max_faces: int, mirror: str = "none") -> Mesh:
+    """Return a mesh of so many faces at most, or of up to eight times as many where a ragged shape needs them.
+
+    It has so few when one half of it, `mirror`, is put in place of the other: the cut between them makes faces.
+    """
+    made = _simplified(mesh, max_faces)
+    for _ in range(3 if mirror != "none" and len(made.faces) <= max_faces else 0):
+        count = mirrored_faces(made, mirror)
+        if count <= max_faces:
+            break
+        fewer = _simplified(mesh, int(0.99 * len(made.faces) * max_faces / count))
+        if mirrored_faces(fewer, mirror) >= count:  # too ragged for that: as near as it comes
+            break
+        made = fewer
+    return made
+
+
+def _simplified(mesh: Mesh, max_faces: int, tries: int = 4) -> Mesh:
     try:
         return decimate(mesh, max_faces)
     except BackendError:  # could not be simplified so far without a hole
         if tries == 1:
             raise
-        return simplified(mesh, 2 * max_faces, tries - 1)
+        return _simplified(mesh, 2 * max_faces, tries - 1)

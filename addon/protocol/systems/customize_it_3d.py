@@ -263,6 +263,7 @@ class CustomizeIt3DSettings:
     texture_size: int = shared.texture_size(MESH, paper=2048)
     origin: str = shared.origin(MESH)
     height: float = shared.height(MESH)
+    mirror: str = shared.mirror(MESH)
     texture_steps: int = setting(
         MESH, 10, "Texture Steps", "How often the texture is corrected until the mesh looks like its views", 0, 200,
     )
@@ -332,5 +333,5 @@ CUSTOMIZE_IT_3D = System(
     roles=("reconstruct", "mask"),
     needs_prompt=False,
     needs_image_or_prompt=True,
-    mesh_settings=("texture_size", "origin", "height"),
+    mesh_settings=("texture_size", "origin", "height", "mirror"),
 )

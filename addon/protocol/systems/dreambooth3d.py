@@ -206,6 +206,7 @@ class DreamBooth3DSettings:
     texture_size: int = shared.texture_size(MESH)
     origin: str = shared.origin(MESH)
     height: float = shared.height(MESH)
+    mirror: str = shared.mirror(MESH)
     texture_steps: int = setting(
         MESH, 10, "Texture Steps",
         "How often the texture is corrected until the mesh looks like the field; 0 leaves it as painted", 0, 200,

@@ -8,7 +8,12 @@ from .system import Group, setting
 
 CUT_OUT = Group("cut_out", "Cut-Out")
 # What only the last stage knows of, where no earlier one has a mesh.
-OF_THE_MESH = ("mesh_resolution", "max_faces", "texture_size", "texture_steps", "origin", "height")
+OF_THE_MESH = ("mesh_resolution", "max_faces", "texture_size", "texture_steps", "origin", "height", "mirror")
+MIRRORS = (
+    ("none", "Off", "The mesh as it was made"),
+    ("left", "Left Half on the Right", "The half at your left when you look at the front, and its mirror image"),
+    ("right", "Right Half on the Left", "The half at your right when you look at the front, and its mirror image"),
+)
 
 
 # fmt: off
@@ -95,5 +100,14 @@ def height(group: Group) -> float:
     return setting(
         group, 0.0, "Height", "How high the object is in the real world; 0 leaves it at about two units across", 0, 100,
         unit="metres",
+    )
+
+
+def mirror(group: Group) -> str:
+    """Declare which half of the mesh becomes both."""
+    return setting(
+        group, "none", "Mirror",
+        "Make the mesh and its colours symmetric: one half, left or right as you look at the front, replaces the other",
+        choices=MIRRORS,
     )
 # fmt: on

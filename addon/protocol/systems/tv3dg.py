@@ -332,6 +332,7 @@ class TV3DGSettings:
     texture_size: int = shared.texture_size(MESH)
     origin: str = shared.origin(MESH)
     height: float = shared.height(MESH)
+    mirror: str = shared.mirror(MESH)
     # Against views of the points and the given image.
     texture_steps: int = setting(
         MESH, 10, "Texture Steps",

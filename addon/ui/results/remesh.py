@@ -11,12 +11,13 @@ import bpy
 
 from ... import api, preferences, protocol
 from ...jobs import store
+from ...protocol.systems.shared_settings import MIRRORS
 from ...scene import importer
 from .. import generate, history, session
 from . import importing
 
 # Of what the last stage knows, what an artist asks for when the mesh is there.
-ASKED = ("max_faces", "texture_size", "mesh_resolution", "origin", "height")
+ASKED = ("max_faces", "texture_size", "mesh_resolution", "origin", "height", "mirror")
 ORIGINS = [("centre", "Centre", "The middle of what the object was made in"), ("base", "Base", "Where it stands")]
 
 
@@ -40,6 +41,9 @@ class MAQUETTE_OT_remesh(bpy.types.Operator):
     origin: bpy.props.EnumProperty(name="Origin", description="Where the mesh has its origin", items=ORIGINS)
     height: bpy.props.FloatProperty(
         name="Height", description="How high it is in the real world; 0 leaves it as it was made", min=0, unit="LENGTH"
+    )
+    mirror: bpy.props.EnumProperty(
+        name="Mirror", description="Which half of it becomes both, as you see it from the front", items=list(MIRRORS)
     )
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:

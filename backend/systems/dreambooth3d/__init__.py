@@ -106,7 +106,7 @@ def run(job: Job) -> None:
     points = sampled_points(made[0], settings.points, request.seed, field)
     write_results(
         job, mesh=made, points=points, made_with=made_with | {"subject": said}, origin=settings.origin,
-        height=settings.height,
+        height=settings.height, mirror=settings.mirror,
     )  # fmt: skip
 
 

@@ -26,7 +26,8 @@ def textured_field(
     render = volume_renderer(field, samples=2 * len(field))
     cameras = orbit(AZIMUTHS, ELEVATIONS, size=view_size)
     threshold, _ = fit_density(field, cameras, render(cameras, torch.zeros(3)).alpha)
-    mesh = simplified(mesh_from_radiance(field, threshold, resolution=settings.mesh_resolution), settings.max_faces)
+    mesh = mesh_from_radiance(field, threshold, resolution=settings.mesh_resolution)
+    mesh = simplified(mesh, settings.max_faces, settings.mirror)
     mesh, facts = textured_mesh(
         mesh, surface_colours(field), render, settings.texture_size, view_size=view_size,
         texture_steps=settings.texture_steps,

@@ -119,11 +119,14 @@ def run(job: Job) -> None:
     to_mesh = partial(
         textured_gaussians, gaussians, resolution=settings.mesh_resolution, max_faces=settings.max_faces,
         texture_size=settings.texture_size, texture_steps=settings.texture_steps, view_size=prior.image_size,
-        photo=photo, remove_light=settings.remove_light, tell=job.part,
+        photo=photo, remove_light=settings.remove_light, mirror=settings.mirror, tell=job.part,
     )  # fmt: skip
     write = partial(write_points_ply, gaussians=gaussians)
     points = Points("gaussians", len(gaussians), write, splat_renderer(gaussians), extent(gaussians, 0.999))
-    write_results(job, mesh=to_mesh, points=points, made_with=made_with, origin=settings.origin, height=settings.height)
+    write_results(
+        job, mesh=to_mesh, points=points, made_with=made_with, origin=settings.origin, height=settings.height,
+        mirror=settings.mirror,
+    )  # fmt: skip
 
 
 def planned_stages(request: Request, settings: TV3DGSettings) -> tuple[str, ...]:

@@ -65,5 +65,5 @@ def test_points_alone_have_no_mesh_to_make_again(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", [name for name, system in protocol.SYSTEMS.items() if system.is_built])
 def test_what_a_mesh_is_made_with_are_settings_of_its_system(name: str) -> None:
     system = protocol.SYSTEMS[name]
-    assert {"texture_size", "origin", "height"} <= set(system.mesh_settings) <= set(system.settings)
+    assert {"texture_size", "origin", "height", "mirror"} <= set(system.mesh_settings) <= set(system.settings)
     assert system.stages[-1].name == "mesh"

@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 
 from backend.__main__ import main
+from backend.meshes.mesh import is_watertight
+from benchmarks.commands.demo import read_glb
+from tests.backend.meshes.test_mirroring import is_symmetric
 
 TINY = ["--set", "steps=2", "--set", "count=400", "--set", "mesh_resolution=32", "--set", "calibration_geometry=0"]
 
@@ -15,7 +18,7 @@ TINY = ["--set", "steps=2", "--set", "count=400", "--set", "mesh_resolution=32",
 @pytest.mark.slow
 def test_a_mesh_made_again_is_that_of_a_job_that_had_its_settings_from_the_start(tmp_path: Path) -> None:
     asked = ["generate", "--prompt", "a red mug", "--preset", "bench", "--threads", "1", *TINY]
-    changed = ["--set", "max_faces=2500", "--set", "texture_size=64", "--set", "origin=base"]
+    changed = ["--set", "max_faces=4000", "--set", "texture_size=64", "--set", "origin=base", "--set", "mirror=left"]
     first, again, whole = tmp_path / "first", tmp_path / "again", tmp_path / "whole"
     assert main([*asked, "--out", str(first)]) == 0
     assert main(["remesh", str(first), *changed, "--threads", "1", "--out", str(again)]) == 0
@@ -27,7 +30,11 @@ def test_a_mesh_made_again_is_that_of_a_job_that_had_its_settings_from_the_start
     for name in ("model.glb", "points.ply"):
         assert (again / "result" / name).read_bytes() == (whole / "result" / name).read_bytes()
     assert (again / "result/model.glb").read_bytes() != (first / "result/model.glb").read_bytes()
-    assert json.loads((again / "result/result.json").read_text())["faces"] <= 2500
+    assert json.loads((again / "result/result.json").read_text())["faces"] <= 4000
+    assert not is_symmetric(read_glb(first / "result/model.glb"))
+    mesh = read_glb(again / "result/model.glb")
+    assert is_symmetric(mesh) and is_watertight(mesh)
+    assert (again / "result/points.ply").read_bytes() == (first / "result/points.ply").read_bytes()
 
     few = tmp_path / "few"
     assert main(["remesh", str(first), "--set", "max_faces=300", "--threads", "1", "--out", str(few)]) == 0

@@ -19,8 +19,10 @@ from backend.rendering.splats import splat_renderer
 from backend.representations.gaussians import extent, gaussians_from_points
 from backend.runtime.control import Control
 from backend.runtime.job import Job
-from backend.systems.results import Points, mesh_views, placed, write_results
+from backend.systems.results import Points, mesh_views, placed, symmetric, write_results
 from backend.systems.textured_mesh import textured_gaussians
+from benchmarks.commands.demo import read_glb
+from tests.backend.meshes.test_mirroring import boxes
 
 
 @pytest.mark.parametrize("output", ["mesh", "points"])
@@ -80,3 +82,46 @@ def test_a_mesh_has_its_height_in_metres_and_its_origin_where_it_is_wanted(
     assert there.vertices[1, 0].item() == pytest.approx(0.4 * scale)
     made = torch.tensor([0.0, 0.2, 0.0]) * scale + torch.tensor([0.0, 0.0, place.get("lift", 0.0)])
     torch.testing.assert_close(there.vertices[2], made)
+
+
+def opaque_box(low: float, high: float) -> Mesh:
+    """Return a grey box from one x to another, textured."""
+    mesh = boxes((low, high))
+    return Mesh(mesh.vertices, mesh.faces, torch.full((len(mesh.vertices), 2), 0.5), torch.full((4, 4, 3), 0.5))
+
+
+@pytest.mark.parametrize(
+    ("low", "kept", "faces", "said"),
+    [
+        (-0.25, "left", None, ""),
+        (0.25, "left", 12, "not mirrored: nothing of it lies in the left half; it reaches from x = 0.25 to 1.25"),
+        (0.25, "right", 24, "Nothing of the mesh lies in the left half, so its mirror image stands apart"),
+    ],
+)
+def test_a_mesh_without_anything_on_one_side_gets_a_sentence(
+    low: float, kept: str, faces: int | None, said: str, tmp_path: Path
+) -> None:
+    job = Job(tmp_path, Request(system="tv3dg", prompt="a box"), lambda event: None, Control())
+    box = opaque_box(low, low + 1)
+    made = symmetric(job, box, kept)
+    assert [said in warning for warning in job.warnings] == ([True] if said else [])
+    assert faces is None or len(made.faces) == faces
+    assert (made is box) == (faces == 12)
+
+
+def test_the_file_and_the_pictures_have_the_mesh_mirrored_and_the_points_are_as_they_were(tmp_path: Path) -> None:
+    """A box from x = -0.2 to 0.6 of which the right half is kept, twice as high as it was made."""
+    job = Job(tmp_path, Request(system="tv3dg", prompt="a box"), lambda event: None, Control())
+    drawn: list[Path] = []
+    points = Points("coloured", 1, lambda path: drawn.append(path) or path.write_bytes(b"ply"), None, 1.0)  # pyright: ignore
+    write_results(
+        job, mesh=(opaque_box(-0.2, 0.6), {}), points=points, made_with={}, origin="base", height=2.0, mirror="right"
+    )
+    mesh = read_glb(tmp_path / "result/model.glb")
+    low, high = mesh.vertices.amin(0), mesh.vertices.amax(0)
+    torch.testing.assert_close(low[[0, 2]], torch.tensor([-1.2, 0.0]), atol=1e-5, rtol=0)
+    torch.testing.assert_close(high[[0, 2]], torch.tensor([1.2, 2.0]), atol=1e-5, rtol=0)
+    assert (tmp_path / "result/points.ply").read_bytes() == b"ply" and len(drawn) == 1
+    front = Image.open(tmp_path / "result/turntable.webp").convert("RGB")  # its first frame is the front
+    there = np.flatnonzero((np.asarray(front, dtype=float) < 200).all(axis=-1).any(axis=0))
+    assert abs(there[0] + there[-1] - 255) <= 2

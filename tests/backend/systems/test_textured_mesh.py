@@ -6,12 +6,14 @@ import pytest
 import torch
 
 from backend.cameras import Cameras, orbit
+from backend.meshes.extraction import mesh_from_field
 from backend.meshes.mesh import Mesh, is_watertight
+from backend.meshes.mirroring import mirrored
 from backend.meshes.rasteriser import render_mesh
 from backend.rendering.renderer import Rendering
 from backend.representations.gaussians import gaussians_from_points
 from backend.systems.reference import Target
-from backend.systems.textured_mesh import PARTS, textured_gaussians, textured_mesh, with_photo
+from backend.systems.textured_mesh import PARTS, simplified, textured_gaussians, textured_mesh, with_photo
 
 RED, BLUE = torch.tensor([0.8, 0.1, 0.1]), torch.tensor([0.1, 0.1, 0.8])
 
@@ -113,3 +115,15 @@ def test_the_texture_is_baked_from_views_of_the_size_that_is_asked_for() -> None
         with pytest.raises(Seen):
             textured_mesh(triangle, None, render, 32, view_size=size)  # pyright: ignore[reportArgumentType]
         assert sizes.pop() == size
+
+
+@pytest.mark.parametrize("shift", [-0.2, 0.0, 0.2])
+def test_a_mesh_that_will_be_mirrored_is_simplified_until_that_has_no_more_faces_than_asked_for(shift: float) -> None:
+    """The half that is kept has more of them than the other, as many, or fewer; the cut has some."""
+    centre = torch.tensor([shift, 0.0, 0.0])
+    mesh = mesh_from_field(lambda p: 0.6 - (p - centre).norm(dim=-1), resolution=40, threshold=0.0)
+    made = mirrored(simplified(mesh, 1_000, "right"), "right")
+    assert is_watertight(made) and len(made.faces) <= 1_000
+    assert len(made.faces) > 900 or shift < 0
+    assert shift < 0 or len(mirrored(simplified(mesh, 1_000), "right").faces) > 1_000
+    assert len(simplified(mesh, 1_000).faces) > 990

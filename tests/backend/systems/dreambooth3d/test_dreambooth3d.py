@@ -17,7 +17,8 @@ from backend.images import save_image
 from backend.runtime.control import Control
 from backend.runtime.job import Job
 from backend.systems import dreambooth3d
-from benchmarks.commands.demo import sample_subject
+from benchmarks.commands.demo import read_glb, sample_subject
+from tests.backend.meshes.test_mirroring import is_symmetric
 
 SMALL: dict[str, Any] = {
     "partial_steps": 1, "full_steps": 2, "multi_view_steps": 1, "tuning_batch": 1, "class_pictures": 1,
@@ -57,14 +58,15 @@ def results(folder: Path) -> dict[str, bytes]:
 
 @pytest.mark.slow
 def test_a_job_leaves_mesh_and_points_and_goes_on_to_the_same_bytes_after_a_kill(tmp_path: Path) -> None:
-    dreambooth3d.run(new_job(tmp_path / "whole"))
+    dreambooth3d.run(new_job(tmp_path / "whole", mirror="left"))
     facts = json.loads((tmp_path / "whole/result/result.json").read_text())
     assert facts["points"] == "coloured" and facts["faces"] > 0 and facts["system"] == "dreambooth3d"
     assert facts["made_with"]["subject"] == "a sks robot" and facts["gaussians"] == 0
+    assert is_symmetric(read_glb(tmp_path / "whole/result/model.glb"))
     assert list(facts["seconds"]) and {"cutouts", "redrawn", "mesh"} <= facts["seconds"].keys()
     for stage in ("coarse", "refined"):
         folder = tmp_path / stage
-        job = new_job(folder)
+        job = new_job(folder, mirror="left")
         kill_in(job, stage)
         with pytest.raises(KeyboardInterrupt):
             dreambooth3d.run(job)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
 from addon.protocol.systems.dreambooth3d import DreamBooth3DSettings
+from backend.meshes.mirroring import mirrored, mirrored_faces
 from backend.representations.radiance import raw_of
 from backend.representations.radiance_grid import RadianceGrid, grid_points
 from backend.systems.dreambooth3d.mesh import sampled_points, textured_field
@@ -23,6 +25,8 @@ def test_a_ball_becomes_a_mesh_of_its_size_and_colour_with_points_on_it(tmp_path
     assert facts["silhouette_iou"] > 0.9 and facts["threshold"] > 0
     expected = radius - float(raw_of(torch.tensor(facts["threshold"]))) / 40  # where the density is that
     assert float(mesh.vertices.norm(dim=1).mean()) == pytest.approx(expected, abs=0.02)
+    halves = replace(settings, mirror="left")
+    assert len(mirrored(textured_field(field, halves, 32)[0], "left").faces) <= 600 < mirrored_faces(mesh, "left")
     points = sampled_points(mesh, 50, 3, field)
     assert points.kind == "coloured" and points.count == 50 and points.extent == pytest.approx(radius, abs=0.1)
     points.write(tmp_path / "points.ply")

@@ -37,10 +37,10 @@ def test_the_button_queues_a_job_that_has_the_stages_already(
     layout = draw(enabled.context)
     assert layout.buttons["maquette.remesh"].given == {"job": str(first)} and "Mesh Again..." in layout.texts
     monkeypatch.setattr(remesh, "bpy", SimpleNamespace(app=SimpleNamespace(background=False)))
-    assert enabled.ops.maquette.remesh(job=str(first), max_faces=900, height=0.1) == {"FINISHED"}
+    assert enabled.ops.maquette.remesh(job=str(first), max_faces=900, height=0.1, mirror="left") == {"FINISHED"}
     (again,) = session.waiting()
     request = protocol.read_request(again)
-    assert request.settings == {"max_faces": 900, "height": 0.1} and request.seed == 9
+    assert request.settings == {"max_faces": 900, "height": 0.1, "mirror": "left"} and request.seed == 9
     assert [path.name for path in (again / "stages").iterdir()] == ["1-gaussians"]
 
 
