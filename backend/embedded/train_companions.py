@@ -99,7 +99,7 @@ class Trainer:
                 if export:
                     export_zero123(self.weights, network)
             case "volume":
-                network = train_volume(self.folder, self.volumes, minutes)
+                network = train_volume(self.folder, self.volumes, minutes, self.weights)
                 if export:
                     export_volume(self.weights, network)
             case _:

@@ -88,9 +88,14 @@ class Examples:
         return inputs, occupancy, colours
 
 
-def train_volume(folder: Path, volumes: Path, minutes: float) -> UNet2DModel:
-    """Train on the shards of a folder (`examples.py`), which may grow meanwhile."""
+def train_volume(folder: Path, volumes: Path, minutes: float, weights: Path | None = None) -> UNet2DModel:
+    """Train on the shards of a folder (`examples.py`), which may grow meanwhile.
+
+    Where there is no checkpoint it begins from the exported network in `weights`, if there is one.
+    """
     network, examples = new_volume(), Examples(volumes)
+    if weights is not None and (weights / "volume").is_dir() and not (folder / "volume.safetensors").exists():
+        network.load_state_dict(UNet2DModel.from_pretrained(weights / "volume").state_dict())
     drawn = 0
 
     def loss_of_batch(rng: random.Random) -> torch.Tensor:

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 import torch
 
+from backend.embedded.training import loop
+from backend.embedded.training.loop import Budget
 from backend.embedded.volumes import training
 from backend.embedded.volumes.training import Examples, export_volume, train_volume, volume_loss
 from backend.vision.volume import COARSE, DEPTHS, SEEN, SIZE, load_volume
@@ -80,18 +82,39 @@ def test_examples_depend_on_the_generator_alone_and_mirror_all_together(tmp_path
     assert len(examples.shards) == 2
 
 
+class Steps(Budget):
+    """A budget of as many steps as it has minutes: a busy machine takes longer, and comes as far."""
+
+    done = 0
+
+    @property
+    def share(self) -> float:
+        return min(1.0, 60 * self.done / self.seconds)
+
+    def learning_rate(self, peak: float, step: int, warmup: int = 200) -> float:
+        self.done += 1
+        return super().learning_rate(peak, step, warmup=10)
+
+
 @pytest.mark.slow
 def test_it_learns_how_deep_things_are_and_is_loaded_by_the_product(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(training, "EXAMPLES", 8)
+    monkeypatch.setattr(loop, "Budget", Steps)
     shard(tmp_path)
     examples = Examples(tmp_path)
     examples.look_again()
     batch = examples.batch(random.Random(5))
     before = float(volume_loss(training.new_volume(), *batch).detach())
     (tmp_path / "training").mkdir()
-    network = train_volume(tmp_path / "training", tmp_path, 0.5)
-    assert float(volume_loss(network, *batch).detach()) < 0.9 * before
+    network = train_volume(tmp_path / "training", tmp_path, 50)
+    after = float(volume_loss(network, *batch).detach())
+    assert after < 0.9 * before
+    trained = {name: value.clone() for name, value in network.state_dict().items()}
     export_volume(tmp_path, network)
     load_volume(str(tmp_path / "volume"))
+    (tmp_path / "anew").mkdir()
+    further = train_volume(tmp_path / "anew", tmp_path, 1, tmp_path)  # one step, of a rate that has just begun
+    moved = max(float((value - trained[name]).abs().max()) for name, value in further.state_dict().items())
+    assert moved < 0.01  # it goes on from what was exported
