@@ -41,15 +41,19 @@ def guess_field(target: Target, companions: str, nodes: int = NODES, *, backgrou
     points = grid_points(nodes)
     occupancy, colours = look_into(volume, target.camera, points)
     places, _ = project(points, target.camera)
-    shown = look_up(torch.cat([target.rgb * target.mask, target.mask], -1).cpu(), places)[0]  # [N, 4]
-    inside = (occupancy > 0.5) & (shown[:, 3] > SOLID)
+    layers = torch.cat([target.rgb * target.mask, target.mask], -1).cpu().permute(0, 3, 1, 2)
+    width = max(1, round(target.camera.width / nodes))  # pixels between nodes: what is thinner must meet one
+    wide = functional.avg_pool2d(layers, 2 * width + 1, 1, width)
+    shown = look_up(torch.where(layers[:, 3:] > SOLID, layers, wide).permute(0, 2, 3, 1), places)[0]  # [N, 4]
+    thick = functional.max_pool2d(layers[:, 3:], 2 * width - 1, 1, width - 1)
+    meets = look_up(thick.permute(0, 2, 3, 1), places)[0, :, 0]  # [N]
+    inside = (occupancy > 0.5) & (meets > SOLID)
     if int(inside.sum()) < LEAST_NODES:
         return None
     seen = first_met(volume, target.camera, points)[:, None]
     own = shown[:, :3] / shown[:, 3:].clamp_min(1e-3)
-    colours = torch.where(shown[:, 3:] > SOLID, colours + seen * (own - colours), colours)
-    surely = (STEEP * (2 * occupancy - 1)).clamp(-1, 1)
-    surely = torch.where(shown[:, 3] > SOLID, surely, -1.0)
+    colours = torch.where(shown[:, 3:] > 1e-3, colours + seen * (own - colours), colours)
+    surely = (STEEP * (2 * torch.minimum(occupancy, meets) - 1)).clamp(-1, 1)
     dense = (DENSE / STRENGTH * functional.softplus(STRENGTH * surely)).clamp_min(START_DENSITY)
     raw = torch.where(points.norm(dim=1) <= 1, raw_of(dense), EMPTY_RAW - 1)
     values = torch.cat([raw[:, None], torch.logit(colours.clamp(0.02, 0.98))], dim=1)

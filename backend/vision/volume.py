@@ -21,6 +21,7 @@ from backend.weights import load_frozen, network_folder
 
 SIZE, DEPTHS = 64, 32  # pixels along a side, cells along a ray, of the occupancy
 COARSE = 2  # of those along each axis make one cell of colour
+TOUCHED = 0.1  # of a pixel, from which something is behind it: of thin parts none is whole
 LIKELIEST = 0.6  # occupancy that the likeliest cell of a ray has at least
 FOLD = 2  # pixels along a side that become channels
 SEEN = 7  # channels: colours, mask, the rays' directions
@@ -59,7 +60,7 @@ class VolumeNetwork:
         peak = occupancy.amax(1, keepdim=True)
         occupancy = occupancy * (LIKELIEST / peak.clamp_min(1e-4)).clamp_min(1)
         straight, turned = colours.sigmoid().chunk(2)
-        inside = (inputs[:, 3:4] + 1) / 2
+        inside = (inputs[:, 3:4] + 1) / 2 > TOUCHED
         return Volume(occupancy * inside, (straight + turned.flip(-1)) / 2)
 
 

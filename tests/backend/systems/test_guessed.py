@@ -35,6 +35,14 @@ class Knows:
         return Volume(occupancy, colours)
 
 
+class EverythingIsThere:
+    """Says that all of space is filled, in blue."""
+
+    def __call__(self, images: torch.Tensor, masks: torch.Tensor, cameras: Cameras) -> Volume:
+        filled = torch.ones(1, 32, SIZE, SIZE)
+        return Volume(filled, BLUE[None, :, None, None, None].expand(1, 3, 16, SIZE // 2, SIZE // 2))
+
+
 @pytest.fixture
 def target(monkeypatch: pytest.MonkeyPatch) -> Target:
     """A red ellipsoid from the front, whose volume is known and said to be blue."""
@@ -78,7 +86,21 @@ def test_what_the_mask_leaves_out_is_not_there(target: Target) -> None:
     field = guess_field(replace(target, mask=mask), "")
     assert field is not None
     masks = pictures_of(field, orbit([90.0], [10.0], fov_degrees=40.0, size=64))[1]
-    assert float(masks[0, :28].sum()) == 0 and float(masks[0, 36:].sum()) > 100
+    assert float(masks[0, :27].sum()) == 0 and float(masks[0, 36:].sum()) > 100
+
+
+def test_a_bar_that_is_thinner_than_the_grid_is_whole(target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
+    mask = torch.zeros_like(target.mask)
+    mask[:, 30:60, 40:41] = 1  # of 96 pixels, two between nodes of a grid of 48
+    thin = replace(target, rgb=target.rgb * 0 + RED * mask, mask=mask)
+    monkeypatch.setattr(guessed, "load_volume", lambda name: EverythingIsThere())
+    field = guess_field(thin, "", 48)
+    assert field is not None
+    pictures, masks = pictures_of(field, target.camera)
+    rows = masks[0, 31:59].amax((1, 2))
+    assert bool((rows == 1).all())
+    red, _, blue = pictures[0][masks[0, ..., 0] > 0].mean(0).tolist()
+    assert red > blue + 0.2  # the image's, but for its edge
 
 
 def test_the_points_lie_inside_near_the_surface_and_look_outwards(target: Target) -> None:
