@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from .inside import is_inside
-from .job_folder import POINTS_FILE, RESULT_FILE, STAGES_FOLDER, read_request
+from .job_folder import POINTS_FILE, RESULT_FOLDER, STAGES_FOLDER, read_request
 from .request import Request
 from .subjects import learnt_subject
 from .systems import SYSTEMS
@@ -28,7 +28,7 @@ def describe_edit(job: Path, prompt: str, **changes: Any) -> tuple[Request, list
         numbers = range(1, len(system.stages) + 1)
         made = [f"{STAGES_FOLDER}/{number}-{system.edit_stage}/{VALUES_FILE}" for number in numbers]
         begin = next((name for name in made if is_inside(job, name)), made[-1])
-    if not is_inside(job, begin) and not is_inside(job, RESULT_FILE):
+    if not is_inside(job, begin) and not (job / RESULT_FOLDER).is_dir():
         what = f"it has no {begin} yet, which an edit begins from"
         raise ValueError(f"{job.name or job} is not finished: {what}. Run it to its end first.")
     if system.keeps_subjects:

@@ -88,7 +88,8 @@ def test_baked_positions_are_found_where_the_surface_is() -> None:
     mesh = bake_texture(unwrapped(), position_colour, SIZE)
     assert mesh.texture is not None and mesh.uv is not None
     generator = torch.Generator().manual_seed(0)
-    weights = torch.distributions.Dirichlet(torch.ones(3)).sample((5000,))
+    weights = -torch.rand(5000, 3, generator=generator).log()
+    weights = weights / weights.sum(dim=1, keepdim=True)  # evenly over the triangle
     chosen = torch.randint(len(mesh.faces), (5000,), generator=generator)
     points = (mesh.vertices[mesh.faces[chosen]] * weights[..., None]).sum(dim=1)
     uv = (mesh.uv[mesh.faces[chosen]] * weights[..., None]).sum(dim=1)
