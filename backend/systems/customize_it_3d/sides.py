@@ -81,11 +81,12 @@ def draw_sides(
     middle, height = (float(angle[0]) for angle in azimuth_elevation(seen.target.camera))
     cameras = orbit([middle + turn for turn in TURNS], min(max(height, LOWEST), HIGHEST), size=size)
     matting = load_matting(network_name(settings.companions, "matting"), taught.device)
+    views = pictures_of(guessed, cameras) if guessed is not None else None
 
     @torch.no_grad()
     def make() -> dict[str, Any]:
-        if guessed is not None:
-            return leave(job, pictures_of(guessed, cameras)[0])
+        if views is not None:
+            return leave(job, views[0])
         if not taught.takes_cameras:
             return {}
         words = sided(words_for("rgb", settings, seen.subject, seen.prompt), cameras, settings)
@@ -99,8 +100,8 @@ def draw_sides(
         return leave(job, pictures)
 
     job.stage("sides", make, depends_on=made_with)
-    if guessed is not None and not job.stages[-1]["replaced"]:
-        return Beginning(Target(cameras, *pictures_of(guessed, cameras)), guessed)
+    if views is not None and not job.stages[-1]["replaced"]:
+        return Beginning(Target(cameras, *views), guessed)
     if not taught.takes_cameras and guessed is None:
         job.warn("This prior cannot be told where the camera is, so the object begins from its outline.")
         return None
