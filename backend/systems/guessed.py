@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from backend.cameras import Cameras
+from backend.rendering.renderer import Renderer
 from backend.rendering.volume import volume_renderer
 from backend.representations.gaussians import ball_of_points, outward_directions
 from backend.representations.hull import CANDIDATES, SHELL, HullPoints, look_up, project
@@ -96,6 +97,14 @@ def guess_loss(field: RadianceGrid, rgb: Tensor, cameras: Cameras, background: T
         )
     off = functional.adaptive_avg_pool2d(rgb.permute(0, 3, 1, 2), cells) - wanted[:, :3]
     return (off.abs().mean(1).sum((1, 2)) / wanted[:, 3].sum((1, 2)).clamp_min(1)).mean()
+
+
+def one_view_loss(
+    guess: RadianceGrid, render: Renderer, cameras: Cameras, background: Tensor, generator: torch.Generator
+) -> Tensor:
+    """Return `guess_loss` of what a renderer shows to one of the cameras, drawn at random."""
+    camera = cameras[int(torch.randint(len(cameras), (), generator=generator))]
+    return guess_loss(guess, render(camera, background).rgb, camera, background)
 
 
 @torch.no_grad()

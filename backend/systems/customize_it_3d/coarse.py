@@ -32,7 +32,7 @@ from backend.systems.customize_it_3d.modalities import rendered_picture, steps_o
 from backend.systems.customize_it_3d.novel_views import NovelViews
 from backend.systems.customize_it_3d.perceived import Perceived, resized, resized_target
 from backend.systems.customize_it_3d.sides import MISFIT, Beginning, first_nodes, hull_of, one_side
-from backend.systems.guessed import guess_loss
+from backend.systems.guessed import one_view_loss
 from backend.systems.optimisation import OptimisationState, skip_bad_step
 from backend.systems.palette import palette_of
 from backend.systems.reference import Target
@@ -216,13 +216,12 @@ def side_loss(
 
     Or, from one of the step's cameras, from a guessed field, which knows every side.
     """
+    render = volume_renderer(field, samples=samples, generator=generator)
     if isinstance(known, RadianceGrid):
-        camera = cameras[int(torch.randint(len(cameras), (), generator=generator))]
-        seen = volume_renderer(field, samples=samples, generator=generator)(camera, background)
-        return guess_loss(known, seen.rgb, camera, background)
+        return one_view_loss(known, render, cameras, background, generator)
     camera, rgb, mask = one_side(known, generator)
     rgb, mask = rgb.to(background), mask.to(background)
-    seen = volume_renderer(field, samples=samples, generator=generator)(camera, background)
+    seen = render(camera, background)
     wanted = rgb * mask + background * (1 - mask)
     return photometric(seen.rgb, wanted, torch.ones_like(mask)) + silhouette(seen.alpha, mask)
 
