@@ -11,6 +11,7 @@ import bpy
 
 from ... import api, preferences, protocol
 from ...jobs import store
+from ...language.saying import say_error
 from ...protocol.systems.shared_settings import MIRRORS
 from ...scene import importer
 from .. import generate, history, session
@@ -51,7 +52,7 @@ class MAQUETTE_OT_remesh(bpy.types.Operator):
         try:
             request = protocol.read_request(Path(self.job))
         except (protocol.ProtocolError, OSError) as error:
-            self.report({"ERROR"}, str(error))
+            self.report({"ERROR"}, say_error(error))
             return {"CANCELLED"}
         system = protocol.SYSTEMS[request.system]
         before = vars(system.presets[request.preset]) | system.present(request.settings)
