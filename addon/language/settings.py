@@ -179,6 +179,7 @@ WORDS: dict[str, tuple[str, str, str, str]] = {
     "White Shape": ("Weiße Form", "Forma blanca", "白い形", "白色形体"),
     "Whole Prompt": ("Ganzer Prompt", "Prompt completo", "プロンプト全体", "完整提示词"),
     "Words by Kind": ("Worte nach Art", "Palabras según el tipo", "種類ごとの言葉", "按类型用词"),
+    "Splats as glTF": ("Splats als glTF", "Splats como glTF", "スプラットをglTFで", "以 glTF 输出泼溅"),
     "Right Half on the Left": (
         "Rechte Hälfte nach links",
         "Mitad derecha a la izquierda",

@@ -89,6 +89,7 @@ from .job_folder import REQUEST_FILE as REQUEST_FILE
 from .job_folder import RESULT_FILE as RESULT_FILE
 from .job_folder import RESULT_FILES as RESULT_FILES
 from .job_folder import RESULT_FOLDER as RESULT_FOLDER
+from .job_folder import SPLATS_FILE as SPLATS_FILE
 from .job_folder import STAGES_FOLDER as STAGES_FOLDER
 from .job_folder import TURNTABLE_FILE as TURNTABLE_FILE
 from .job_folder import is_running as is_running

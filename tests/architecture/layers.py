@@ -21,7 +21,7 @@ LEAVES = {
     "backend.image_files", "backend.errors", "backend.weights",
 }  # fmt: skip
 DRAWING = {"backend.rendering", "backend.meshes", "backend.vision"}
-MATHS = {"backend.representations", "backend.diffusion", "backend.export", *DRAWING, *LEAVES}
+MATHS = {"backend.representations", "backend.diffusion", "backend.export", "backend.gltf", *DRAWING, *LEAVES}
 RUNS = {"addon.protocol", "backend.runtime"}
 ROOMS = {
     **dict.fromkeys(BELOW, set()),
@@ -38,7 +38,8 @@ ROOMS = {
     "backend.representations": LEAVES,
     **dict.fromkeys(DRAWING, {"backend.representations"} | LEAVES),
     "backend.diffusion": {"backend.vision", "backend.representations"} | LEAVES,
-    "backend.export": {"backend.meshes", "backend.representations"} | LEAVES,
+    "backend.gltf": {"backend.representations"} | LEAVES,
+    "backend.export": {"backend.gltf", "backend.meshes", "backend.representations"} | LEAVES,
     "backend.runtime": {"addon.protocol"} | LEAVES,
     "backend.models": RUNS | LEAVES,
     "backend.systems": {"backend.models"} | RUNS | MATHS,

@@ -18,7 +18,7 @@ from .. import generate, history, session
 from . import importing
 
 # Of what the last stage knows, what an artist asks for when the mesh is there.
-ASKED = ("max_faces", "texture_size", "mesh_resolution", "origin", "height", "mirror")
+ASKED = ("max_faces", "texture_size", "mesh_resolution", "origin", "height", "mirror", "splats_glb")
 ORIGINS = [("centre", "Centre", "The middle of what the object was made in"), ("base", "Base", "Where it stands")]
 
 
@@ -45,6 +45,11 @@ class MAQUETTE_OT_remesh(bpy.types.Operator):
     )
     mirror: bpy.props.EnumProperty(
         name="Mirror", description="Which half of it becomes both, as you see it from the front", items=list(MIRRORS)
+    )
+
+    splats_glb: bpy.props.BoolProperty(
+        name="Splats as glTF",
+        description="Write splats.glb as well: the Gaussians, for viewers of glTF that know KHR_gaussian_splatting",
     )
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
