@@ -50,9 +50,9 @@ def _list_devices(preferences: Any, context: bpy.types.Context | None) -> list[t
     names = list(found.gpus if found else ())
     names += [f"GPU {index}" for index in range(len(names), preferences.device_number - 1)]  # a choice is not lost
     _devices[:] = [
-        (AUTOMATIC, Phrase("Automatic"), "The first NVIDIA GPU, else the processor", 0),
-        (CPU, Phrase("Processor"), "Leave the GPUs to Blender; takes many times longer", 1),
-        *((str(i), f"{i}: {name}", "Jobs run on this GPU only", i + 2) for i, name in enumerate(names)),
+        (AUTOMATIC, Phrase("Automatic"), Phrase("The first NVIDIA GPU, else the processor"), 0),
+        (CPU, Phrase("Processor"), Phrase("Leave the GPUs to Blender; takes many times longer"), 1),
+        *((str(i), f"{i}: {name}", Phrase("Jobs run on this GPU only"), i + 2) for i, name in enumerate(names)),
     ]
     return _devices
 

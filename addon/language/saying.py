@@ -26,6 +26,11 @@ def say_report(text: str, **values: object) -> str:
     return _phrase(text, values).translated(bpy.app.translations.pgettext_rpt)
 
 
+def say_tip(text: str) -> str:
+    """Return a tooltip."""
+    return bpy.app.translations.pgettext_tip(text)
+
+
 def say_error(error: BaseException) -> str:
     """Return what an error says, for a report."""
     return say_report(sentence_of(error))

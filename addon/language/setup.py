@@ -26,7 +26,7 @@ WORDS: dict[str, tuple[str, str, str, str]] = {
     ),
     "Models Folder": ("Ordner der Modelle", "Carpeta de modelos", "モデルフォルダー", "模型文件夹"),
     "Hub": ("Hub", "Repositorio", "ハブ", "模型中心"),
-    "Token": ("Zugriffstoken", "Token de acceso", "トークン", "令牌"),
+    "Token": ("Token", "Token", "トークン", "Token"),
     "Manual": ("Handbuch", "Manual", "マニュアル", "手册"),
     "Models": ("Modelle", "Modelos", "モデル", "模型"),
     "Install": ("Installieren", "Instalar", "インストール", "安装"),

@@ -119,7 +119,7 @@ WORDS: dict[str, tuple[str, str, str, str]] = {
     "Resolution": ("Auflösung", "Resolución", "解像度", "分辨率"),
     "Origin": ("Ursprung", "Origen", "原点", "原点"),
     "Centre": ("Mitte", "Centro", "中心", "中心"),
-    "Base": ("Standfläche", "Base", "底面", "底部"),
+    "Base": ("Basis", "Base", "ベース", "基底"),
     "Height": ("Höhe", "Altura", "高さ", "高度"),
     "Mirror": ("Spiegeln", "Reflejar", "ミラー", "镜像"),
     "Make": ("Erzeugen", "Crear", "作成", "创建"),

@@ -1,7 +1,7 @@
 """Words in German, Spanish, Japanese and Simplified Chinese, which Blender puts in the place of ours.
 
-Labels are looked up by Blender itself; templates of sentences by `saying`. Tooltips are English still, and so is what
-the backend says of a job.
+Labels are looked up by Blender itself; templates of sentences by `saying`. Of tooltips those of the preferences and of
+the scene's fields have words; others are English still, and so is what the backend says of a job.
 """
 
 # Blender makes its module at run time; pyright sees an almost empty one.
@@ -11,14 +11,14 @@ from __future__ import annotations
 
 import bpy
 
-from . import course, installation, refusals, settings, setup, systems, tab
+from . import course, installation, refusals, scene_tooltips, settings, setup, setup_tooltips, systems, tab
 
 NAME = __name__
 CONTEXTS = ("*", "Operator")  # labels of operators are looked up in the second
 LOCALES = ("de", "es", "ja", "zh_HANS")  # Blender takes a language's own for each of its countries
 ALSO = {"zh_CN": "zh_HANS"}  # as Blender 4.5 and earlier may call it
 
-TABLES = (tab, course, setup, installation, refusals, systems, settings)
+TABLES = (tab, course, setup, installation, refusals, systems, settings, scene_tooltips, setup_tooltips)
 WORDS = {english: others for table in TABLES for english, others in table.WORDS.items()}
 
 

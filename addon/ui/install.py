@@ -15,7 +15,7 @@ import bpy
 
 from .. import paths, preferences, protocol
 from ..install import background, diagnosis, environment
-from ..language.saying import say, say_report, without_stop
+from ..language.saying import say, say_report, say_tip, without_stop
 from ..protocol import Phrase
 from ..protocol.systems import PRESETS
 
@@ -230,7 +230,7 @@ class MAQUETTE_OT_fix(bpy.types.Operator):
     @classmethod
     def description(cls, context: bpy.types.Context, properties: Any) -> str:
         """Return the tooltip of this fix."""
-        return diagnosis.FIXES[properties.fix][1]
+        return say_tip(diagnosis.FIXES[properties.fix][1])
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Do it; what the called operator reports becomes ours."""

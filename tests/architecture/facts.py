@@ -50,6 +50,8 @@ UNMIRRORED = {
     "addon/language/setup.py",
     "addon/language/systems.py",
     "addon/language/tab.py",
+    "addon/language/scene_tooltips.py",
+    "addon/language/setup_tooltips.py",
     # in Blender, all releases of it: tests/blender/test_scene.py, tests/blender/test_panel_cost.py
     "benchmarks/commands/panel.py",
     "benchmarks/commands/scene.py",

@@ -52,6 +52,21 @@ def shown(tree: ast.Module, common: Constants | None = None) -> set[str]:
     return {text for text in found if has_words(text)}
 
 
+def tooltips(tree: ast.Module) -> set[str]:
+    """Return the tooltips of a file's operators, and of the properties and choices that are not hidden."""
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        match node:
+            case ast.Call(func=ast.Attribute(attr=name), keywords=keywords) if name.endswith("Property"):
+                words = {word.arg: word.value for word in keywords}
+                if "HIDDEN" not in ast.unparse(words.get("options", node.func)):
+                    found |= _texts(words["description"], {}) if "description" in words else set()
+                    found |= _choices(words["items"], 2) if "items" in words else set()
+            case ast.Assign(targets=[ast.Name(id="bl_description")], value=value):
+                found |= _texts(value, {})
+    return {text for text in found if has_words(text)}
+
+
 def constants_of(tree: ast.Module, *, only_capitals: bool = False) -> Constants:
     """Return the texts that each name of a file may stand for."""
     found: Constants = {}
@@ -63,10 +78,10 @@ def constants_of(tree: ast.Module, *, only_capitals: bool = False) -> Constants:
     return found
 
 
-def _choices(items: ast.expr) -> set[str]:
-    """Return the names of choices that are written as they are: the second of each tuple."""
-    tuples = [each for each in getattr(items, "elts", ()) if isinstance(each, ast.Tuple) and len(each.elts) > 1]
-    return set().union(*(_texts(each.elts[1], {}) for each in tuples))
+def _choices(items: ast.expr, place: int = 1) -> set[str]:
+    """Return the names of choices that are written as they are, the second of each tuple, or their tooltips."""
+    tuples = [each for each in getattr(items, "elts", ()) if isinstance(each, ast.Tuple) and len(each.elts) > place]
+    return set().union(*(_texts(each.elts[place], {}) for each in tuples))
 
 
 def has_words(text: str) -> bool:

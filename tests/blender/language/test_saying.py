@@ -19,6 +19,7 @@ def german(enabled: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
         return words.dictionary()["de"].get(("*", text), text)
 
     found = SimpleNamespace(pgettext_iface=look_up, pgettext_rpt=lambda text: f"R: {look_up(text)}")
+    found.pgettext_tip = look_up
     monkeypatch.setattr(saying, "bpy", SimpleNamespace(app=SimpleNamespace(translations=found)))
     return saying
 
@@ -27,6 +28,7 @@ def test_a_template_is_translated_and_then_filled_in(german: Any) -> None:
     assert german.say("Done in {time}", time="40 s") == "Fertig in 40 s"
     assert german.say(Phrase("About {time} left", time="3 min")) == "Noch etwa 3 min"
     assert german.say("Starting") == "Startet" and german.say("") == ""
+    assert german.say_tip("Put right what went wrong") == "Beheben, was schiefging"
     assert german.say_report("No job is running") == "R: Es läuft kein Auftrag"
 
 

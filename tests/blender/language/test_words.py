@@ -25,7 +25,7 @@ PROPER_NAMES = {
     "VSD",
 }
 PROPER_NAMES |= {"VPCSM", "Zero-1-to-3"}
-TOOLTIPS = {"Settings of {}.", "Stop when the {} is made"}  # of classes and choices
+MIXED_TOOLTIPS = {"Settings of {}.", "Stop when the {} is made"}  # of classes and choices
 
 
 def words_of_the_source() -> set[str]:
@@ -67,8 +67,23 @@ def words_of_the_tables() -> set[str]:
     return {text for text in found if source_words.has_words(text)}
 
 
+def known_tooltips() -> set[str]:
+    """Return the tooltips of the preferences and of the scene's fields; those of others are English still."""
+    from addon.install import diagnosis
+    from addon.protocol.systems import PRESETS, ROLES, built_systems
+    from addon.ui import properties
+    from addon.ui.models import choice
+
+    places = ("preferences.py", "ui/properties.py", "ui/install.py", "ui/models/manage.py")
+    found = set().union(*(source_words.tooltips(tree) for _, tree in source_words.sources(*places)))
+    found |= {words[1] for words in (*PRESETS.values(), *ROLES.values(), *diagnosis.FIXES.values())}
+    found |= {item[2] for item in (*properties.OUTPUTS, *choice.PRIORS)}
+    found |= {system.description for system in built_systems().values()}
+    return {text for text in found if source_words.has_words(text)}
+
+
 def wanted() -> set[str]:
-    return (words_of_the_source() | words_of_the_tables()) - PROPER_NAMES
+    return (words_of_the_source() | words_of_the_tables() | known_tooltips()) - PROPER_NAMES
 
 
 def fields(template: str) -> list[tuple[str | None, str | None, str | None]]:
@@ -107,7 +122,7 @@ def test_no_sentence_is_filled_in_before_it_can_be_translated(enabled: Any) -> N
         f"{path.name}:{line} {text}"
         for path, tree in source_words.sources("ui", "preferences.py", "language")
         for line, text in source_words.mixed(tree)
-        if text not in TOOLTIPS
+        if text not in MIXED_TOOLTIPS
     }
     assert found == set()
 
@@ -116,8 +131,9 @@ OFFENDER = """
 GONE = "The {name} is gone"
 class MAQUETTE_OT_moon(Operator):
     bl_label = "Paint the Moon"
-    colour: bpy.props.EnumProperty(name="Colour of the Moon", items=[("blue", "Rather Blue", "")])
-    secret: bpy.props.StringProperty(name="Secret", options={"HIDDEN"})
+    bl_description = "Of the night"
+    colour: bpy.props.EnumProperty(name="Colour of the Moon", items=[("blue", "Rather Blue", "How blue")])
+    secret: bpy.props.StringProperty(name="Secret", options={"HIDDEN"}, description="Of nobody")
     def draw(self, context):
         self.layout.label(text="Waxing" if context.is_waxing else "Waning")
         self.layout.label(text=say("{count} moons", count=2), translate=False)
@@ -137,6 +153,7 @@ def test_the_source_is_read_for_whatever_it_shows() -> None:
         "No mesh"
     }
     assert [text for _, text in source_words.mixed(tree)] == ["There are {} moons here"]
+    assert source_words.tooltips(tree) == {"Of the night", "How blue"}
 
 
 def test_each_has_all_languages_with_the_same_places_and_dots(enabled: Any) -> None:
