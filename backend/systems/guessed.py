@@ -27,6 +27,7 @@ NODES = 64
 THICK = 0.15  # world units behind the first surface, which still have the image's colours
 STEEP = 3.0  # from an occupancy of 2 / 3 on, the field is as dense as it gets
 DENSE = 40.0  # density inside: a surface is solid within two nodes
+CELLS = 32  # along a side of the pictures that are compared: what is finer is not the guess's to say
 LEAST_NODES = 30  # that are inside, from which there is an object
 
 
@@ -78,6 +79,23 @@ def pictures_of(field: RadianceGrid, cameras: Cameras) -> tuple[Tensor, Tensor]:
     """Return what cameras see of a field before white [V, S, S, 3], and where it is solid [V, S, S, 1], 0 or 1."""
     found = volume_renderer(field, samples=2 * len(field))(cameras, torch.ones(3))
     return found.rgb.clamp(0, 1), (found.alpha > SOLID).to(found.alpha)
+
+
+def guess_loss(field: RadianceGrid, rgb: Tensor, cameras: Cameras, background: Tensor) -> Tensor:
+    """Return how far renderings [B, S, S, 3] before a background [3] are from a guessed field as cameras [B] see it.
+
+    A scalar: the mean absolute difference of the mean colours of CELLS x CELLS cells, counted by those that the guess
+    fills, and the mean over views. So outlines count as colours do.
+    """
+    cells = min(CELLS, cameras.width)
+    coarse = cameras.with_width(min(2 * CELLS, cameras.width))  # as many pixels as it has nodes
+    with torch.no_grad():
+        seen = volume_renderer(field, samples=3 * len(field) // 2)(coarse, background.to(field.values))
+        wanted = functional.adaptive_avg_pool2d(torch.cat([seen.rgb, seen.alpha], -1).permute(0, 3, 1, 2), cells).to(
+            rgb
+        )
+    off = functional.adaptive_avg_pool2d(rgb.permute(0, 3, 1, 2), cells) - wanted[:, :3]
+    return (off.abs().mean(1).sum((1, 2)) / wanted[:, 3].sum((1, 2)).clamp_min(1)).mean()
 
 
 @torch.no_grad()
