@@ -303,16 +303,16 @@ WORDS: dict[str, tuple[str, str, str, str]] = {
         "内置模型不认识 {words}。",
     ),
     "Optional; or drop one on the viewport": (
-        "Nicht nötig; oder eines auf die Ansicht ziehen",
+        "Optional; oder in die Ansicht ziehen",
         "Opcional; o suelta una en la vista",
         "任意。ビューポートにドロップもできます",
         "可选；也可拖放到视图中",
     ),
     "but not ...": ("aber nicht ...", "pero no ...", "ただし次を除く ...", "但不要 ..."),
     "a red mug with white dots": (
-        "ein englischer Prompt: a red mug with white dots",
-        "un prompt en inglés: a red mug with white dots",
-        "英語で：a red mug with white dots",
-        "用英文：a red mug with white dots",
+        "z. B. a red mug with white dots",
+        "p. ej. a red mug with white dots",
+        "例：a red mug with white dots",
+        "例如 a red mug with white dots",
     ),
 }

@@ -53,7 +53,7 @@ WORDS: dict[str, tuple[str, str, str, str]] = {
     "Importing...": ("Importiert...", "Importando...", "インポート中...", "正在导入..."),
     "Cancel": ("Abbrechen", "Cancelar", "キャンセル", "取消"),
     "Cancelled": ("Abgebrochen", "Cancelado", "キャンセル済み", "已取消"),
-    "Finish Now": ("Jetzt abschließen", "Terminar ahora", "今すぐ完了", "立即完成"),
+    "Finish Now": ("Abschließen", "Terminar ahora", "今すぐ完了", "立即完成"),
     "Go On": ("Fortfahren", "Continuar", "続ける", "继续"),
     "Try Again": ("Erneut versuchen", "Reintentar", "再試行", "重试"),
     "Import": ("Importieren", "Importar", "インポート", "导入"),
