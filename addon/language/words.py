@@ -14,7 +14,8 @@ import bpy
 from . import course, installation, refusals, scene_tooltips, settings, setup, setup_tooltips, systems, tab
 
 NAME = __name__
-CONTEXTS = ("*", "Operator")  # labels of operators are looked up in the second
+OWN = "Maquette"  # of words that Blender itself has in another meaning: its Prompt is that of its console
+CONTEXTS = ("*", "Operator", OWN)  # labels of operators are looked up in the second
 LOCALES = ("de", "es", "ja", "zh_HANS")  # Blender takes a language's own for each of its countries
 ALSO = {"zh_CN": "zh_HANS"}  # as Blender 4.5 and earlier may call it
 

@@ -14,6 +14,7 @@ import bpy
 
 from .. import paths, preferences, prior_words, protocol
 from ..jobs import subject_list
+from ..language import words
 from ..language.saying import say, say_error, say_report
 from ..protocol import Phrase
 from . import properties, session
@@ -110,7 +111,7 @@ def unknown_words(props: Any) -> list[str]:
 def draw_title(layout: Any, props: Any) -> None:
     """Draw what is over the prompt, with a search among the words that the prior knows."""
     row = layout.row()
-    row.label(text="Prompt")
+    row.label(text="Prompt", text_ctxt=words.OWN)
     if props.prior == "embedded":
         row.operator(MAQUETTE_OT_insert_word.bl_idname, text="", icon="VIEWZOOM")
 
