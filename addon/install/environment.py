@@ -21,6 +21,7 @@ from pathlib import Path
 
 from .. import processes
 from ..paths import backend_python
+from ..protocol import Phrase
 from . import interpreters
 from .interpreters import EnvironmentProblem, Interpreter
 
@@ -30,6 +31,8 @@ MAX_FOLDER_LENGTH = 120  # characters on Windows: torch's longest file adds some
 STAMP = "maquette.stamp"  # says what an environment was made from; written last, so what has none is not whole
 RECORD = "maquette.json"  # which Python that was, and how many bytes it takes
 PIP_LOG = "pip.log"
+BUSY = "Another process is installing into {folder}: {error}."
+WAIT = Phrase("Wait until it is done.")
 
 
 class EnvironmentMissing(EnvironmentProblem):
@@ -101,15 +104,12 @@ def provide(
             if not is_put_back(folder, locks, python.language) or anew:
                 _make(folder, locks, python, on_progress or _unseen, wheels, log, lock)
     except BlockingIOError as error:
-        raise Busy(
-            f"Another process is installing into {folder}: {error.strerror}.", "Wait until it is done, then look again."
-        ) from error
+        raise Busy(Phrase(BUSY, folder=folder, error=error.strerror), WAIT) from error
     except OSError as error:
         if error.errno == errno.ENOSPC:
-            raise DiskTooSmall(
-                f"{folder} could not be made: the disk is full. Make room and run this again."
-            ) from error
-        raise EnvironmentProblem(f"{folder} could not be made: {error}.", "Choose another folder.") from error
+            raise _explained(Phrase("{folder} could not be made", folder=folder), "Errno 28") from error
+        told = Phrase("{folder} could not be made: {error}.", folder=folder, error=error)
+        raise EnvironmentProblem(told, Phrase("Choose another folder.")) from error
     return backend_python(folder)
 
 
@@ -141,9 +141,8 @@ def check_folder(folder: Path, wheels: Path | None = None) -> None:
     needed = NEEDED_WITH_CUDA_GIB if brings_cuda(wheels) else NEEDED_GIB
     free = free_bytes(folder) / 2**30
     if free < needed:
-        raise DiskTooSmall(
-            f"{folder.parent} has {free:.1f} GiB of free disk, and the packages need {needed} GiB. Make room first."
-        )
+        told = "{folder} has {free:.1f} GiB of free disk, and the packages need {needed} GiB. Make room first."
+        raise DiskTooSmall(Phrase(told, folder=folder.parent, free=free, needed=needed))
 
 
 def free_bytes(folder: Path) -> int:
@@ -191,15 +190,16 @@ def _make(
 ) -> None:
     aside = folder.with_name(folder.name + "-previous")
     delete(aside)
-    linked = f"; {os.readlink(folder)}, to which a link led, stays as it is" if folder.is_symlink() else ""
+    text, kept = Phrase("making the environment"), "{text}; {path}, to which a link led, stays as it is"
+    text = Phrase(kept, text=text, path=os.readlink(folder)) if folder.is_symlink() else text
     if os.path.lexists(folder):
         folder.rename(aside)
     try:
-        on_progress(Progress(0, 1, 0.0, f"making the environment{linked}"))
+        on_progress(Progress(0, 1, 0.0, text))
         command = [str(python.path), "-m", "venv", str(folder)]
         made = subprocess.run(command, env=processes.child_environment(), capture_output=True, text=True)
         if made.returncode:
-            raise _explained(f"Python could not make {folder}", made.stdout + made.stderr)
+            raise _explained(Phrase("Python could not make {folder}", folder=folder), made.stdout + made.stderr)
         _install(folder, locks, on_progress, wheels, log or folder / PIP_LOG, lock)
         record = {"python": str(python.path), "language": python.language, "bytes": size_on_disk(folder)}
         (folder / RECORD).write_text(json.dumps(record), encoding="utf-8")
@@ -254,7 +254,7 @@ def _install(
                 pip.kill()
                 pip.wait()
         if pip.returncode:
-            raise _explained("The packages could not be installed", _read(log, begin))
+            raise _explained(Phrase("The packages could not be installed"), _read(log, begin))
         begin = log.stat().st_size
     delete(temporary)
     on_progress(Progress(there, there, 1.0, "installed"))
@@ -307,11 +307,13 @@ def _follow(
             # Not searched deeper, because pip moves folders about in there.
             present = sum(len(list(place.glob("*.dist-info"))) for place in site_packages(folder))
             done = min(max(present - there, 0), total)
-            on_progress(Progress(done, total, 0.5 + 0.49 * done / total, f"unpacking {names[min(done, total - 1)]}"))
+            name = Phrase("unpacking {name}", name=names[min(done, total - 1)])
+            on_progress(Progress(done, total, 0.5 + 0.49 * done / total, name))
         else:
             fetched = re.findall(r"^Collecting (\S+)", text, re.MULTILINE)
             done = min(len(fetched), pins)
-            on_progress(Progress(done, pins, 0.5 * done / max(pins, 1), f"fetching {fetched[-1] if fetched else ''}"))
+            name = Phrase("fetching {name}", name=fetched[-1] if fetched else "")
+            on_progress(Progress(done, pins, 0.5 * done / max(pins, 1), name))
         if running:
             time.sleep(0.2)
     return there + total
@@ -329,19 +331,20 @@ def explain(output: str) -> str:
 
 def _explained(what: str, output: str) -> EnvironmentProblem:
     if re.search(r"No space left on device|Errno 28|not enough space", output):
-        return DiskTooSmall(f"{what}: the disk is full. Make room and run this again.")
+        return DiskTooSmall(Phrase("{what}: the disk is full. Make room and run this again.", what=what))
     unreached = r"Connect(ion|Timeout)Error|ReadTimeoutError|NameResolutionError|name resolution|ProxyError|SSLError"
     if re.search(unreached + r"|Network is unreachable|connection (broken|refused|reset)", output, re.IGNORECASE):
-        sentence = "the package index could not be reached. Check the network or the proxy and run this again."
-        return Unreachable(f"{what}: {sentence}")
+        told = "{what}: the package index could not be reached. Check the network or the proxy and run this again."
+        return Unreachable(Phrase(told, what=what))
     if "DO NOT MATCH THE HASHES" in output:
         found = re.search(r"^ +([\w.-]+)==\S+ from ", output, re.MULTILINE)
-        named = f" of {found[1]}" if found else ""
-        sentence = f"the file{named} that was found is not one of those that the lock names"
-        return EnvironmentProblem(f"{what}: {sentence}.", "Use another package index, or another folder of wheels.")
+        told = "{what}: the file of {name} that was found is not one of those that the lock names."
+        sentence = Phrase(told, what=what, name=found[1] if found else Phrase("a package"))
+        return EnvironmentProblem(sentence, Phrase("Use another package index, or another folder of wheels."))
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     errors = [line[len("ERROR: ") :] for line in lines if line.startswith("ERROR: ")]
-    return EnvironmentProblem(f"{what}: {(errors or lines or ['no reason was given.'])[-1]}")
+    reason = (errors or lines or [Phrase("no reason was given.")])[-1]
+    return EnvironmentProblem(Phrase("{what}: {reason}", what=what, reason=reason))
 
 
 # ---- what is there ---------------------------------------------------------------------------------------------------
@@ -391,9 +394,7 @@ def remove(folder: Path) -> None:
             for place in (folder, folder.with_name(folder.name + "-previous")):
                 delete(place)
     except BlockingIOError as error:
-        text = f"Another process is installing into {folder}: {error.strerror}."
-        raise Busy(text, "Wait until it is done.") from error
+        raise Busy(Phrase(BUSY, folder=folder, error=error.strerror), WAIT) from error
     except OSError as error:
-        raise EnvironmentProblem(
-            f"{folder} could not be removed: {error}.", "End what uses it, and try again."
-        ) from error
+        told = Phrase("{folder} could not be removed: {error}.", folder=folder, error=error)
+        raise EnvironmentProblem(told, Phrase("End what uses it, and try again.")) from error
