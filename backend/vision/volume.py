@@ -65,7 +65,7 @@ class VolumeNetwork:
 
 
 def somewhere(occupancy: Tensor) -> Tensor:
-    """Return occupancy [B, D, H, W] of which something is on each ray: LIKELIEST at least in its likeliest two cells."""
+    """Return occupancy [B, D, H, W] with something on each ray: LIKELIEST at least in the likeliest two neighbours."""
     peak = occupancy.amax(1, keepdim=True)
     occupancy = occupancy * (LIKELIEST / peak.clamp_min(1e-4)).clamp_min(1)
     first = (occupancy[:, :-1] + occupancy[:, 1:]).argmax(1, keepdim=True)  # of two neighbours
