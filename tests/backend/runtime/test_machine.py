@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from backend.runtime.machine import available_threads, is_busy, keep_freed_memory
+from backend.runtime.machine import ROOT, available_threads, is_busy, keep_freed_memory
 
 
 @pytest.mark.parametrize(("load", "busy"), [(0.5, False), (1.4, False), (1.6, True)])
@@ -71,3 +71,11 @@ def test_freed_memory_is_not_asked_for_anew_in_each_step() -> None:
         for how in ("keep", "give back")
     }
     assert pages["keep"] < 100 < 10_000 < pages["give back"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux counts a parent's memory as its child's")
+def test_a_job_does_not_count_the_memory_of_the_program_that_started_it() -> None:
+    inner = "from backend.runtime.machine import own_peak_bytes; print(own_peak_bytes())"
+    outer = f"import subprocess, sys; held = b'x' * 400_000_000; subprocess.run([sys.executable, '-c', {inner!r}])"
+    done = subprocess.run([sys.executable, "-c", outer], cwd=ROOT, capture_output=True, text=True)
+    assert 5_000_000 < int(done.stdout) < 200_000_000, done.stderr
