@@ -11,6 +11,7 @@ import re
 from typing import TYPE_CHECKING
 
 from backend.errors import BadInput
+from backend.runtime.devices import is_rocm
 
 if TYPE_CHECKING:
     import torch
@@ -42,8 +43,13 @@ def why_unfit_for_half(name: str, capability: tuple[int, int]) -> str:
     return ""
 
 
-def half_of(device: str, name: str = "", capability: tuple[int, int] = (0, 0)) -> str:
-    """Return the half precision that suits a device by torch's name for it, empty where none does."""
+def half_of(device: str, name: str = "", capability: tuple[int, int] = (0, 0), *, is_amd: bool = False) -> str:
+    """Return the half precision that suits a device by torch's name for it, empty where none does or is known to.
+
+    AMD's cards count their generations otherwise; all that ROCm drives compute in float16.
+    """
+    if device == "cuda" and is_amd:
+        return "float16"
     if device != "cuda" or why_unfit_for_half(name, capability):
         return ""
     return "bfloat16" if capability >= BFLOAT_FROM else "float16"
@@ -58,7 +64,7 @@ def network_dtype(device: str, weights: int) -> torch.dtype:
     if chosen == "full" or (chosen == "auto" and weights < LARGE):
         return torch.float32
     gpu = (torch.cuda.get_device_name(), torch.cuda.get_device_capability()) if kind == "cuda" else ("", (0, 0))
-    half = half_of(kind, *gpu)
+    half = half_of(kind, *gpu, is_amd=is_rocm())
     if not half and chosen == "half":
-        half = "float16" if kind == "cuda" else "bfloat16"
+        half = "bfloat16" if kind == "cpu" else "float16"
     return getattr(torch, half) if half else torch.float32

@@ -8,7 +8,9 @@ import subprocess
 import sys
 
 import pytest
+import torch
 
+from backend.runtime import machine
 from backend.runtime.machine import ROOT, available_threads, is_busy, keep_freed_memory
 
 
@@ -79,3 +81,15 @@ def test_a_job_does_not_count_the_memory_of_the_program_that_started_it() -> Non
     outer = f"import subprocess, sys; held = b'x' * 400_000_000; subprocess.run([sys.executable, '-c', {inner!r}])"
     done = subprocess.run([sys.executable, "-c", outer], cwd=ROOT, capture_output=True, text=True)
     assert 5_000_000 < int(done.stdout) < 200_000_000, done.stderr
+
+
+def test_the_memory_that_counts_is_that_of_the_device_that_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
+    for name, value in {"max_memory_allocated": 7, "memory_reserved": 8, "mem_get_info": (9, 10)}.items():
+        monkeypatch.setattr(torch.cuda, name, lambda value=value: value)
+    monkeypatch.delenv("MAQUETTE_DEVICE", raising=False)
+    assert (machine.peak_memory_bytes(), machine.held_memory_bytes(), machine.free_memory_bytes()) == (7, 8, 9)
+    monkeypatch.setenv("MAQUETTE_DEVICE", "cpu")  # beside a card
+    assert machine.peak_memory_bytes() > 10 and machine.held_memory_bytes() > 10
+    assert machine.free_memory_bytes() != 9

@@ -24,6 +24,18 @@ def test_a_card_has_the_half_that_suits_it(name: str, capability: tuple[int, int
     assert bool(why_unfit_for_half(name, capability)) == (not half)
 
 
+def test_amds_cards_compute_in_float16_and_apples_gpu_in_full_unless_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MAQUETTE_PRECISION", raising=False)
+    assert half_of("cuda", "AMD Radeon RX 6800", (10, 3), is_amd=True) == "float16" and half_of("mps") == ""
+    assert network_dtype("mps", 10 * LARGE) == torch.float32
+    monkeypatch.setenv("MAQUETTE_PRECISION", "half")
+    assert network_dtype("mps", 1) == torch.float16
+    monkeypatch.setattr(torch.version, "hip", "6.4.1", raising=False)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "AMD Instinct MI300X")
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: (9, 4))
+    assert network_dtype("cuda", LARGE) == torch.float16
+
+
 def test_processors_and_small_networks_stay_in_full(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MAQUETTE_PRECISION", raising=False)
     assert network_dtype("cpu", 10 * LARGE) == torch.float32
