@@ -175,6 +175,9 @@ def check(root: Path) -> int:
 def bench(root: Path, gpu: bool) -> int:
     """Run every benchmark in turn, each writing benchmarks/results/NAME.json, and name those that failed."""
     python = provide_environment(root)
+    asks = "from backend.runtime import devices; raise SystemExit(devices.why_no_card() or 0)"
+    if gpu and run(root, python, "-c", asks):
+        return ENVIRONMENT
     results = root / "benchmarks" / "results"
     results.mkdir(exist_ok=True)
     failed = []

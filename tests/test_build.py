@@ -363,6 +363,13 @@ def test_bench_runs_what_measures_within_minutes_and_names_the_failed(root, comm
     assert "Failed: splats" in capsys.readouterr().out
 
 
+def test_bench_on_a_card_that_is_not_there_measures_nothing(root, commands, monkeypatch):
+    run = build.run
+    monkeypatch.setattr(build, "run", lambda root, *words: 1 if "-c" in words else run(root, *words))
+    assert build.main(["bench", "--gpu"]) == 3
+    assert commands() == []
+
+
 def test_only_test_takes_further_arguments(root, commands, capsys):
     with pytest.raises(SystemExit):
         build.main(["check", "--fix"])
