@@ -50,6 +50,17 @@ class Cameras:
         """Return the camera centres in world space, [B, 3]."""
         return self.camera_to_world[:, :3, 3]
 
+    def with_width(self, width: int) -> Cameras:
+        """Return the same cameras whose pictures are as wide as that, in pixels, and as high in proportion.
+
+        Raises ValueError where the height would be no whole number.
+        """
+        if self.height * width % self.width:
+            raise ValueError(f"an image of {self.width} x {self.height} pixels cannot become {width} wide")
+        intrinsics = self.intrinsics.clone()
+        intrinsics[:, :2] *= width / self.width
+        return Cameras(self.camera_to_world, intrinsics, width, self.height * width // self.width)
+
     def to(self, device: torch.device | str) -> Cameras:
         """Move the tensors to a device."""
         return Cameras(self.camera_to_world.to(device), self.intrinsics.to(device), self.width, self.height)

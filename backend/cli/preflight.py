@@ -63,7 +63,11 @@ def doubts(asked: Asked, folder: Path, size: int) -> list[tuple[str, str]]:
 
     request = asked.request
     settings = preflight.settings_of(request.system, request.preset, request.settings)
-    prompts, taught = f"{request.prompt} {request.negative_prompt}", getattr(settings, "token", "")
+    taught = getattr(settings, "token", "")
+    if request.subject:  # which has been taught with a token of its own
+        record = asked.input_path(f"{protocol.SUBJECT_FOLDER}/{protocol.SUBJECT_RECORD}")
+        taught = protocol.decode_record(record.read_bytes()).token
+    prompts = f"{request.prompt} {request.negative_prompt}"
     found = unknown_words(load_tokenizer(folder), prompts, taught=taught)
     look = getattr(importlib.import_module(f"backend.systems.{request.system}"), "look", None)
     return found + (look(asked, settings, size) if look else [])

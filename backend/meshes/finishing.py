@@ -82,11 +82,7 @@ def _rows(
     by the squared cosine of the view; not at all beside another surface, where a little error of shape shows it.
     """
     height, width = camera.height, camera.width
-    intrinsics = camera.intrinsics.clone()
-    intrinsics[:, :2] *= PIXEL_SAMPLES
-    fragments = rasterise(
-        mesh, Cameras(camera.camera_to_world, intrinsics, width * PIXEL_SAMPLES, height * PIXEL_SAMPLES)
-    )
+    fragments = rasterise(mesh, camera.with_width(width * PIXEL_SAMPLES))
     row, column = np.nonzero(fragments.face >= 0)
     pixel = (row // PIXEL_SAMPLES) * width + column // PIXEL_SAMPLES  # [S]
     values = torch.cat([mesh.vertices, vertex_normals(mesh), mesh.uv], dim=1)  # type: ignore[list-item]

@@ -93,9 +93,7 @@ def render_mesh(
 
     `shading` darkens what turns away from the camera: 0 shows the bare texture, 1 is a light at the camera.
     """
-    intrinsics = cameras.intrinsics.clone()
-    intrinsics[:, :2] *= samples
-    fine = Cameras(cameras.camera_to_world, intrinsics, cameras.width * samples, cameras.height * samples)
+    fine = cameras.with_width(cameras.width * samples)
     normals = vertex_normals(mesh)
     views = [torch.from_numpy(_shrink(_draw(mesh, normals, camera, shading), samples)) for camera in fine]
     rgb, normal, alpha, depth = torch.stack(views).split([3, 3, 1, 1], dim=-1)  # 0 outside, so averages are weighted

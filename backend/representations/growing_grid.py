@@ -18,11 +18,11 @@ EPSILON = 1e-15  # of Adam
 
 
 class GrowingGrid:
-    """A grid and its Adam, which begins anew on each finer grid."""
+    """A copy of a grid and its Adam, which begins anew on each finer grid."""
 
     def __init__(self, field: RadianceGrid, memory: float) -> None:
         self._memory = memory
-        self._take(field)
+        self._take(RadianceGrid(**field.state_dict()))  # what it began as may be what it is held to
 
     def _take(self, field: RadianceGrid) -> None:
         self.field = field.requires_grad_()

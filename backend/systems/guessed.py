@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from backend.cameras import Cameras
+from backend.rendering.renderer import Renderer
 from backend.rendering.volume import volume_renderer
 from backend.representations.gaussians import ball_of_points, outward_directions
 from backend.representations.hull import CANDIDATES, SHELL, HullPoints, look_up, project
@@ -27,6 +28,7 @@ NODES = 64
 THICK = 0.15  # world units behind the first surface, which still have the image's colours
 STEEP = 3.0  # from an occupancy of 2 / 3 on, the field is as dense as it gets
 DENSE = 40.0  # density inside: a surface is solid within two nodes
+CELLS = 32  # along a side of the pictures that are compared: what is finer is not the guess's to say
 LEAST_NODES = 30  # that are inside, from which there is an object
 
 
@@ -78,6 +80,31 @@ def pictures_of(field: RadianceGrid, cameras: Cameras) -> tuple[Tensor, Tensor]:
     """Return what cameras see of a field before white [V, S, S, 3], and where it is solid [V, S, S, 1], 0 or 1."""
     found = volume_renderer(field, samples=2 * len(field))(cameras, torch.ones(3))
     return found.rgb.clamp(0, 1), (found.alpha > SOLID).to(found.alpha)
+
+
+def guess_loss(field: RadianceGrid, rgb: Tensor, cameras: Cameras, background: Tensor) -> Tensor:
+    """Return how far renderings [B, S, S, 3] before a background [3] are from a guessed field as cameras [B] see it.
+
+    A scalar: the mean absolute difference of the mean colours of CELLS x CELLS cells, counted by those that the guess
+    fills, and the mean over views. So outlines count as colours do.
+    """
+    cells = min(CELLS, cameras.width)
+    coarse = cameras.with_width(min(2 * CELLS, cameras.width))  # as many pixels as it has nodes
+    with torch.no_grad():
+        seen = volume_renderer(field, samples=3 * len(field) // 2)(coarse, background.to(field.values))
+        wanted = functional.adaptive_avg_pool2d(torch.cat([seen.rgb, seen.alpha], -1).permute(0, 3, 1, 2), cells).to(
+            rgb
+        )
+    off = functional.adaptive_avg_pool2d(rgb.permute(0, 3, 1, 2), cells) - wanted[:, :3]
+    return (off.abs().mean(1).sum((1, 2)) / wanted[:, 3].sum((1, 2)).clamp_min(1)).mean()
+
+
+def one_view_loss(
+    guess: RadianceGrid, render: Renderer, cameras: Cameras, background: Tensor, generator: torch.Generator
+) -> Tensor:
+    """Return `guess_loss` of what a renderer shows to one of the cameras, drawn at random."""
+    camera = cameras[int(torch.randint(len(cameras), (), generator=generator))]
+    return guess_loss(guess, render(camera, background).rgb, camera, background)
 
 
 @torch.no_grad()

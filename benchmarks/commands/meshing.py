@@ -55,10 +55,7 @@ def finely(draw: Draw, samples: int = EDGE_SAMPLES) -> Draw:
         return torch.nn.functional.avg_pool2d(values.permute(0, 3, 1, 2), samples).permute(0, 2, 3, 1)
 
     def draw_finely(cameras: Cameras) -> Views:
-        intrinsics = cameras.intrinsics.clone()
-        intrinsics[:, :2] *= samples
-        fine = Cameras(cameras.camera_to_world, intrinsics, cameras.width * samples, cameras.height * samples)
-        seen = [draw(camera) for camera in fine]
+        seen = [draw(camera) for camera in cameras.with_width(cameras.width * samples)]
         return Views(*(torch.cat([mean(getattr(one, name)) for one in seen]) for name in ("rgb", "alpha", "normal")))
 
     return draw_finely

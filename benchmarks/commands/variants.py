@@ -108,9 +108,12 @@ SUBJECTS: dict[str, dict[str, protocol.Setting]] = {
     "class from anywhere": {"class_views": False},
     "words not taught": {"tuning_text_encoder": False},
     "no palette": {"palette": 0.0},
+    "from a ball": {"guessed_sides": False},
+    "guess not kept to": {"imagined_sides": 0.0},
     "as strongly guided as first": {"final_scale": 15.0},
     "weakly kept to": {"reconstruction": 1.0, "photo_weight": 1.0},
     "as in the paper": {
+        "guessed_sides": False,
         "photo_cameras": False,
         "photo_weight": 0.0,
         "class_views": False,

@@ -56,9 +56,7 @@ def painted_views(mesh: Mesh, colours: torch.Tensor, samples: int = 2) -> Draw:
     values = torch.cat([(colours * light).clamp(0, 1), normals, torch.ones(len(normals), 1)], 1)  # [V, 7]
 
     def draw_one(camera: Cameras) -> torch.Tensor:
-        intrinsics = camera.intrinsics.clone()
-        intrinsics[:, :2] *= samples
-        fine = Cameras(camera.camera_to_world, intrinsics, camera.width * samples, camera.height * samples)
+        fine = camera.with_width(camera.width * samples)
         fragments = rasterise(mesh, fine)
         image = torch.zeros(fine.height, fine.width, 7)
         image[torch.from_numpy(fragments.face >= 0)] = interpolate(fragments, mesh.faces, values)

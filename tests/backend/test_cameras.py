@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from backend.cameras import (
+    Cameras,
     azimuth_elevation,
     blender_to_gltf,
     draw_around,
@@ -67,6 +68,18 @@ def test_rays_go_through_their_pixels():
     expected = torch.stack([columns, rows], -1).reshape(1, -1, 2)
     torch.testing.assert_close(project(camera, points), expected, atol=1e-4, rtol=0)
     torch.testing.assert_close(directions.norm(dim=-1), torch.ones(1, 8, 8))
+
+
+def test_other_widths_see_the_same_in_other_pixels():
+    cameras = orbit([0.0, 70.0], [10.0, 30.0], fov_degrees=35.0, size=48)
+    finer = cameras.with_width(96)
+    torch.testing.assert_close(finer.intrinsics, orbit([0.0, 70.0], 20.0, fov_degrees=35.0, size=96).intrinsics)
+    assert torch.equal(finer.camera_to_world, cameras.camera_to_world) and (finer.width, finer.height) == (96, 96)
+    assert torch.equal(finer.with_width(48).intrinsics, cameras.intrinsics)
+    wide = Cameras(cameras.camera_to_world, cameras.intrinsics, 48, 32)
+    assert wide.with_width(24).height == 16
+    with pytest.raises(ValueError, match="48 x 32 pixels cannot become 10 wide"):
+        wide.with_width(10)
 
 
 def test_conversions_round_trip():

@@ -170,7 +170,7 @@ class CustomizeIt3DSettings:
     palette: float = shared.palette(REFERENCE, 10.0, paper=0.0)
     guessed_sides: bool = shared.guessed_sides(REFERENCE)
     drawn_sides: float = setting(
-        REFERENCE, 5.0, "Drawn Sides", "Weight of the sides that the prior has drawn, where the shape begins from them",
+        REFERENCE, 5.0, "Drawn Sides", "How firmly the shape is held to the guess or the sides that it begins from",
         0, 100, paper=0.0,
     )
     image_features: float = setting(

@@ -98,6 +98,13 @@ class DreamBooth3DSettings:
     field_rate_end: float = field.field_rate_end(FIELD)
     field_memory: float = field.field_memory(FIELD)
     radius: float = setting(FIELD, 0.5, "First Radius", "Radius of the soft ball that the object begins as", 0.05, 1)
+    # The paper has neither. Of a photo of which the camera is known; held to it where the prompt says no
+    # more than what the subject is.
+    guessed_sides: bool = shared.guessed_sides(FIELD, "otherwise from a ball")
+    imagined_sides: float = setting(
+        FIELD, 5.0, "Guessed Sides", "How firmly the object is held to what is guessed behind a photo", 0, 100,
+        paper=0.0,
+    )
     # threestudio's are 0.2, then 0.75 of the views, of which half are without colour.
     unlit: float = field.unlit(FIELD, 0.4, paper=0.2)
     lit: float = field.lit(FIELD, paper=0.75)

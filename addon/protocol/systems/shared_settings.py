@@ -38,11 +38,11 @@ def piece() -> int:
     )
 
 
-def guessed_sides(group: Group) -> bool:
-    """Declare whether the unseen sides begin as a network guesses them of the image."""
+def guessed_sides(group: Group, otherwise: str = "otherwise the prior draws the other sides") -> bool:
+    """Declare whether the unseen sides begin as a network guesses them of the image, and what there is otherwise."""
     return setting(
         group, True, "Guess What Is Behind",
-        "Begin from what a network guesses of the space behind the image; otherwise the prior draws the other sides",
+        f"Begin from what a network guesses of the space behind the image; {otherwise}",
         paper=False,
     )
 

@@ -318,9 +318,9 @@ class TV3DGSettings:
         "How much the other sides are to be like the image, unless there is one of style; 0 is the prompt alone",
         0, 2, paper=0.5,
     )
-    # Those of the four that it does not show; not where a prior has drawn them that did not see the image.
+    # From every side; of sides that an artist replaces, or a prior draws that sees the image: those it does not show.
     imagined_sides: float = setting(
-        REFERENCE, 10.0, "Guessed Sides", "Weight of the sides that are guessed of the image, where it does not see",
+        REFERENCE, 30.0, "Guessed Sides", "How firmly the object is held to what is guessed behind the image",
         0, 100, paper=0.0,
     )
 

@@ -184,9 +184,7 @@ def _march_cones(solid: Solid, cameras: Cameras, pixel: torch.Tensor) -> tuple[t
     height, width = cameras.height, cameras.width
     if height % block or width % block:
         raise ValueError(f"an image of {width} x {height} pixels: the tracer wants multiples of {block}")
-    intrinsics = cameras.intrinsics.clone()
-    intrinsics[:, :2] /= block
-    coarse = Cameras(cameras.camera_to_world, intrinsics, width // block, height // block)
+    coarse = cameras.with_width(width // block)
     origin, direction = (r.reshape(-1, 3) for r in rays(coarse))
     t, far = _bounds(origin, direction)
     spread = (pixel * (block * 0.5 * math.sqrt(2) + 1.0)).repeat_interleave(coarse.height * coarse.width)

@@ -82,6 +82,4 @@ def scaled_cameras(cameras: Cameras, times: int) -> Cameras:
     """Return the same cameras with a pixel for each `times` x `times`. Raises ValueError where that does not go."""
     if cameras.width % times or cameras.height % times:
         raise ValueError(f"an image of {cameras.width} x {cameras.height} pixels has no {times} x {times} blocks")
-    intrinsics = cameras.intrinsics.clone()
-    intrinsics[:, :2] /= times
-    return Cameras(cameras.camera_to_world, intrinsics, cameras.width // times, cameras.height // times)
+    return cameras.with_width(cameras.width // times)

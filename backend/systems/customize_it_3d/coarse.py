@@ -32,6 +32,7 @@ from backend.systems.customize_it_3d.modalities import rendered_picture, steps_o
 from backend.systems.customize_it_3d.novel_views import NovelViews
 from backend.systems.customize_it_3d.perceived import Perceived, resized, resized_target
 from backend.systems.customize_it_3d.sides import MISFIT, Beginning, first_nodes, hull_of, one_side
+from backend.systems.guessed import one_view_loss
 from backend.systems.optimisation import OptimisationState, skip_bad_step
 from backend.systems.palette import palette_of
 from backend.systems.reference import Target
@@ -179,7 +180,9 @@ def optimise_shape(
             )
             loss = loss + settings.palette * palette.loss(painted.rgb, painted.alpha, background, cameras)
         if drawn is not None and settings.drawn_sides:
-            loss = loss + settings.drawn_sides * side_loss(field, drawn, background, samples, generator)
+            guess = sides.guessed if sides is not None else None
+            apart = side_loss(field, guess or drawn, cameras, background, samples, generator)
+            loss = loss + settings.drawn_sides * apart
         loss.backward()
         if not growing.is_finite:
             growing.optimiser.zero_grad()
@@ -202,12 +205,23 @@ def first_shape(seen: Perceived, settings: CustomizeIt3DSettings) -> RadianceGri
 
 
 def side_loss(
-    field: RadianceGrid, sides: Target, background: Tensor, samples: int, generator: torch.Generator
+    field: RadianceGrid,
+    known: Target | RadianceGrid,
+    cameras: Cameras,
+    background: Tensor,
+    samples: int,
+    generator: torch.Generator,
 ) -> Tensor:
-    """Return how far a field's rendering is from one of the drawn sides, in colour and outline."""
-    camera, rgb, mask = one_side(sides, generator)
+    """Return how far a field's rendering is from one of the drawn sides, in colour and outline.
+
+    Or, from one of the step's cameras, from a guessed field, which knows every side.
+    """
+    render = volume_renderer(field, samples=samples, generator=generator)
+    if isinstance(known, RadianceGrid):
+        return one_view_loss(known, render, cameras, background, generator)
+    camera, rgb, mask = one_side(known, generator)
     rgb, mask = rgb.to(background), mask.to(background)
-    seen = volume_renderer(field, samples=samples, generator=generator)(camera, background)
+    seen = render(camera, background)
     wanted = rgb * mask + background * (1 - mask)
     return photometric(seen.rgb, wanted, torch.ones_like(mask)) + silhouette(seen.alpha, mask)
 

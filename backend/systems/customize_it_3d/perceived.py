@@ -14,7 +14,7 @@ from torch.nn import functional
 from addon.protocol import InputImage
 from addon.protocol.systems.customize_it_3d import CustomizeIt3DSettings
 from addon.protocol.systems.subject_prompts import class_word
-from backend.cameras import Cameras, azimuth_elevation, orbit
+from backend.cameras import azimuth_elevation, orbit
 from backend.diffusion.camera_search import Place, find_places
 from backend.diffusion.denoiser import Prior
 from backend.diffusion.sampling import sample
@@ -83,10 +83,9 @@ def resized_target(target: Target, size: int) -> Target:
     if target.camera.width == size:
         return target
     pairs = [resize_cut_out(rgb, mask, size) for rgb, mask in zip(target.rgb, target.mask, strict=True)]
-    intrinsics = target.camera.intrinsics.clone()
-    intrinsics[:, :2] *= size / target.camera.width
-    camera = Cameras(target.camera.camera_to_world, intrinsics, size, size)
-    return Target(camera, torch.stack([rgb for rgb, _ in pairs]), torch.stack([mask for _, mask in pairs]))
+    return Target(
+        target.camera.with_width(size), torch.stack([rgb for rgb, _ in pairs]), torch.stack([mask for _, mask in pairs])
+    )
 
 
 def perceive(job: Job, prior: Prior, settings: CustomizeIt3DSettings, prompt: str = "") -> Perceived:

@@ -25,7 +25,13 @@ from backend.systems.dreambooth3d.field import first_field, optimise_field
 from backend.systems.dreambooth3d.kept import asked_subject, load_subject
 from backend.systems.dreambooth3d.mesh import sampled_points, textured_field
 from backend.systems.dreambooth3d.photos import PHOTOGRAPH, cut_out_each, cut_out_layers, on_white, photos_of
-from backend.systems.dreambooth3d.places import photo_colours, photo_places, posed_photos, taught_photos
+from backend.systems.dreambooth3d.places import (
+    guess_of_photos,
+    photo_colours,
+    photo_places,
+    posed_photos,
+    taught_photos,
+)
 from backend.systems.dreambooth3d.pseudo_views import held_to, redraw_views
 from backend.systems.dreambooth3d.subject import (
     class_pictures,
@@ -78,13 +84,15 @@ def run(job: Job) -> None:
     same = not says_more(request.prompt, settings.token, subject) and not request.start
     colours = photo_colours(layers, places) if same and settings.palette else None
 
-    def ball(steps: int) -> RadianceGrid:
-        return first_field(settings, steps).to(prior.device)
+    guess = guess_of_photos(layers, places, settings, same) if not request.start else None
+
+    def beginning(steps: int) -> RadianceGrid:
+        return (first_field(settings, steps) if guess is None else guess).to(prior.device)
 
     if begun is None:
         first = bound(
             optimise_field, job, guidance_of(partial, settings, settings.scale), prompt, settings,
-            ball(settings.coarse_steps), settings.coarse_steps, colours=colours,
+            beginning(settings.coarse_steps), settings.coarse_steps, colours=colours, guess=guess if same else None,
         )  # fmt: skip
         begun = RadianceGrid(**job.stage("coarse", first, depends_on=made_with))
     coarse = begun.to(prior.device)
@@ -95,11 +103,11 @@ def run(job: Job) -> None:
     multi_view = teach_views(job, partial, [*real, imagined, *known], settings, said, made_with)
 
     shown = posed_photos(layers, places, coarse, settings.view_size) if same and settings.photo_weight else None
-    start = coarse if settings.warm_start else ball(settings.final_steps)
+    start = coarse if settings.warm_start else beginning(settings.final_steps)
     final = bound(
         optimise_field, job, guidance_of(multi_view, settings, settings.final_scale), prompt, settings, start,
         settings.final_steps, held_to(settings, pictures), prior.shorten(request.start_prompt, LONGEST_VIEW), shown,
-        colours,
+        colours, guess if same else None,
     )  # fmt: skip
     field = RadianceGrid(**job.stage("refined", final, depends_on=made_with)).to("cpu")
     made = mesh_stage(job, bound(textured_field, field, settings, prior.image_size))

@@ -15,6 +15,7 @@ from backend.vision.matting import Matting
 ROOM = 0.2  # around what the first look found: it may have missed a part
 PARTS = 0.1  # of the largest connected part: what is smaller is clutter
 AGREED = 0.3  # of what the network finds: with less, the colours along the border know nothing of the subject
+FLAT = 8 / 255  # range of colours, below which there is nothing in a photo, whatever a network makes up
 SURE = (0.3, 0.8)  # what the network is doubtful of becomes 0, and 1
 
 
@@ -26,6 +27,8 @@ def subject_in(rgb: torch.Tensor, alpha: torch.Tensor | None, matting: Matting) 
     """
     if alpha is not None and (cut := alpha_mask(alpha)) is not None:
         return rgb, cut
+    if float((rgb.amax((0, 1)) - rgb.amin((0, 1))).max()) < FLAT:
+        return rgb, subject_mask(rgb, None)
     rough = looked_at(rgb, matting)
     if not MIN_SHARE <= float((rough > 0.5).float().mean()) <= MAX_SHARE:
         return rgb, subject_mask(rgb, None)

@@ -32,6 +32,7 @@ from backend.runtime.checkpoint import Stateful
 from backend.runtime.job import Job
 from backend.schedules import draw_timestep, log_linear, timestep_window
 from backend.systems.dreambooth3d.photo_colours import PhotoColours
+from backend.systems.guessed import one_view_loss
 from backend.systems.optimisation import OptimisationState, skip_bad_step
 
 PRUNE_EVERY, PRUNE_FROM = 20, 0.3  # steps; share of the run before which fog may still become something
@@ -75,11 +76,12 @@ def optimise_field(
     against: str = "",
     photos: PseudoViews | None = None,
     colours: PhotoColours | None = None,
+    guess: RadianceGrid | None = None,
 ) -> dict[str, torch.Tensor]:
     """Shape a field until it looks like the prompt from everywhere, and weakly like the redrawn views; return it.
 
-    It is held to `photos`, too, where it is known from where they were taken, and to their `colours`. Another prompt to
-    guide `against`, of the result that is edited, lets only what the two differ in pull.
+    It is held to `photos`, too, where it is known from where they were taken, to their `colours`, and to the `guess` of
+    one of them. Another prompt to guide `against`, of the result that is edited, lets only what the two differ in pull.
     """
     prior, generator = guidance.prior, job.generator
     white = torch.ones(3, device=prior.device)
@@ -128,6 +130,9 @@ def optimise_field(
             )
         if photos is not None and settings.photo_weight:
             loss = loss + settings.photo_weight * view_loss(known, photos, 1, white, generator)
+        if guess is not None and settings.imagined_sides:
+            apart = one_view_loss(guess, known, cameras, background, generator)
+            loss = loss + settings.imagined_sides * apart
         if colours is not None:
             # Of colours alone: thin parts would rather vanish than change theirs.
             painted = volume_renderer(field.with_fixed_shape(), samples=samples, generator=generator)(

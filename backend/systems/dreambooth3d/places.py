@@ -23,7 +23,9 @@ from backend.runtime.job import Job
 from backend.systems.dreambooth3d.field import PseudoViews
 from backend.systems.dreambooth3d.photo_colours import PhotoColours
 from backend.systems.dreambooth3d.subject import photo_examples
+from backend.systems.guessed import NODES, guess_field
 from backend.systems.palette import solid_colours
+from backend.systems.reference import Target
 
 ONE_SIDE = 60.0  # degrees that hold all photos which show one side
 FIT = 0.6  # least IoU of a photo's silhouette with the first field's, from where it seems to be taken
@@ -78,6 +80,26 @@ def taught_photos(
 def camera_of(place: Place, size: int) -> Cameras:
     """Return the camera of a place, in whose view an object's sphere fits."""
     return orbit([place.azimuth_degrees], place.elevation_degrees, size=size)
+
+
+def guess_of_photos(
+    layers: torch.Tensor, places: list[Place], settings: DreamBooth3DSettings, same: bool = True
+) -> RadianceGrid | None:
+    """Return what is guessed behind one of the cut-outs [N, S, S, 4]: of those surely taken from somewhere, the one
+
+    nearest to the front; grey, unless it is to be the `same`. None where there is none, or nobody asks. Not of several:
+    each is framed by its own outline, so that they do not agree in size.
+    """
+    sure = [number for number, place in enumerate(places) if place.is_sure]
+    if not sure or not settings.guessed_sides:
+        return None
+    first = min(sure, key=lambda number: abs((places[number].azimuth_degrees + 180) % 360 - 180))
+    layer = layers[first : first + 1]
+    target = Target(camera_of(places[first], layers.shape[1]), layer[..., :3], layer[..., 3:])
+    field = guess_field(target, "embedded", min(settings.nodes, NODES))
+    if field is not None and not same:
+        field.values[..., 1:] = 0.0  # logits: other words may want another colour
+    return field
 
 
 @torch.no_grad()

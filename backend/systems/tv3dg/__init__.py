@@ -111,9 +111,9 @@ def run(job: Job) -> None:
         first, anchor = begin(job, settings, sides, target, prior.device, start, guessed)
         held = sides if start is not None else None
         know_it = guesses_sides(request, settings) or (prior.sees_reference and settings.see_reference)
-        if start is None and sides is not None and target is not None and settings.imagined_sides and know_it:
-            held = unseen_sides(sides, target)
-        return optimise(job, guidance, inputs.prompt, settings, first, target, calibration, anchor, held)
+        if start is None and guessed is None and sides is not None and target is not None and know_it:
+            held = unseen_sides(sides, target) if settings.imagined_sides else None
+        return optimise(job, guidance, inputs.prompt, settings, first, target, calibration, anchor, held, guessed)
 
     gaussians = Gaussians(**job.stage("gaussians", make, depends_on=made_with))
     to_mesh = partial(

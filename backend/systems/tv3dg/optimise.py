@@ -30,9 +30,11 @@ from backend.representations.densify import (
     reset_opacities,
 )
 from backend.representations.gaussians import Gaussians, extent, scaled
+from backend.representations.radiance_grid import RadianceGrid
 from backend.runtime.checkpoint import Stateful
 from backend.runtime.job import Job
 from backend.schedules import draw_timestep, growth_steps, timestep_window
+from backend.systems.guessed import guess_loss
 from backend.systems.optimisation import OptimisationState, skip_bad_step
 from backend.systems.overrides import options_of
 from backend.systems.palette import palette_of
@@ -55,10 +57,12 @@ def optimise(
     calibration: Calibration | None = None,
     anchor: Anchor | None = None,
     pictured: Sides | None = None,
+    guessed: RadianceGrid | None = None,
 ) -> dict[str, torch.Tensor]:
     """Optimise Gaussians until they look like the prompt from everywhere; return their parameters.
 
-    `pictured` are sides that an edit has redrawn, or that were imagined where the image does not see.
+    `pictured` are sides that an edit has redrawn, or that were imagined where the image does not see. `guessed` is what
+    a network guesses behind the image: it holds each view of a step.
     """
     prior = guidance.prior
     generator = job.generator
@@ -126,6 +130,8 @@ def optimise(
         if pictured is not None:
             weight = settings.imagined_sides if anchor is None else settings.edit_sides
             held = held + weight * side_loss(render, pictured, background)
+        if guessed is not None and settings.imagined_sides:
+            held = held + settings.imagined_sides * guess_loss(guessed, rendering.rgb, cameras, background)
         loss = units.terms * terms + units.average * held
         if calibration is not None and step % settings.calibrate_every == 0:
             white, judged = torch.ones(3, device=prior.device), None

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -17,6 +20,7 @@ from backend.errors import EmptyMask
 from backend.images import save_image
 from backend.runtime.control import Control
 from backend.runtime.job import Job
+from backend.systems.base_model import base_folder
 from backend.systems.reference import perceive
 
 SPEED = preflight.Speed(device="cpu", threads=1, processor=57.0, small=57.0)
@@ -106,3 +110,18 @@ def test_words_that_the_prior_does_not_know_are_named_but_not_the_one_it_is_taug
     image = ["--image", str(picture(tmp_path / "mug.png")), "--system", "customize_it_3d", "--set", "token=qqq"]
     assert main([*words, "--prompt", "a qqq gargoyle", *image]) == 0
     assert "does not know 'gargoyle', 'blurry'." in capsys.readouterr().err
+
+
+def test_the_token_of_a_kept_subject_is_known(tmp_path: Path) -> None:
+    hashes = {"photos/photo-01.png": "0" * 64}
+    record = protocol.SubjectRecord(subject="bear", token="zyx", prior="f" * 64, name="mine", files=hashes)
+    text = json.dumps(asdict(record)).encode()
+    (tmp_path / protocol.SUBJECT_RECORD).write_bytes(text)
+    request = protocol.Request(
+        system="dreambooth3d", prompt="a zyx gargoyle", subject=hashlib.sha256(text).hexdigest(),
+        subject_files=(protocol.SUBJECT_RECORD,),
+    )  # fmt: skip
+    (said, _), *more = subject.doubts(
+        subject.Asked(request, [tmp_path / protocol.SUBJECT_RECORD]), base_folder("embedded"), 128
+    )
+    assert "'gargoyle'" in said and "zyx" not in said and not more

@@ -28,6 +28,16 @@ def test_on_more_nodes_it_is_the_same_field_and_adam_begins_anew() -> None:
     assert torch.allclose(growing.field.raw_density(points), before.raw_density(points), atol=1e-4)
 
 
+def test_what_it_began_as_stays_what_it_is() -> None:
+    first = blob_grid(9)
+    before = first.values.clone()
+    growing = GrowingGrid(first, 0.99)
+    growing.field.values.sum().backward()
+    growing.step(0.1)
+    assert torch.equal(first.values, before) and not first.values.requires_grad
+    assert not torch.equal(growing.field.values, before)
+
+
 def test_a_gradient_that_is_no_number_is_noticed() -> None:
     growing = GrowingGrid(blob_grid(5), 0.99)
     assert growing.is_finite

@@ -10,7 +10,7 @@ import torch
 
 from backend.cameras import Cameras, framing_distance, orbit
 from backend.systems import guessed
-from backend.systems.guessed import guess_field, network_of, pictures_of, points_of
+from backend.systems.guessed import guess_field, guess_loss, network_of, pictures_of, points_of
 from backend.systems.reference import Target
 from backend.vision.volume import COARSE, SIZE, Volume, cells
 
@@ -113,6 +113,27 @@ def test_the_points_lie_inside_near_the_surface_and_look_outwards(target: Target
     outwards = torch.nn.functional.normalize(shape.points / RADII**2, dim=-1)
     assert float((shape.normals * outwards).sum(-1).median()) > 0.9
     assert torch.equal(points_of(field, 800, torch.Generator().manual_seed(0)).points, shape.points)  # type: ignore[union-attr]
+
+
+def test_renderings_are_held_to_the_guess_from_every_side_but_for_what_is_finer_than_its_cells(target: Target) -> None:
+    field = guess_field(target, "")
+    assert field is not None
+    cameras, background = orbit([20.0, 200.0], 15.0, size=64), torch.tensor([0.2, 0.9, 0.4])
+    itself = guessed.volume_renderer(field, samples=96)(cameras, background)
+    assert float(guess_loss(field, itself.rgb, cameras, background)) < 1e-6
+    grain = 0.1 * (-1.0) ** torch.arange(64)
+    assert float(guess_loss(field, itself.rgb + grain[:, None], cameras, background)) < 1e-6  # up and down
+    # What is a tenth brighter everywhere is off by a tenth in all cells, and the guess fills this many of them.
+    off = float(guess_loss(field, itself.rgb + 0.1, cameras, background))
+    filled = itself.alpha.sum((1, 2, 3)) / 4  # of 2 x 2 pixels
+    assert off == pytest.approx(float((0.1 * 32**2 / filled).mean()), rel=1e-3)
+    finer = cameras.with_width(128)
+    large = guessed.volume_renderer(field, samples=96)(finer, background)
+    assert float(guess_loss(field, large.rgb, finer, background)) < 0.01  # but for the edges
+    rgb = background.expand(2, 64, 64, 3).clone().requires_grad_()
+    guess_loss(field, rgb, cameras, background).backward()
+    inside = itself.alpha[..., 0] > 0.99
+    assert rgb.grad is not None and bool((rgb.grad[inside][:, 1] > 0).all())
 
 
 def test_of_nothing_nothing_is_guessed(target: Target) -> None:

@@ -76,6 +76,12 @@ def test_the_shape_begins_from_sides_that_fit_and_is_held_to_them(tmp_path: Path
     guessed.values[..., 1:] = GREEN.logit()
     one = shaped(tmp_path / "guessed", Pull(None), once, 1, sides=Beginning(sides, guessed))
     assert error(one, [180.0]) < error(shaped(tmp_path / "ball", Pull(None), once, 1), [180.0])
+    # A guess holds every side: also those between the three, which show red here.
+    wrong = Beginning(replace(sides, rgb=1 - sides.rgb), guessed)
+    red = Pull(1 - GREEN)
+    kept = shaped(tmp_path / "kept", red, settings, 30, sides=wrong)
+    astray = shaped(tmp_path / "astray", red, replace(settings, drawn_sides=0.0), 30, sides=wrong)
+    assert error(kept, [135.0, 180.0, 225.0]) < 0.6 * error(astray, [135.0, 180.0, 225.0])
 
 
 def test_what_knows_the_other_sides_shapes_them(tmp_path: Path) -> None:

@@ -71,6 +71,20 @@ def test_alpha_is_the_mask_itself_and_where_there_is_nothing_that_is_said(networ
         subject_in(torch.full((64, 80, 3), 0.5), None, lambda images: torch.zeros_like(images[..., :1]))
 
 
+def test_in_a_photo_of_one_colour_there_is_nothing_whatever_the_network_makes_up() -> None:
+    def sees_things(images: torch.Tensor) -> torch.Tensor:
+        found = torch.zeros_like(images[..., :1])
+        found[:, 8:24, 8:24] = 1.0
+        return found
+
+    grain = 0.01 * torch.rand(32, 32, 3, generator=torch.Generator().manual_seed(0))
+    for rgb in (torch.ones(32, 32, 3), 0.5 + grain):
+        with pytest.raises(EmptyMask):
+            subject_in(rgb, None, sees_things)  # type: ignore[arg-type]
+    _, mask = subject_in(torch.rand(32, 32, 3), None, sees_things)  # type: ignore[arg-type]
+    assert bool((mask > 0.5).any())
+
+
 def test_small_parts_are_clutter_and_the_place_stays_inside_the_picture() -> None:
     solid = np.zeros((20, 30), dtype=bool)
     solid[2:10, 2:10], solid[15, 25] = True, True  # 64 pixels, and one

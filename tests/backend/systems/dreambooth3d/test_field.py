@@ -67,6 +67,7 @@ def shaped(
     steps: int,
     views: PseudoViews | None = None,
     checkpoint_steps: int = 0,
+    guess: RadianceGrid | None = None,
 ) -> RadianceGrid:
     folder.mkdir(parents=True, exist_ok=True)
     photos = tuple(protocol.InputImage(path=f"inputs/{i:02}.png", role="subject") for i in range(3))
@@ -74,8 +75,9 @@ def shaped(
     asked = protocol.Request(system="dreambooth3d", prompt="a ball", images=photos, settings=settled)
     job = Job(folder, asked, lambda event: None, Control())
     guidance: Any = pull
+    first = first_field(settings, steps)
     values = job.stage(
-        "coarse", lambda: optimise_field(job, guidance, "a ball", settings, first_field(settings, steps), steps, views)
+        "coarse", lambda: optimise_field(job, guidance, "a ball", settings, first, steps, views, guess=guess)
     )
     return RadianceGrid(**values)
 
@@ -158,3 +160,15 @@ def test_light_comes_late_and_takes_the_same_draws() -> None:
     assert all(torch.equal(state, states[0]) for state in states)
     coloured = draw_shading(99, 100, cameras, replace(settings, textureless=0.0), torch.Generator().manual_seed(1))
     assert coloured.kind == "lambertian"
+
+
+def test_a_guess_holds_what_the_prior_pulls_elsewhere(tmp_path: Path) -> None:
+    guess = blob_grid(24, radius=RADIUS, strength=60.0)
+    guess.values[..., 1:] = GREEN.logit()
+    cameras = orbit([0.0, 120.0, 240.0], 10.0, size=SIZE)
+    wanted = ball(cameras, GREEN)
+    off = {}
+    for weight in (0.0, 30.0):
+        field = shaped(tmp_path / f"{weight}", Pull(ORANGE), replace(SMALL, imagined_sides=weight), 40, guess=guess)
+        off[weight] = float((volume_renderer(field)(cameras, torch.ones(3)).rgb - wanted).abs().mean())
+    assert off[30.0] < 0.5 * off[0.0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from backend.systems.dreambooth3d import places
 from backend.systems.dreambooth3d.places import (
     box,
     camera_of,
+    guess_of_photos,
     moved_onto,
     photo_places,
     posed_photos,
@@ -95,6 +97,25 @@ def test_photos_hold_the_field_from_where_they_fit_it() -> None:
     assert torch.allclose(views.pictures[0][inside], torch.tensor(0.3), atol=0.2)
     assert posed_photos(bar[None], places_found[:1], field, size) is None
     assert posed_photos(disc[None], [], field, size) is None
+
+
+def test_what_is_behind_is_guessed_of_the_sure_photo_nearest_to_the_front(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Any] = []
+    monkeypatch.setattr(places, "guess_field", lambda target, *rest: asked.append((target, rest)) or solid_ball())
+    layers = torch.stack([picture(64, slice(8, 40), slice(8 + i, 32)) for i in range(4)])
+    found = [Place(0.0, 15.0, 0.1), Place(200.0, 15.0, 4.0), Place(330.0, 25.0, 4.0), Place(100.0, 15.0, 4.0)]
+    settings = DreamBooth3DSettings(nodes=48)
+    assert guess_of_photos(layers, found, settings) is not None
+    (target, rest), *more = asked
+    assert not more and rest == ("embedded", 48) and target.camera.width == 64
+    assert [round(float(angle[0])) % 360 for angle in azimuth_elevation(target.camera)] == [330, 25]
+    assert torch.equal(target.mask[0], layers[2, ..., 3:]) and torch.equal(target.rgb[0], layers[2, ..., :3])
+    grey = guess_of_photos(layers, found, settings, same=False)
+    assert grey is not None and torch.equal(grey.values[..., 0], solid_ball().values[..., 0])
+    assert float(grey.values[..., 1:].abs().max()) == 0
+    asked.clear()
+    assert guess_of_photos(layers, found[:1], settings) is None and guess_of_photos(layers, [], settings) is None
+    assert guess_of_photos(layers, found, replace(settings, guessed_sides=False)) is None and not asked
 
 
 def job_of(folder: Path) -> tuple[Job, list[Any]]:

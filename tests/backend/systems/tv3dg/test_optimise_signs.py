@@ -21,6 +21,7 @@ from backend.rendering.renderer import Rendering
 from backend.rendering.splats import splat_renderer
 from backend.representations.gaussians import Gaussians, extent
 from backend.systems import tv3dg
+from backend.systems.guessed import guess_loss
 from backend.systems.palette import Palette, palette_of
 from backend.systems.tv3dg.edit import Anchor, side_loss
 from backend.systems.tv3dg.optimise import SH_CONSTANT
@@ -70,6 +71,11 @@ def minded_by_sides(gaussians: Gaussians) -> torch.Tensor:
 
 
 @torch.no_grad()
+def minded_by_the_guess(gaussians: Gaussians) -> torch.Tensor:
+    return guess_loss(toy.guess(), toy.draw(gaussians, toy.AROUND).rgb, toy.AROUND, toy.WHITE)
+
+
+@torch.no_grad()
 def minded_by_the_palette(gaussians: Gaussians) -> float:
     seen = toy.draw(gaussians, toy.AROUND)
     return float(HONEST_PALETTE(palette_of(toy.reference()), seen.rgb, seen.alpha, toy.WHITE, toy.AROUND))
@@ -110,6 +116,7 @@ TERMS = {
     "the anchor's colours": Term(from_the_picture, NO_PULL, lambda sign: held(sign, 20.0, 0.0), start=PALE),
     "the anchor's alpha": Term(around(same_alpha), NO_PULL, lambda sign: held(sign, 0.0, 20.0), start=PALE),
     "pictured sides": Term(minded_by_sides, {"imagined_sides": 20.0}, lambda sign: {"pictured": toy.sides()}),
+    "the guess": Term(minded_by_the_guess, {"imagined_sides": 20.0}, lambda sign: {"guessed": toy.guess()}),
     "geometry": Term(
         minded_by(toy.calibration(geometry=1.0)),
         guests=lambda sign: {"calibration": toy.calibration(geometry=SUM * sign)},
@@ -201,6 +208,7 @@ LIARS: dict[str, tuple[object, str, Callable[[Any], Any]]] = {
     "the anchor's colours": (Anchor, "loss", turned),
     "the anchor's alpha": (Anchor, "loss", turned),
     "pictured sides": (LOOP, "side_loss", turned),
+    "the guess": (LOOP, "guess_loss", turned),
     "geometry": (Calibration, "loss", turned),
     "semantics": (Calibration, "loss", turned),
     "reward": (Calibration, "loss", turned),

@@ -17,6 +17,7 @@ from backend.diffusion.guidance import GuidanceOptions, guidance_for
 from backend.rendering.renderer import Rendering
 from backend.rendering.splats import splat_renderer
 from backend.representations.gaussians import Gaussians
+from backend.representations.radiance_grid import RadianceGrid, blob_grid
 from backend.systems import tv3dg
 from backend.systems.overrides import options_of
 from backend.systems.reference import Target
@@ -91,6 +92,13 @@ def sides() -> Sides:
     cameras = calibration_cameras(SIZE)
     seen = draw(WANTED, cameras)
     return Sides(cameras, seen.rgb, (seen.alpha > 0.5).float())
+
+
+def guess() -> RadianceGrid:
+    """Return a field that looks like WANTED."""
+    field = blob_grid(24, radius=0.55, strength=60.0)
+    field.values[..., 1:] = COLOUR.logit()
+    return field
 
 
 def calibration(*, geometry: float = 0.0, semantics: float = 0.0, reward: float = 0.0) -> Calibration:
