@@ -181,9 +181,11 @@ def bench(root: Path, gpu: bool) -> int:
     results = root / "benchmarks" / "results"
     results.mkdir(exist_ok=True)
     failed = []
-    for name in benchmarks(root):
+    modules = [f"commands.{name}" for name in benchmarks(root)] + ["cards.full_size"] * gpu
+    for module in modules:
+        name = module.rpartition(".")[2]
         print(f"\n== {name}")
-        if run(root, python, "-m", f"benchmarks.commands.{name}", "--out", results / f"{name}.json", *["--gpu"] * gpu):
+        if run(root, python, "-m", f"benchmarks.{module}", "--out", results / f"{name}.json", *["--gpu"] * gpu):
             failed.append(name)
     if failed:
         print(f"\nFailed: {', '.join(failed)}")

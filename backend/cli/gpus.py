@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from addon.protocol import torch_builds
-from backend.runtime.devices import UNTRIED, VARIABLE
+from backend.runtime.devices import UNTRIED, VARIABLE, why_unfit_for_half
 from backend.runtime.machine import GIB, NEEDED_GPU_MEMORY
-from backend.runtime.precision import why_unfit_for_half
 
 CAPABILITY_MAJOR, CAPABILITY_MINOR = 75, 76  # cuDeviceGetAttribute
 

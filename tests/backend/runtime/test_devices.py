@@ -1,4 +1,4 @@
-"""Which device is computed on: what torch finds, what the variable says, and what neither has."""
+"""Which device is computed on, and in which precision: what torch finds, what the variables say, what neither has."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import torch
 
 from backend.errors import BadInput
 from backend.runtime import devices
-from backend.runtime.devices import Seen, compute_device
+from backend.runtime.devices import LARGE, Seen, compute_device, half_of, network_dtype, why_unfit_for_half
 
 NVIDIA, AMD, APPLE = Seen(card=True), Seen(card=True, is_amd=True), Seen(metal=True)
 
@@ -74,3 +74,46 @@ def test_each_device_is_asked_in_its_own_words(monkeypatch: pytest.MonkeyPatch) 
 def test_without_a_card_that_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(devices.VARIABLE, raising=False)
     assert devices.why_no_card(Seen()).startswith("This needs a graphics card") and devices.why_no_card(AMD) == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "capability", "half"),
+    [
+        ("NVIDIA H100", (9, 0), "bfloat16"),
+        ("NVIDIA GeForce RTX 3060", (8, 6), "bfloat16"),
+        ("NVIDIA GeForce RTX 2070", (7, 5), "float16"),
+        ("NVIDIA GeForce GTX 1650", (7, 5), ""),
+        ("NVIDIA GeForce GTX 1080 Ti", (6, 1), ""),
+    ],
+)
+def test_a_card_has_the_half_that_suits_it(name: str, capability: tuple[int, int], half: str) -> None:
+    assert half_of("cuda", name, capability) == half
+    assert bool(why_unfit_for_half(name, capability)) == (not half)
+
+
+def test_amds_cards_compute_in_float16_and_apples_gpu_in_full_unless_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MAQUETTE_PRECISION", raising=False)
+    assert half_of("cuda", "AMD Radeon RX 6800", (10, 3), is_amd=True) == "float16" and half_of("mps") == ""
+    assert network_dtype("mps", 10 * LARGE) == torch.float32
+    monkeypatch.setenv("MAQUETTE_PRECISION", "half")
+    assert network_dtype("mps", 1) == torch.float16
+    monkeypatch.setattr(torch.version, "hip", "6.4.1", raising=False)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "AMD Instinct MI300X")
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: (9, 4))
+    assert network_dtype("cuda", LARGE) == torch.float16
+
+
+def test_processors_and_small_networks_stay_in_full(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MAQUETTE_PRECISION", raising=False)
+    assert network_dtype("cpu", 10 * LARGE) == torch.float32
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "NVIDIA A100")
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: (8, 0))
+    assert network_dtype("cuda", LARGE - 1) == torch.float32
+    assert network_dtype("cuda", LARGE) == torch.bfloat16
+    monkeypatch.setenv("MAQUETTE_PRECISION", "full")
+    assert network_dtype("cuda", 10 * LARGE) == torch.float32
+    monkeypatch.setenv("MAQUETTE_PRECISION", "half")
+    assert network_dtype("cpu", 1) == torch.bfloat16
+    monkeypatch.setenv("MAQUETTE_PRECISION", "fp8")
+    with pytest.raises(BadInput, match="MAQUETTE_PRECISION is 'fp8'; it can be auto, full, half"):
+        network_dtype("cpu", 1)

@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from backend.runtime import devices
-from benchmarks.commands import full_size
-from benchmarks.commands.full_size import LEVERS, WORK, Size, levers_of, measure
+from benchmarks.cards import full_size
+from benchmarks.cards.full_size import LEVERS, WORK, Size, levers_of, measure
 
 TINY: dict[str, Any] = {
     "views": 1, "count": 64, "delta_t": 400, "nodes": 8, "view_size": 12, "tuning_batch": 1, "tuning_rank": 2,
@@ -19,6 +19,7 @@ TINY: dict[str, Any] = {
 SMALL = Size(divide=16, side=8, steps=1, rounds=1, settings=TINY)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("work", WORK, ids="-".join)
 def test_each_system_takes_a_step_and_its_floor(work: tuple[str, str]) -> None:
     row = measure(*work, "as a job does it", "cpu", SMALL)
@@ -28,6 +29,7 @@ def test_each_system_takes_a_step_and_its_floor(work: tuple[str, str]) -> None:
     assert row["unet_images"] >= 2 and (row["encoder_images"] >= 1) == (work[1] != "teaching")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in LEVERS if name != "as a job does it"])
 def test_each_lever_is_pulled(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[Any] = []
@@ -46,7 +48,8 @@ def test_each_lever_is_pulled(name: str, monkeypatch: pytest.MonkeyPatch) -> Non
 def test_teaching_has_a_way_back_and_is_replayed_with_it() -> None:
     prior = full_size.prior_for(LEVERS["full precision"], "cpu", SMALL)
     full_size._calls.clear()
-    full_size._take("dreambooth3d", "teaching", prior, TINY, 1)
+    with full_size.recorded(prior):
+        full_size._take("dreambooth3d", "teaching", prior, TINY, 1)
     assert [(call.network, call.way_back, call.shape[0]) for call in full_size._calls] == [("unet", True, 1)] * 2
     full_size.replay(prior, list(full_size._calls))
     full_size._calls.clear()

@@ -1,4 +1,4 @@
-"""Measures a step of every system at Stable Diffusion's true shapes: `python -m benchmarks.commands.full_size --gpu`.
+"""Measures a step of every system at Stable Diffusion's true shapes: `python -m benchmarks.cards.full_size --gpu`.
 
 The networks have Stable Diffusion 1.5's layout and random numbers for weights, which take the same time and memory.
 What a step asks of them is recorded by hooks while real steps run, then made again alone: the floor. Each lever changes
@@ -14,7 +14,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,14 +29,13 @@ from backend.errors import OutOfMemory, explain
 from backend.representations.gaussians import ball_of_gaussians
 from backend.runtime import devices
 from backend.runtime.control import Control
+from backend.runtime.devices import half_of
 from backend.runtime.job import Job
 from backend.runtime.machine import keep_freed_memory, peak_memory_bytes
-from backend.runtime.precision import half_of
 from backend.systems import tv3dg
 from backend.systems.customize_it_3d.coarse import optimise_shape
 from backend.systems.customize_it_3d.perceived import Perceived
 from backend.systems.dreambooth3d.field import first_field, optimise_field
-from backend.systems.overrides import options_of
 from backend.systems.reference import Target
 from benchmarks.commands.distillation import random_stable_diffusion
 
@@ -103,9 +102,8 @@ def teaching(job: Job, prior: Prior, chosen: Mapping[str, Any], steps: int) -> N
     side = prior.unet.config.sample_size
     latents = torch.randn(8, 4, side, side, device=prior.device)
     kinds = [Examples(latents, (PROMPT,) * 8, batch=settings.tuning_batch) for _ in range(2)]
-    with recorded(taught.prior):
-        for _ in range(steps):
-            taught.step(kinds, job.generator)
+    for _ in range(steps):
+        taught.step(kinds, job.generator)
 
 
 def shape(job: Job, prior: Prior, chosen: Mapping[str, Any], steps: int) -> None:
@@ -137,7 +135,11 @@ def _settings(system: str, chosen: dict[str, Any], **more: Any) -> Any:
 
 
 def _guidance(prior: Prior, settings: Any) -> Guidance:
-    return guidance_for(prior, replace(options_of(GuidanceOptions, settings), adapter=""))
+    """Return a system's guidance without an image; what its settings do not name is as its own script has it."""
+    named = {
+        field.name: getattr(settings, field.name) for field in fields(GuidanceOptions) if hasattr(settings, field.name)
+    }
+    return guidance_for(prior, GuidanceOptions(**({"difference": 1.0, "perturbation": 0.0} | named | {"adapter": ""})))
 
 
 # ---- the floor -------------------------------------------------------------------------------------------------------
@@ -159,7 +161,7 @@ _networks: dict[str, Any] = {}
 
 @contextmanager
 def recorded(prior: Prior) -> Iterator[None]:
-    """Note what goes through the UNet and the encoder of a prior."""
+    """Note what goes through the UNet and the encoder of a prior, and of copies that are made meanwhile."""
 
     def hook(name: str) -> Any:
         def seen(network: Any, inputs: Any, options: Any) -> None:
@@ -267,7 +269,7 @@ def levers_of(system: str, stage: str) -> list[str]:
 def _take(system: str, stage: str, prior: Prior, chosen: Mapping[str, Any], steps: int) -> float:
     """Take steps in a throw-away job and return the seconds of one."""
     with tempfile.TemporaryDirectory() as folder:
-        request = Request(system=system, prompt=PROMPT, seed=1, settings={"checkpoint_seconds": 1e6})
+        request = Request(system="tv3dg", prompt=PROMPT, seed=1, settings={"checkpoint_seconds": 1e6})  # needs no image
         job, seconds = Job(Path(folder), request, lambda event: None, Control()), 0.0
 
         def make() -> dict[str, Any]:
