@@ -2,7 +2,8 @@
 
 NVIDIA's and AMD's cards are both `cuda` to torch. Apple's GPU, `mps`, is used only where MAQUETTE_DEVICE names it:
 nobody has run Maquette on it, nor on AMD's. Precision is half where the device is fit for it and the network is large,
-else full; MAQUETTE_PRECISION says otherwise: `full`, or `half`, which on a processor is bfloat16. Importing this imports nothing heavy.
+else full; MAQUETTE_PRECISION says otherwise: `full`, or `half`, which on a processor is bfloat16. Importing this
+imports nothing heavy.
 """
 
 from __future__ import annotations
