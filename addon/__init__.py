@@ -30,7 +30,7 @@ MODULES = (
     "ui.history",
     "ui.edit",
     "ui.batch_operators",
-    "ui.language.words",
+    "language.words",
     "ui.farms.send",
     "cli.commands",
 )

@@ -6,7 +6,8 @@
     models PYTHON -- WORD...                                  what `python -m backend models` does with the words
     remove FOLDER
 
-Each writes one JSON object per line to stdout: {"share", "text"} for progress, and last a diagnosis. With --supervised,
+Each writes one JSON object per line to stdout: {"share", "text"} for progress, and last a diagnosis; "phrases" has the
+templates and values of their texts. With --supervised,
 when stdin ends, `make` stops and leaves what was there before, and the others end at once. Exit code 0 if jobs can run,
 or if the folder is removed, else 1.
 """
@@ -26,6 +27,7 @@ from . import processes
 from .install import diagnosis, driver, environment, interpreters, models, verification
 from .install.diagnosis import Diagnosis
 from .paths import backend_python
+from .protocol import Phrase, packed
 
 LEAVE_SECONDS = 4.0  # for putting back what was there; then what is half-made stays, for the next call to clear away
 
@@ -72,11 +74,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 made = models.ask(options.python, options.words, say)
             case _:
                 environment.remove(options.folder)
-                made = Diagnosis("missing", "The backend is not installed.", is_usable=True)
+                made = Diagnosis("missing", diagnosis.NOT_INSTALLED, is_usable=True)
     except environment.EnvironmentProblem as problem:
         made = diagnosis.of_problem(problem)
     except environment.Stopped:
-        made = Diagnosis("missing", "The installation was stopped.")
+        made = Diagnosis("missing", Phrase("The installation was stopped."))
     say(dataclasses.asdict(made))
     return 0 if made.is_usable else 1
 
@@ -85,7 +87,8 @@ def make(options: argparse.Namespace, gone: threading.Event) -> Diagnosis:
     """Make the environment unless the parent is gone, and let the backend in it say what it can run."""
 
     def show(progress: environment.Progress) -> None:
-        say({"share": 0.9 * progress.share, "text": f"{progress.text} ({progress.done} of {progress.total})"})
+        text = Phrase("{text} ({done} of {total})", text=progress.text, done=progress.done, total=progress.total)
+        say({"share": 0.9 * progress.share, "text": text})
         if gone.is_set():
             raise environment.Stopped
 
@@ -101,23 +104,24 @@ def make(options: argparse.Namespace, gone: threading.Event) -> Diagnosis:
         anew=options.anew,
         build=build,
     )
-    say({"share": 0.9, "text": "trying it out"})
+    say({"share": 0.9, "text": Phrase("trying it out")})
     return diagnosis.diagnose(python)
 
 
 def verify(folder: Path, locks: Sequence[Path]) -> Diagnosis:
     """Compare the packages with the lock, then try every engine."""
-    say({"share": 0.1, "text": "comparing files with the lock"})
+    say({"share": 0.1, "text": Phrase("comparing files with the lock")})
     problems = verification.verify(folder, locks)
     if problems:
         return Diagnosis("broken", verification.sentence(problems))
-    say({"share": 0.3, "text": "trying every engine"})
+    say({"share": 0.3, "text": Phrase("trying every engine")})
     return diagnosis.diagnose(backend_python(folder), deep=True)
 
 
 def say(content: dict[str, object]) -> None:
-    """Write one line."""
-    sys.stdout.write(json.dumps(content) + "\n")
+    """Write one line; beside texts that can be translated, their templates and values."""
+    phrases = {name: packed(text) for name, text in content.items() if isinstance(text, Phrase)}
+    sys.stdout.write(json.dumps(content | ({"phrases": phrases} if phrases else {})) + "\n")
     sys.stdout.flush()
 
 

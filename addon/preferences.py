@@ -15,7 +15,9 @@ from typing import Any
 import bpy
 
 from . import paths, processes, protocol, wording
-from .install import background, diagnosis, driver, environment
+from .install import background, diagnosis, driver, environment, interpreters
+from .language.saying import paragraph, say
+from .protocol import Phrase
 
 NAME = paths.EXTENSION or "addon"  # outside of an installed extension, the package itself
 AUTOMATIC, CPU = "AUTOMATIC", "CPU"
@@ -48,9 +50,9 @@ def _list_devices(preferences: Any, context: bpy.types.Context | None) -> list[t
     names = list(found.gpus if found else ())
     names += [f"GPU {index}" for index in range(len(names), preferences.device_number - 1)]  # a choice is not lost
     _devices[:] = [
-        (AUTOMATIC, "Automatic", "The first NVIDIA GPU, else the processor", 0),
-        (CPU, "Processor", "Leave the GPUs to Blender; takes many times longer", 1),
-        *((str(i), f"{i}: {name}", "Jobs run on this GPU only", i + 2) for i, name in enumerate(names)),
+        (AUTOMATIC, Phrase("Automatic"), Phrase("The first NVIDIA GPU, else the processor"), 0),
+        (CPU, Phrase("Processor"), Phrase("Leave the GPUs to Blender; takes many times longer"), 1),
+        *((str(i), f"{i}: {name}", Phrase("Jobs run on this GPU only"), i + 2) for i, name in enumerate(names)),
     ]
     return _devices
 
@@ -199,13 +201,16 @@ def interpreter(context: bpy.types.Context) -> Path:
     if own:
         path = _absolute(own)
         if not path.is_file():
-            raise environment.EnvironmentMissing(f"There is no Python at {path}.", "Choose another.")
+            raise environment.EnvironmentMissing(
+                Phrase("There is no Python at {path}.", path=path), interpreters.CHOOSE_ANOTHER
+            )
         return path
     folder = environment_folder(context)
     state = diagnosis.glance(folder)
     if not state.is_usable:
-        headless = ", or name a Python that has it in MAQUETTE_PYTHON" if bpy.app.background else ""
-        hint = f"Install it in the preferences of Maquette{headless}."
+        hint = Phrase("Install it in the preferences of Maquette.")
+        if bpy.app.background:
+            hint = "Install it in the preferences of Maquette, or name a Python that has it in MAQUETTE_PYTHON."
         raise environment.EnvironmentMissing(state.sentence, hint)
     return paths.backend_python(folder)
 
@@ -243,7 +248,7 @@ def why_offline(context: bpy.types.Context) -> str:
     """Return why no packages can be had, else nothing."""
     if bpy.app.online_access or chosen(context, "wheels"):
         return ""
-    return "Blender may not go online: allow that in the preferences under System, or choose a wheels folder"
+    return say("Blender may not go online: allow that in the preferences under System, or choose a wheels folder")
 
 
 def environment_folder(context: bpy.types.Context) -> Path:
@@ -327,7 +332,8 @@ def status(context: bpy.types.Context) -> diagnosis.Diagnosis:
         return (
             diagnosis.Diagnosis("missing", missing.message) if is_own else diagnosis.glance(environment_folder(context))
         )
-    return diagnosis.Diagnosis("fine", "The backend is there; Check says what it can run.", is_usable=True)
+    sentence = Phrase("The backend is there; Check says what it can run.")
+    return diagnosis.Diagnosis("fine", sentence, is_usable=True)
 
 
 def draw_diagnosis(
@@ -342,12 +348,14 @@ def draw_diagnosis(
 
     `job` is the one that failed, if one did. `is_here`: these are the preferences, and need not be shown.
     """
-    text = found.sentence if found.hint in found.sentence else f"{found.sentence} {found.hint}"
+    text = say(found.sentence)
+    if found.hint not in found.sentence:
+        text = f"{text} {say(found.hint)}"
     paragraph(layout, context, text, ICONS[found.is_usable])
     shown = [name for name in found.fixes if not (name in HERE and is_here)]
     reason = why_offline(context) if INSTALLING & set(shown) else ""
     if reason:
-        paragraph(layout, context, f"{reason}.", "INFO")
+        paragraph(layout, context, reason, "INFO")
         shown.append("online")
     row = layout.row(align=True)
     row.scale_y = 1.3
@@ -358,21 +366,12 @@ def draw_diagnosis(
         button.fix, button.job = name, str(job or "")
 
 
-def paragraph(layout: Any, context: bpy.types.Context, text: str, icon: str = "NONE") -> None:
-    """Draw a text of any length, wrapped to the width of the region, with an icon before its first line."""
-    column = layout.column(align=True)
-    column.scale_y = 0.8
-    width = context.region.width if context.region is not None else 300
-    for number, line in enumerate(wording.wrapped(text, width, context.preferences.system.ui_scale)):
-        column.label(text=line, icon="BLANK1" if number and icon != "NONE" else icon, translate=False)
-
-
 def _draw_status(box: Any, context: bpy.types.Context) -> None:
     """Draw what is at work, else what is known of the backend and what can be done with it."""
     task = background.task()
     if task is not None:
         row = box.row()
-        row.progress(factor=task.share, text=task.text or task.command, type="BAR")
+        row.progress(factor=task.share, text=say(task.text or task.command), type="BAR", translate=False)
         row.operator("maquette.stop_setup", text="", icon="CANCEL")
         return
     found = status(context)
@@ -381,9 +380,12 @@ def _draw_status(box: Any, context: bpy.types.Context) -> None:
     is_ours = not own_python(context)
     if is_ours:
         size = environment.read_record(folder).get("bytes")
-        taken = f"It takes {wording.size(int(size))}; " if size else ""
-        free = f"{taken}{wording.size(environment.free_bytes(folder))} are free at {folder}"
-        paragraph(box, context, free, "DISK_DRIVE")
+        free = wording.size(environment.free_bytes(folder))
+        text = say("{free} are free at {folder}", free=free, folder=folder)
+        if size:
+            taken = wording.size(int(size))
+            text = say("It takes {taken}; {free} are free at {folder}", taken=taken, free=free, folder=folder)
+        paragraph(box, context, text, "DISK_DRIVE")
     row = box.row(align=True)
     if found.kind != "missing":
         row.operator("maquette.check_backend")

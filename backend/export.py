@@ -6,7 +6,6 @@ import hashlib
 import io
 import json
 import platform
-import struct
 from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
@@ -17,12 +16,12 @@ import torch
 
 from backend.cameras import blender_to_gltf
 from backend.errors import BadInput
+from backend.gltf.glb import ARRAY_BUFFER, INDEX_BUFFER, Binary, one_mesh, write_document
 from backend.meshes.mesh import Mesh, vertex_normals
 
 if TYPE_CHECKING:
     from backend.representations.gaussians import Gaussians
 
-GENERATOR = "Maquette"
 ROUGHNESS = 0.8
 LIBRARIES = (
     "torch",
@@ -43,7 +42,6 @@ MAX_DIGITS = 12  # of the number of points in a header
 DEGREES = (1, 4, 9, 16)  # harmonics of a colour, up to the third degree
 ALL_BANDS = DEGREES[-1]
 PointKind = Literal["gaussians", "coloured", "none"]
-_FLOAT, _UNSIGNED, _ARRAY_BUFFER, _INDEX_BUFFER = 5126, 5125, 34962, 34963  # glTF's numbers for them
 
 
 def write_glb(
@@ -58,17 +56,17 @@ def write_glb(
         raise ValueError("a mesh of 0 faces cannot be exported")
     if not bool(torch.isfinite(mesh.vertices).all()):
         raise ValueError(f"{int((~torch.isfinite(mesh.vertices)).sum())} coordinates of the mesh are not finite")
-    binary = _Binary()
+    binary = Binary()
     positions = blender_to_gltf(mesh.vertices).float().numpy()
     bounds = {"min": positions.min(axis=0).tolist(), "max": positions.max(axis=0).tolist()}
     attributes = {
-        "POSITION": binary.accessor(positions, "VEC3", _ARRAY_BUFFER, bounds),
-        "NORMAL": binary.accessor(blender_to_gltf(vertex_normals(mesh)).float().numpy(), "VEC3", _ARRAY_BUFFER),
+        "POSITION": binary.accessor(positions, "VEC3", ARRAY_BUFFER, bounds),
+        "NORMAL": binary.accessor(blender_to_gltf(vertex_normals(mesh)).float().numpy(), "VEC3", ARRAY_BUFFER),
     }
     surface: dict[str, object] = {"metallicFactor": 0.0, "roughnessFactor": ROUGHNESS}
     document: dict[str, object] = {}
     if mesh.uv is not None and mesh.texture is not None:
-        attributes["TEXCOORD_0"] = binary.accessor(mesh.uv.float().numpy(), "VEC2", _ARRAY_BUFFER)
+        attributes["TEXCOORD_0"] = binary.accessor(mesh.uv.float().numpy(), "VEC2", ARRAY_BUFFER)
         surface["baseColorTexture"] = {"index": 0}
         image = {"bufferView": binary.view(_png(mesh.texture)), "mimeType": "image/png", "name": f"{name} base colour"}
         # Linear with mipmaps, clamped: the charts do not tile.
@@ -77,27 +75,10 @@ def write_glb(
         document["textures"] = [{"sampler": 0, "source": 0}]
     else:
         surface["baseColorFactor"] = [0.5, 0.5, 0.5, 1.0]
-    indices = binary.accessor(mesh.faces.reshape(-1).numpy().astype(np.uint32), "SCALAR", _INDEX_BUFFER)
-    node: dict[str, object] = {"mesh": 0, "name": name}
-    if extras:
-        node["extras"] = dict(extras)
-    document |= {
-        "asset": {"version": "2.0", "generator": GENERATOR},
-        "scene": 0,
-        "scenes": [{"nodes": [0], "name": name}],
-        "nodes": [node],
-        "meshes": [{"name": name, "primitives": [{"attributes": attributes, "indices": indices, "material": 0}]}],
-        "materials": [{"name": name, "pbrMetallicRoughness": surface}],
-        "accessors": binary.accessors,
-        "bufferViews": binary.views,
-        "buffers": [{"byteLength": len(binary.data)}],
-    }
-    text = json.dumps(document, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
-    text += b" " * (-len(text) % 4)
-    with open(path, "wb") as file:
-        file.write(struct.pack("<III", 0x46546C67, 2, 12 + 8 + len(text) + 8 + len(binary.data)))
-        file.write(struct.pack("<II", len(text), 0x4E4F534A) + text)
-        file.write(struct.pack("<II", len(binary.data), 0x004E4942) + binary.data)
+    indices = binary.accessor(mesh.faces.reshape(-1).numpy().astype(np.uint32), "SCALAR", INDEX_BUFFER)
+    primitive = {"attributes": attributes, "indices": indices, "material": 0}
+    document["materials"] = [{"name": name, "pbrMetallicRoughness": surface}]
+    write_document(path, document | one_mesh(primitive, name, extras), binary)
 
 
 def write_points_ply(path: Path, gaussians: Gaussians) -> None:
@@ -209,33 +190,6 @@ def write_result_json(
     text = json.dumps(result, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
     (folder / "result.json").write_text(text, encoding="utf-8")
     return result
-
-
-class _Binary:
-    """The binary chunk of a GLB while it grows, with the views and accessors into it."""
-
-    def __init__(self) -> None:
-        self.data = b""
-        self.views: list[dict[str, object]] = []
-        self.accessors: list[dict[str, object]] = []
-
-    def view(self, content: bytes, target: int | None = None) -> int:
-        view: dict[str, object] = {"buffer": 0, "byteOffset": len(self.data), "byteLength": len(content)}
-        self.views.append(view if target is None else view | {"target": target})
-        self.data += content + b"\0" * (-len(content) % 4)
-        return len(self.views) - 1
-
-    def accessor(self, values: np.ndarray, shape: str, target: int, bounds: Mapping[str, object] | None = None) -> int:
-        kind = _UNSIGNED if values.dtype == np.uint32 else _FLOAT
-        content = np.ascontiguousarray(values, dtype="<u4" if kind == _UNSIGNED else "<f4").tobytes()
-        accessor = {
-            "bufferView": self.view(content, target),
-            "componentType": kind,
-            "count": len(values),
-            "type": shape,
-        }
-        self.accessors.append(accessor | dict(bounds or {}))
-        return len(self.accessors) - 1
 
 
 def _png(texture: torch.Tensor) -> bytes:

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from .. import processes
 from ..paths import ROOT
-from ..protocol import LINE_BYTES
+from ..protocol import LINE_BYTES, Phrase, unpacked
 from .diagnosis import Diagnosis, unanswered
 
 STOP_SECONDS = 20.0  # for clearing away what is half-made, before the process is ended
@@ -56,7 +56,7 @@ class Task:
             if line is None:
                 self.close()
                 if self.is_stopping:
-                    self.found = Diagnosis("missing", "The installation was stopped.")
+                    self.found = Diagnosis("missing", Phrase("The installation was stopped."))
                 elif self._child is None:
                     self.found = Diagnosis("missing", self._printed)
                 else:
@@ -71,7 +71,7 @@ class Task:
         """Ask it to leave things as they were, and go. It has STOP_SECONDS for that."""
         self.is_stopping = True
         self._deadline = time.monotonic() + STOP_SECONDS
-        self.text = "stopping"
+        self.text = Phrase("stopping")
         self._is_started.wait()
         if self._child is not None:
             processes.close_stdin(self._child)
@@ -87,7 +87,7 @@ class Task:
         try:
             self._child = self._start()
         except OSError as error:
-            self._printed = f"No Python here can run it: {error}"
+            self._printed = Phrase("No Python here can run it: {error}", error=error)
             self._lines.put(None)
             return
         finally:
@@ -101,13 +101,15 @@ class Task:
     def _understand(self, line: bytes) -> None:
         try:
             said = json.loads(line)
+            said |= {str(name): unpacked(phrase) for name, phrase in said.pop("phrases", {}).items()}
             if "share" in said:
                 self.share = max(self.share, min(float(said["share"]), 1.0))  # one bar that never goes back
-                self.text = str(said["text"]) if not self.is_stopping else self.text
+                if not self.is_stopping:
+                    self.text = said["text"] if isinstance(said["text"], Phrase) else str(said["text"])
             else:
                 facts = tuple((str(name), str(text)) for name, text in said.pop("facts"))
                 self.found = Diagnosis(**said | {"facts": facts, "gpus": tuple(map(str, said["gpus"]))})
-        except (ValueError, TypeError, KeyError):  # a traceback, say
+        except (ValueError, TypeError, KeyError, AttributeError, IndexError):  # a traceback, say
             self._printed = (self._printed + line.decode("utf-8", "replace"))[-LINE_BYTES:]
 
 

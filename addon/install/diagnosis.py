@@ -15,11 +15,13 @@ from typing import Any
 
 from .. import processes, protocol
 from ..paths import ROOT, backend_python
+from ..protocol import Phrase
 from . import environment
 
 LOCKS = (ROOT / "backend" / "requirements.lock", ROOT / "backend" / "torch.lock")
 DOCTOR_SECONDS = 300.0  # a deep look compiles kernels
 SHOWN = 400  # characters of what a broken backend printed
+NOT_INSTALLED = Phrase("The backend is not installed.")
 
 # Fix -> label and tooltip of its button.
 FIXES = {
@@ -120,17 +122,18 @@ def glance(folder: Path, locks: Sequence[Path] = LOCKS) -> Diagnosis:
     """Look whether an environment was installed and is of this version, without running anything."""
     record = environment.read_record(folder)
     if not folder.is_dir():
-        return Diagnosis("missing", "The backend is not installed.")
+        return Diagnosis("missing", NOT_INSTALLED)
     if not (folder / environment.STAMP).is_file():
-        return Diagnosis("missing", "The backend's installation was cut off; install it again.")
+        return Diagnosis("missing", Phrase("The backend's installation was cut off; install it again."))
     base = str(record.get("python", ""))
     if base and not Path(base).exists():
-        return Diagnosis("broken", f"The backend was made from {base}, which is not there any more.")
+        told = Phrase("The backend was made from {path}, which is not there any more.", path=base)
+        return Diagnosis("broken", told)
     if not backend_python(folder).exists():
-        return Diagnosis("broken", f"{backend_python(folder)} is not there any more.")
+        return Diagnosis("broken", Phrase("{path} is not there any more.", path=backend_python(folder)))
     if not environment.is_whole(folder, locks, str(record.get("language", ""))):
-        return Diagnosis("outdated", "The backend was installed for another version of Maquette.")
-    return Diagnosis("fine", "The backend is installed.", is_usable=True)
+        return Diagnosis("outdated", Phrase("The backend was installed for another version of Maquette."))
+    return Diagnosis("fine", Phrase("The backend is installed."), is_usable=True)
 
 
 def diagnose(
@@ -138,9 +141,9 @@ def diagnose(
 ) -> Diagnosis:
     """Ask the backend's doctor what this machine can run; takes seconds, a `deep` look up to minutes."""
     if python is None:
-        return Diagnosis("missing", "The backend is not installed.")
+        return Diagnosis("missing", NOT_INSTALLED)
     if not python.is_file():
-        return Diagnosis("missing", f"There is no Python at {python}.")
+        return Diagnosis("missing", Phrase("There is no Python at {path}.", path=python))
     command = [str(python), "-m", "backend", "doctor", "--json", *["--deep"] * deep]
     try:
         answer = subprocess.run(
@@ -153,9 +156,10 @@ def diagnose(
             **processes.hidden_options(),
         )
     except subprocess.TimeoutExpired:
-        return Diagnosis("broken", f"The backend did not say within {DOCTOR_SECONDS:.0f} seconds what it can do.")
+        told = Phrase("The backend did not say within {seconds:.0f} seconds what it can do.", seconds=DOCTOR_SECONDS)
+        return Diagnosis("broken", told)
     except OSError as error:
-        return Diagnosis("broken", f"The backend could not be started: {error}.")
+        return Diagnosis("broken", Phrase("The backend could not be started: {error}.", error=error))
     try:
         return judge(json.loads(answer.stdout))
     except (ValueError, KeyError, TypeError):  # it said something else, or nothing
@@ -173,30 +177,36 @@ def judge(answer: Mapping[str, Any]) -> Diagnosis:
     bad = {name: text for name, is_ok, text in findings if is_ok is False}
     for name, kind in MACHINE_FINDINGS.items():
         if name in bad:
-            return Diagnosis(kind, f"This machine's {name} does not do: {bad[name]}.", facts=facts, gpus=gpus)
+            told = Phrase("This machine's {name} does not do: {reason}.", name=Phrase(name), reason=bad[name])
+            return Diagnosis(kind, told, facts=facts, gpus=gpus)
     if bad:
         name, text = next(iter(bad.items()))
-        others = f", and so are {len(bad) - 1} more" if len(bad) > 1 else ""
-        reason = f": {text}" if text else ""
-        return Diagnosis("broken", f"{name} is missing or broken{others}{reason}.", facts=facts, gpus=gpus)
+        what = Phrase("{name} is missing or broken", name=name)
+        if len(bad) > 1:
+            what = Phrase("{name} is missing or broken, and so are {count} more", name=name, count=len(bad) - 1)
+        told = Phrase("{what}: {text}.", what=what, text=text) if text else Phrase("{what}.", what=what)
+        return Diagnosis("broken", told, facts=facts, gpus=gpus)
     for name, is_ok, text in findings:
         if is_ok is None and name in GPU_FINDINGS:
-            sentence = f"Jobs run on the CPU: {text}." if name != "gpu memory" else f"The GPU is full: {text}."
+            sentence = Phrase("Jobs run on the CPU: {text}.", text=text)
+            if name == "gpu memory":
+                sentence = Phrase("The GPU is full: {text}.", text=text)
             return Diagnosis(GPU_FINDINGS[name], sentence, facts=facts, gpus=gpus, is_usable=True)
-    where = next((text for name, is_ok, text in findings if name == "gpu" and is_ok), "the CPU")
-    return Diagnosis("fine", f"Ready: jobs run on {where}.", facts=facts, gpus=gpus, is_usable=True)
+    where = next((text for name, is_ok, text in findings if name == "gpu" and is_ok), Phrase("the CPU"))
+    return Diagnosis("fine", Phrase("Ready: jobs run on {where}.", where=where), facts=facts, gpus=gpus, is_usable=True)
 
 
 def unanswered(code: int, printed: str) -> Diagnosis:
     """Return what a backend that did not answer comes to, from its exit code and what it printed."""
     text = printed.strip()[-SHOWN:]
-    last = text.splitlines()[-1] if text else "it printed nothing"
+    last = text.splitlines()[-1] if text else Phrase("it printed nothing")
     if "No module named" in last and "backend" in last:
-        return Diagnosis("protocol", f"The add-on's own files are not complete: {last}.")
+        return Diagnosis("protocol", Phrase("The add-on's own files are not complete: {reason}.", reason=last))
     if "unrecognized arguments" in last or "invalid choice" in last:
-        return Diagnosis("protocol", "The backend is of another version than the add-on.")
-    how = f"ended with exit code {code}" if code >= 0 else f"was ended by signal {-code}"
-    return Diagnosis("broken", f"The backend {how}: {last}")
+        return Diagnosis("protocol", Phrase("The backend is of another version than the add-on."))
+    if code >= 0:
+        return Diagnosis("broken", Phrase("The backend ended with exit code {code}: {last}", code=code, last=last))
+    return Diagnosis("broken", Phrase("The backend was ended by signal {signal}: {last}", signal=-code, last=last))
 
 
 def of_failure(failed: protocol.Failed) -> Diagnosis:

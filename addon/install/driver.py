@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from .. import processes
-from ..protocol import torch_builds
+from ..protocol import Phrase, torch_builds
 from .interpreters import EnvironmentProblem
 
 PROGRAM = "nvidia-smi"
@@ -24,7 +24,7 @@ CHOICES = (  # of the preferences
 )
 ANSWER_SECONDS = 30.0  # a card that sleeps takes some to wake
 PAGE = "https://www.nvidia.com/drivers"
-OTHERWISE = "or install the torch for the processor"
+AGAIN = Phrase("Install the driver again, or install the torch for the processor.")
 
 
 class DriverProblem(EnvironmentProblem):
@@ -57,26 +57,27 @@ def run(words: Sequence[str]) -> tuple[int, str]:
 def ask(run: Callable[[Sequence[str]], tuple[int, str]] = run) -> Driver:
     """Return what the driver says of the first card. Raises DriverProblem: there is none, or it does not work."""
     if sys.platform == "darwin":
-        raise DriverProblem("There is no CUDA for macOS.", "Install without --cuda: torch for the Mac is plain torch.")
+        hint = Phrase("Install torch as pip is set up; there is one for the Mac.")
+        raise DriverProblem(Phrase("There is no CUDA for macOS."), hint)
     try:
         code, text = run(())
         listed, cards = run(QUESTION)
         if listed:
             listed, cards = run(SHORTER)
     except FileNotFoundError:
-        message = f"There is no NVIDIA driver on this machine: {PROGRAM} is not found."
-        raise DriverProblem(message, f"Install one from {PAGE}, {OTHERWISE}.") from None
+        told = Phrase("There is no NVIDIA driver on this machine: {program} is not found.", program=PROGRAM)
+        hint = Phrase("Install one from {page}, or install the torch for the processor.", page=PAGE)
+        raise DriverProblem(told, hint) from None
     except (OSError, subprocess.TimeoutExpired) as error:
         raise DriverProblem(
-            f"{PROGRAM} does not answer: {error}.", f"Install the driver again, {OTHERWISE}."
+            Phrase("{program} does not answer: {error}.", program=PROGRAM, error=error), AGAIN
         ) from error
     header = re.search(r"CUDA (?:UMD )?Version: *(\d+)\.(\d+)", text)
     first = re.search(r"^(.+?), *([\d.]+)(?:, *(\d+)\.(\d+))? *$", cards, re.MULTILINE)
     if code or listed or not header or not first:
-        said = next((line.strip() for line in f"{text}\n{cards}".splitlines() if line.strip()), "nothing")
-        raise DriverProblem(
-            f"The NVIDIA driver does not work; {PROGRAM} says: {said[:160]}", f"Install it again, {OTHERWISE}."
-        )
+        said = [line.strip()[:160] for line in f"{text}\n{cards}".splitlines() if line.strip()] or [Phrase("nothing")]
+        told = "The NVIDIA driver does not work; {program} says: {said}"
+        raise DriverProblem(Phrase(told, program=PROGRAM, said=said[0]), AGAIN)
     capability = (int(first[3]), int(first[4])) if first[3] else None
     return Driver(first[2], (int(header[1]), int(header[2])), first[1].strip(), capability)
 
@@ -94,15 +95,14 @@ def chosen_build(asked: str, ask: Callable[[], Driver] = ask) -> str:
     except ValueError as error:
         raise EnvironmentProblem(str(error), "Name one of them, or say cuda alone.") from error
     found = ask()
-    problems: dict[str, dict[str, str]] = {}
+    problems: dict[str, dict[str, Phrase]] = {}
     for name, cuda in wanted.items():
         problems[name] = torch_builds.why_too_old(cuda, found.version, found.cuda, found.card, found.capability)
         if not problems[name]:
             return name
     name, reasons = list(problems.items())[-1]  # the one that asks least
+    hint = Phrase("Choose a build of an older CUDA if there is one, or the torch for the processor.")
     if "driver" in reasons:
-        raise DriverProblem(f"The torch of {name} does not run here: {reasons['driver']}.", f"Get a newer from {PAGE}.")
-    raise DriverProblem(
-        f"The torch of {name} does not run here: {reasons['card']}.",
-        "Choose a build of an older CUDA if there is one, or the torch for the processor.",
-    )
+        hint = Phrase("Get a newer one from {page}.", page=PAGE)
+    reason = reasons.get("driver") or reasons["card"]
+    raise DriverProblem(Phrase("The torch of {name} does not run here: {reason}.", name=name, reason=reason), hint)

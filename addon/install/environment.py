@@ -22,7 +22,7 @@ from typing import Any
 
 from .. import processes
 from ..paths import backend_python
-from ..protocol import torch_builds
+from ..protocol import Phrase, torch_builds
 from . import interpreters, pip_steps
 from .interpreters import EnvironmentProblem, Interpreter
 from .pip_steps import DiskTooSmall, Step, explained
@@ -33,6 +33,8 @@ MAX_FOLDER_LENGTH = 120  # characters on Windows: torch's longest file adds some
 STAMP = "maquette.stamp"  # says what an environment was made from; written last, so what has none is not whole
 RECORD = "maquette.json"  # which Python that was, and how many bytes it takes
 PIP_LOG = "pip.log"
+BUSY = "Another process is installing into {folder}: {error}."
+WAIT = Phrase("Wait until it is done.")
 
 
 class EnvironmentMissing(EnvironmentProblem):
@@ -96,15 +98,12 @@ def provide(
             if not is_put_back(folder, locks, python.language, build) or anew:
                 _make(folder, locks, python, build, on_progress or _unseen, wheels, log, lock)
     except BlockingIOError as error:
-        raise Busy(
-            f"Another process is installing into {folder}: {error.strerror}.", "Wait until it is done, then look again."
-        ) from error
+        raise Busy(Phrase(BUSY, folder=folder, error=error.strerror), WAIT) from error
     except OSError as error:
         if error.errno == errno.ENOSPC:
-            raise DiskTooSmall(
-                f"{folder} could not be made: the disk is full. Make room and run this again."
-            ) from error
-        raise EnvironmentProblem(f"{folder} could not be made: {error}.", "Choose another folder.") from error
+            raise explained(Phrase("{folder} could not be made", folder=folder), "Errno 28") from error
+        told = Phrase("{folder} could not be made: {error}.", folder=folder, error=error)
+        raise EnvironmentProblem(told, Phrase("Choose another folder.")) from error
     return backend_python(folder)
 
 
@@ -148,9 +147,8 @@ def check_folder(folder: Path, wheels: Path | None = None, build: str = "") -> N
     needed = NEEDED_WITH_CUDA_GIB if with_cuda else NEEDED_GIB
     free = free_bytes(folder) / 2**30
     if free < needed:
-        raise DiskTooSmall(
-            f"{folder.parent} has {free:.1f} GiB of free disk, and the packages need {needed} GiB. Make room first."
-        )
+        told = "{folder} has {free:.1f} GiB of free disk, and the packages need {needed} GiB. Make room first."
+        raise DiskTooSmall(Phrase(told, folder=folder.parent, free=free, needed=needed))
 
 
 def free_bytes(folder: Path) -> int:
@@ -199,15 +197,16 @@ def _make(
 ) -> None:
     aside = folder.with_name(folder.name + "-previous")
     delete(aside)
-    linked = f"; {os.readlink(folder)}, to which a link led, stays as it is" if folder.is_symlink() else ""
+    text, kept = Phrase("making the environment"), "{text}; {path}, to which a link led, stays as it is"
+    text = Phrase(kept, text=text, path=os.readlink(folder)) if folder.is_symlink() else text
     if os.path.lexists(folder):
         folder.rename(aside)
     try:
-        on_progress(Progress(0, 1, 0.0, f"making the environment{linked}"))
+        on_progress(Progress(0, 1, 0.0, text))
         command = [str(python.path), "-m", "venv", str(folder)]
         made = subprocess.run(command, env=processes.child_environment(), capture_output=True, text=True)
         if made.returncode:
-            raise explained(f"Python could not make {folder}", made.stdout + made.stderr)
+            raise explained(Phrase("Python could not make {folder}", folder=folder), made.stdout + made.stderr)
         plan = pip_steps.steps(locks, build, python.language, wheels)
         left_out = _install(folder, plan, on_progress, log or folder / PIP_LOG, lock)
         record: dict[str, object] = {"python": str(python.path), "language": python.language, "build": build}
@@ -264,11 +263,12 @@ def _install(
                 there = done
                 break
             if not step.optional:
-                raise explained("The packages could not be installed", _read(log, said))
+                raise explained(Phrase("The packages could not be installed"), _read(log, said))
         if code:
             left_out.append(step.optional)
     delete(temporary)
-    on_progress(Progress(there, there, 1.0, f"installed{left_out and f', without {left_out[0]}' or ''}"))
+    text = Phrase("installed, without {name}", name=left_out[0]) if left_out else Phrase("installed")
+    on_progress(Progress(there, there, 1.0, text))
     return left_out
 
 
@@ -304,11 +304,13 @@ def _follow(
             # Not searched deeper, because pip moves folders about in there.
             present = sum(len(list(place.glob("*.dist-info"))) for place in site_packages(folder))
             done = min(max(present - there, 0), total)
-            on_progress(Progress(done, total, 0.5 + 0.49 * done / total, f"unpacking {names[min(done, total - 1)]}"))
+            name = Phrase("unpacking {name}", name=names[min(done, total - 1)])
+            on_progress(Progress(done, total, 0.5 + 0.49 * done / total, name))
         else:
             fetched = re.findall(r"^Collecting (\S+)", text, re.MULTILINE)
             done = min(len(fetched), pins)
-            on_progress(Progress(done, pins, 0.5 * done / max(pins, 1), f"fetching {fetched[-1] if fetched else ''}"))
+            name = Phrase("fetching {name}", name=fetched[-1] if fetched else "")
+            on_progress(Progress(done, pins, 0.5 * done / max(pins, 1), name))
         if running:
             time.sleep(0.2)
     return there + total
@@ -369,9 +371,7 @@ def remove(folder: Path) -> None:
             for place in (folder, folder.with_name(folder.name + "-previous")):
                 delete(place)
     except BlockingIOError as error:
-        text = f"Another process is installing into {folder}: {error.strerror}."
-        raise Busy(text, "Wait until it is done.") from error
+        raise Busy(Phrase(BUSY, folder=folder, error=error.strerror), WAIT) from error
     except OSError as error:
-        raise EnvironmentProblem(
-            f"{folder} could not be removed: {error}.", "End what uses it, and try again."
-        ) from error
+        told = Phrase("{folder} could not be removed: {error}.", folder=folder, error=error)
+        raise EnvironmentProblem(told, Phrase("End what uses it, and try again.")) from error

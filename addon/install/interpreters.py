@@ -14,10 +14,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from .. import processes
+from ..protocol import Phrase
 
 SUPPORTED = ((3, 11), (3, 12), (3, 13))  # all is tested on 3.11; on the others the demo was made, no more
 VERSIONS = "3.11, 3.12 or 3.13"
 ANSWER_SECONDS = 20.0  # for a Python to say its version; a cold disk takes a few
+CHOOSE_ANOTHER = Phrase("Choose another.")
 
 # Asked of another Python, which may be as old as 2.7.
 QUESTION = """
@@ -77,9 +79,10 @@ def probe(path: Path) -> Interpreter:
         )
     if not path.is_file():
         cage = processes.sandbox()
-        where = f" that Blender's {cage} can see" if cage else ""
-        hint = "Use Blender's own archive, which sees all programs." if cage else "Choose another."
-        raise UnfitPython(f"There is no Python at {path}{where}.", hint)
+        if cage:
+            told = Phrase("There is no Python at {path} that Blender's {cage} can see.", path=path, cage=cage)
+            raise UnfitPython(told, Phrase("Use Blender's own archive, which sees all programs."))
+        raise UnfitPython(Phrase("There is no Python at {path}.", path=path), CHOOSE_ANOTHER)
     try:
         answer = subprocess.run(
             [str(path), "-Es", "-c", QUESTION],
@@ -90,27 +93,28 @@ def probe(path: Path) -> Interpreter:
             **processes.hidden_options(),
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise UnfitPython(f"{path} cannot be run: {error}.", "Choose another.") from error
+        raise UnfitPython(Phrase("{path} cannot be run: {error}.", path=path, error=error), CHOOSE_ANOTHER) from error
     try:
         base, version, can = json.loads(answer.stdout)
         return Interpreter(Path(base), (version[0], version[1], version[2]), can)
     except (ValueError, TypeError, IndexError) as error:
         said = answer.stderr.decode("utf-8", "replace").strip().splitlines()
-        reason = f": {said[-1][:200].rstrip('.')}" if said else ""
-        raise UnfitPython(f"{path} does not answer as a Python does{reason}.", "Choose another.") from error
+        what = Phrase("{path} does not answer as a Python does", path=path)
+        reason = said[-1][:200].rstrip(".") if said else ""
+        told = Phrase("{what}: {text}.", what=what, text=reason) if reason else Phrase("{what}.", what=what)
+        raise UnfitPython(told, CHOOSE_ANOTHER) from error
 
 
 def check(python: Interpreter) -> Interpreter:
     """Return the Python if an environment can be made from it. Raises UnfitPython."""
     if python.version[:2] not in SUPPORTED:
         version = ".".join(map(str, python.version))
-        raise UnfitPython(f"The backend runs on Python {VERSIONS}, and {python.path} is {version}.", "Choose another.")
+        told = "The backend runs on Python {versions}, and {path} is {version}."
+        raise UnfitPython(Phrase(told, versions=VERSIONS, path=python.path, version=version), CHOOSE_ANOTHER)
     if not python.makes_environments:
-        raise UnfitPython(
-            f"{python.path} cannot make virtual environments. On Debian and Ubuntu: "
-            f"apt-get install python{python.language}-venv",
-            "Install what makes them, or choose another.",
-        )
+        told = "{path} cannot make virtual environments. On Debian and Ubuntu: apt-get install python{version}-venv"
+        hint = Phrase("Install what makes them, or choose another.")
+        raise UnfitPython(Phrase(told, path=python.path, version=python.language), hint)
     return python
 
 
@@ -127,9 +131,10 @@ def choose(choice: str = "") -> Interpreter:
             return check(probe(path))
         except UnfitPython as error:
             reasons.append(error.message)
-    found = f" {' '.join(reasons)}" if reasons else ""
-    hint = f"Install Python {VERSIONS}, or say where it is."
-    raise UnfitPython(f"No Python here can run the backend.{found}", hint)
+    hint = Phrase("Install Python {versions}, or say where it is.", versions=VERSIONS)
+    told = Phrase("No Python here can run the backend.")
+    found = Phrase("{told} {reasons}", told=told, reasons=" ".join(reasons)) if reasons else told
+    raise UnfitPython(found, hint)
 
 
 def candidates() -> Iterator[Path]:

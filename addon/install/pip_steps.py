@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..protocol import torch_builds
+from ..protocol import Phrase, torch_builds
 from .interpreters import EnvironmentProblem
 
 BY_VERSION = "torch.lock"  # names torch and gsplat, whose files differ by index
@@ -116,16 +116,17 @@ def explain(output: str) -> str:
 def explained(what: str, output: str) -> EnvironmentProblem:
     """Return what pip or venv could not do, and why, from what it printed."""
     if re.search(r"No space left on device|Errno 28|not enough space", output):
-        return DiskTooSmall(f"{what}: the disk is full. Make room and run this again.")
+        return DiskTooSmall(Phrase("{what}: the disk is full. Make room and run this again.", what=what))
     unreached = r"Connect(ion|Timeout)Error|ReadTimeoutError|NameResolutionError|name resolution|ProxyError|SSLError"
     if re.search(unreached + r"|Network is unreachable|connection (broken|refused|reset)", output, re.IGNORECASE):
-        sentence = "the package index could not be reached. Check the network or the proxy and run this again."
-        return Unreachable(f"{what}: {sentence}")
+        told = "{what}: the package index could not be reached. Check the network or the proxy and run this again."
+        return Unreachable(Phrase(told, what=what))
     if "DO NOT MATCH THE HASHES" in output:
         found = re.search(r"^ +([\w.-]+)==\S+ from ", output, re.MULTILINE)
-        named = f" of {found[1]}" if found else ""
-        sentence = f"the file{named} that was found is not one of those that the lock names"
-        return EnvironmentProblem(f"{what}: {sentence}.", "Use another package index, or another folder of wheels.")
+        told = "{what}: the file of {name} that was found is not one of those that the lock names."
+        sentence = Phrase(told, what=what, name=found[1] if found else Phrase("a package"))
+        return EnvironmentProblem(sentence, Phrase("Use another package index, or another folder of wheels."))
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     errors = [line[len("ERROR: ") :] for line in lines if line.startswith("ERROR: ")]
-    return EnvironmentProblem(f"{what}: {(errors or lines or ['no reason was given.'])[-1]}")
+    reason = (errors or lines or [Phrase("no reason was given.")])[-1]
+    return EnvironmentProblem(Phrase("{what}: {reason}", what=what, reason=reason))

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from .. import protocol
+from ..protocol import Phrase, joined, sentence_of
 from . import store
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp"}
@@ -40,9 +41,11 @@ def pictures_in(folder: Path) -> list[Path]:
     """Return the pictures in a folder, by name. Raises ValueError for more than MAX_PICTURES, or none."""
     found = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and path.is_file())
     if not found:
-        raise ValueError(f"There is no picture in {folder}; known are {', '.join(sorted(SUFFIXES))}.")
+        told = "There is no picture in {folder}; known are {suffixes}."
+        raise ValueError(Phrase(told, folder=folder, suffixes=", ".join(sorted(SUFFIXES))))
     if len(found) > MAX_PICTURES:
-        raise ValueError(f"{folder} has {len(found)} pictures; a batch has at most {MAX_PICTURES}. Split the folder.")
+        told = "{folder} has {count} pictures; a batch has at most {most}. Split the folder."
+        raise ValueError(Phrase(told, folder=folder, count=len(found), most=MAX_PICTURES))
     return found
 
 
@@ -89,14 +92,16 @@ def plan(
             size = source.stat().st_size
             if size > protocol.INPUT_BYTES:
                 largest = protocol.megabytes(protocol.INPUT_BYTES)
-                raise ValueError(f"has {protocol.megabytes(size)}; at most {largest} are used")
+                raise ValueError(
+                    Phrase("has {size}; at most {largest} are used", size=protocol.megabytes(size), largest=largest)
+                )
             (image,) = protocol.input_images([(source, {})])
             request = request_of(prompt, image)
             if piece:
                 request = dataclasses.replace(request, settings=request.settings | {"piece": piece})
             items.append(_judge(called, source, tuple(extras), request, known, queued))
         except (ValueError, OSError) as error:
-            items.append(Item(called, source, BAD, problem=str(error)))
+            items.append(Item(called, source, BAD, problem=sentence_of(error)))
     return items
 
 
@@ -193,11 +198,11 @@ def begin(
                 batch.jobs[job] = item.name
                 batch.places.setdefault(job, place)
             except (ValueError, OSError) as error:
-                batch.problems.append((item.name, str(error)))
+                batch.problems.append((item.name, sentence_of(error)))
     return batch
 
 
-def summary(batch: Batch) -> str:
+def summary(batch: Batch) -> Phrase:
     """Say what became of a batch, naming the first failures."""
     finished = sum(isinstance(last, protocol.Finished) for last in batch.ends.values())
     failures = batch.problems + [
@@ -205,15 +210,22 @@ def summary(batch: Batch) -> str:
     ]
     others = len(batch.ends) - finished - (len(failures) - len(batch.problems))
     running = len(batch.jobs) - len(batch.ends)
-    parts = [(finished, "finished"), (len(failures), "failed"), (others, "stopped"), (running, "to come")]
-    parts.append((len(batch.skipped), "skipped because they are done or queued already"))
-    parts.append((len(batch.absent), "left out because their pictures have fewer things"))
+    counted = (
+        Phrase("{count} finished", count=finished),
+        Phrase("{count} failed", count=len(failures)),
+        Phrase("{count} stopped", count=others),
+        Phrase("{count} to come", count=running),
+        Phrase("{count} skipped because they are done or queued already", count=len(batch.skipped)),
+        Phrase("{count} left out because their pictures have fewer things", count=len(batch.absent)),
+    )
     total = len(batch.jobs) + len(batch.absent) + len(batch.skipped) + len(batch.problems)
-    text = f"{_count(total)}: " + ", ".join(f"{count} {words}" for count, words in parts if count) + "."
-    for name, sentence in failures[:FAILURES_NAMED]:
-        text += f" {name}: {sentence}"
-    return text if len(failures) <= FAILURES_NAMED else f"{text} And {len(failures) - FAILURES_NAMED} more."
-
-
-def _count(pictures: int) -> str:
-    return "1 picture" if pictures == 1 else f"{pictures} pictures"
+    parts = joined([each for each in counted if each.values["count"]] or [Phrase("")], "{first}, {second}")
+    one, many = (
+        Phrase("1 picture: {parts}.", parts=parts),
+        Phrase("{total} pictures: {parts}.", total=total, parts=parts),
+    )
+    told = [one if total == 1 else many]
+    told += [Phrase("{name}: {reason}", name=name, reason=reason) for name, reason in failures[:FAILURES_NAMED]]
+    if len(failures) > FAILURES_NAMED:
+        told.append(Phrase("And {count} more.", count=len(failures) - FAILURES_NAMED))
+    return joined(told, "{first} {second}")

@@ -25,11 +25,13 @@ from pathlib import Path
 
 from .. import processes, protocol
 from ..paths import ROOT
+from ..protocol import Phrase
 
 LOG_TAIL = 2_000  # characters of log.txt in an error
 POLL_EVENTS = 60  # at most, in one poll: 10 microseconds each, on the main thread of Blender
-REINSTALL = "Install the backend again in the preferences of Maquette."
-FREE_SPACE = "Free some disk space, then start again."
+REINSTALL = Phrase("Install the backend again in the preferences of Maquette.")
+FREE_SPACE = Phrase("Free some disk space, then start again.")
+RUN_AGAIN = Phrase("Run the job again; it goes on from its last checkpoint.")
 
 
 class ClientError(Exception):
@@ -66,8 +68,8 @@ class ForeignDied(ClientError):
 
     def __init__(self) -> None:
         super().__init__(
-            "The process that ran the queue is gone, without a last message.",
-            "Run the job again; it goes on from its last checkpoint.",
+            Phrase("The process that ran the queue is gone, without a last message."),
+            RUN_AGAIN,
         )
 
 
@@ -278,12 +280,12 @@ class Client:
         if self._leaving is None and now - self._heard > self._silence:
             raise Silent(
                 f"The backend has said nothing for {self._silence:.0f} seconds.{self._log_tail()}",
-                "Run the job again; it goes on from its last checkpoint.",
+                RUN_AGAIN,
             )
         return []
 
     def _died(self, code: int | None) -> Died:
-        hint = "Run the job again; it goes on from its last checkpoint."
+        hint = RUN_AGAIN
         if code is None:
             how = "closed its output"
         elif code >= 0:
@@ -291,7 +293,8 @@ class Client:
         else:
             how = f"was ended by {_signal_name(-code)}"
             if how.endswith("SIGKILL"):
-                hint = "Memory may have run out: use the preset draft, or close other programs. " + hint
+                memory = "Memory may have run out: use the preset draft, or close other programs. {more}"
+                hint = Phrase(memory, more=hint)
         return Died(f"The backend {how} without a last message.{self._log_tail()}", hint)
 
     def _log_tail(self) -> str:

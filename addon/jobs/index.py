@@ -146,13 +146,18 @@ def read_entry(job: Path) -> Entry | None:
         outcome = ""
         match store.last_message(job):
             case protocol.Failed(message=message, hint=hint):
-                outcome = f"{message} {hint}".strip()
+                outcome = protocol.plain_text(f"{message} {hint}".strip())
             case protocol.Finished(stopped_after=stage) if stage:
-                outcome = f"Stopped after {stage}."
-        outcome = protocol.plain_text(outcome)
+                outcome = protocol.Phrase("Stopped after {stage}.", stage=_label(request.system, stage))
+
         return Entry(job, state, request, size, thumbnail, bool(store.results(job)), outcome)
     except (ValueError, OSError) as error:  # ProtocolError, and names that the system cannot have
         return Entry(job, store.FAILED, problem=protocol.plain_text(str(error)))
+
+
+def _label(system: str, stage: str) -> protocol.Phrase:
+    known = protocol.SYSTEMS[system].stage(stage)
+    return protocol.Phrase(known.label if known else protocol.plain_text(stage))
 
 
 def _folders(folder: Path) -> list[str]:

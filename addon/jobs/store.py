@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import protocol
+from ..protocol import Phrase
 from .event_log import last_message as last_message
 from .event_log import latest_run as latest_run
 from .event_log import read_events as read_events
@@ -51,7 +52,8 @@ def repeat_job(job: Path) -> Path:
     request = protocol.read_request(job)
     for name in request.files:
         if not protocol.is_inside(job, name):
-            raise ValueError(f"{job.name} has no {name}, or a link in its place: it cannot be run again.")
+            told = "{job} has no {file}, or a link in its place: it cannot be run again."
+            raise ValueError(Phrase(told, job=job.name, file=name))
     return protocol.make_job(job.parent, request, [job / name for name in request.files])
 
 
@@ -63,7 +65,7 @@ def edit_job(folder: Path, job: Path, prompt: str, **changes: Any) -> Path:
     edited, and as `protocol.make_job` does.
     """
     if reason := why_not_edit(protocol.read_request(job), state(job)):
-        raise ValueError(f"{job.name} cannot be edited: {reason}.")
+        raise ValueError(Phrase("{job} cannot be edited: {reason}.", job=job.name, reason=reason))
     return protocol.make_job(folder, *protocol.describe_edit(job, prompt, **changes))
 
 
@@ -74,7 +76,7 @@ def remesh_job(folder: Path, job: Path, settings: Mapping[str, protocol.Setting]
     `protocol.make_job` does.
     """
     if state(job) != FINISHED:
-        raise protocol.ProtocolError(f"{job.name} has no result yet: run it to its end first.")
+        raise protocol.ProtocolError(Phrase("{job} has no result yet: run it to its end first.", job=job.name))
     request, sources, made = protocol.describe_remesh(job, settings)
     return protocol.make_job(folder, request, sources, more=made)
 
@@ -83,10 +85,11 @@ def why_not_edit(request: protocol.Request, state: str) -> str:
     """Return why a job in a state cannot be edited by text, else nothing; no file is read."""
     system = protocol.SYSTEMS[request.system]
     if not system.can_be_edited:
-        return f"results of the system {request.system} cannot be changed by words"
+        return Phrase("results of the system {system} cannot be changed by words", system=Phrase(system.label))
     if state != FINISHED:
-        return "it has no result yet"
-    return "" if system.edit_stage or "points" in request.outputs else "it made no points, which an edit begins from"
+        return Phrase("it has no result yet")
+    has_start = system.edit_stage or "points" in request.outputs
+    return "" if has_start else Phrase("it made no points, which an edit begins from")
 
 
 def lacking(job: Path, request: protocol.Request) -> str:
@@ -94,7 +97,7 @@ def lacking(job: Path, request: protocol.Request) -> str:
     needs_points = not protocol.SYSTEMS[request.system].edit_stage
     if not needs_points or protocol.is_inside(job, protocol.POINTS_FILE):
         return ""
-    return f"{protocol.POINTS_FILE}, which an edit begins from, is not there any more"
+    return Phrase("{file}, which an edit begins from, is not there any more", file=protocol.POINTS_FILE)
 
 
 def came_to_no_end(job: Path, turn: protocol.Turn) -> bool:
@@ -199,9 +202,9 @@ def remove(job: Path) -> None:
     Raises ValueError, with a sentence, if it is no job folder or runs, and OSError if it cannot be removed.
     """
     if job.is_symlink() or not protocol.is_inside(job, protocol.REQUEST_FILE):
-        raise ValueError(f"{job} is not a job folder: it was not removed.")
+        raise ValueError(Phrase("{job} is not a job folder: it was not removed.", job=job))
     if protocol.is_running(job):
-        raise ValueError(f"{job.name} is running: cancel it first.")
+        raise ValueError(Phrase("{job} is running: cancel it first.", job=job.name))
     # So that half a folder is no job any more; a name that no leftover of an earlier attempt has.
     doomed = job.with_name(f"{job.name}-{secrets.token_hex(3)}{REMOVED}")
     os.replace(job, doomed)

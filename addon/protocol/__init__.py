@@ -9,6 +9,7 @@
     inside                  opening, making, renaming, removing what is in a folder, never through a link
     shared_files            locks
     plain_text              what strangers have written, for a terminal
+    phrases                 sentences that can be translated before they are filled in
     preflight/              how long a job will take, and how much memory
     arguments               what both command lines ask about a system
     systems/                the table of systems: settings, presets, stages, rules of requests
@@ -88,6 +89,7 @@ from .job_folder import REQUEST_FILE as REQUEST_FILE
 from .job_folder import RESULT_FILE as RESULT_FILE
 from .job_folder import RESULT_FILES as RESULT_FILES
 from .job_folder import RESULT_FOLDER as RESULT_FOLDER
+from .job_folder import SPLATS_FILE as SPLATS_FILE
 from .job_folder import STAGES_FOLDER as STAGES_FOLDER
 from .job_folder import TURNTABLE_FILE as TURNTABLE_FILE
 from .job_folder import is_running as is_running
@@ -96,6 +98,11 @@ from .job_folder import make_job as make_job
 from .job_folder import megabytes as megabytes
 from .job_folder import read_request as read_request
 from .job_folder import write_request as write_request
+from .phrases import Phrase as Phrase
+from .phrases import joined as joined
+from .phrases import packed as packed
+from .phrases import sentence_of as sentence_of
+from .phrases import unpacked as unpacked
 from .plain_text import plain_text as plain_text
 from .queue_files import COMMANDS_FILE as COMMANDS_FILE
 from .queue_files import HOLD_FILE as HOLD_FILE

@@ -29,10 +29,11 @@ PREVIEW_FILE = "preview/latest.png"  # how it stands
 RESULT_FOLDER = "result"
 MESH_FILE = f"{RESULT_FOLDER}/model.glb"
 POINTS_FILE = f"{RESULT_FOLDER}/points.ply"
+SPLATS_FILE = f"{RESULT_FOLDER}/splats.glb"
 PICTURE_FILE = f"{RESULT_FOLDER}/preview.png"
 TURNTABLE_FILE = f"{RESULT_FOLDER}/turntable.webp"
 RESULT_FILE = f"{RESULT_FOLDER}/result.json"  # what the others were made of and with
-RESULT_FILES = (MESH_FILE, POINTS_FILE, PICTURE_FILE, TURNTABLE_FILE, RESULT_FILE)
+RESULT_FILES = (MESH_FILE, POINTS_FILE, SPLATS_FILE, PICTURE_FILE, TURNTABLE_FILE, RESULT_FILE)
 
 REQUEST_BYTES = 1 << 20
 INPUT_BYTES = 256 << 20  # of one file; 100 million pixels as a PNG of noise

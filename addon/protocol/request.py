@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any
 
+from .phrases import Phrase
 from .systems import FROM_RESULT, KEPT_SUBJECT, PRESETS, ROLES, SYSTEMS, Value, built_systems, check_settings
 from .typed_json import ProtocolError, build, parse
 
@@ -104,23 +105,31 @@ class Request:
         for output in self.outputs:
             _check_choice("output", output, OUTPUTS)
         if not self.outputs:
-            raise ProtocolError(f"The request asks for no output: name at least one of {', '.join(OUTPUTS)}.")
+            raise ProtocolError(
+                Phrase("The request asks for no output: name at least one of {names}.", names=", ".join(OUTPUTS))
+            )
         _check_prompt("prompt", self.prompt)
         _check_prompt("negative prompt", self.negative_prompt)
         if SYSTEMS[self.system].needs_prompt and not _has_words(self.prompt):
-            raise ProtocolError("The prompt is empty: describe the object in a few words, for example 'a red mug'.")
+            raise ProtocolError(
+                Phrase("The prompt is empty: describe the object in a few words, for example 'a red mug'.")
+            )
         shown = any(image.role == SYSTEMS[self.system].roles[0] for image in self.images)
         if SYSTEMS[self.system].needs_image_or_prompt and not shown and not _has_words(self.prompt):
-            raise ProtocolError("There is neither an image nor a prompt: give an image of the object, or describe it.")
+            raise ProtocolError(
+                Phrase("There is neither an image nor a prompt: give an image of the object, or describe it.")
+            )
         if len(self.images) > IMAGES:
-            raise ProtocolError(f"The request has {len(self.images)} images; at most {IMAGES} are used. Remove some.")
+            told = "The request has {count} images; at most {most} are used. Remove some."
+            raise ProtocolError(Phrase(told, count=len(self.images), most=IMAGES))
         self._check_start()
         self._check_subject()
         _check_range("seed", self.seed, 0, 2**63 - 1)
         _check_range("number of threads", self.threads, 0, 1024)
         _check_text("prior", self.prior)
         if not self.prior:
-            raise ProtocolError("The prior has no name: use 'embedded' or a local folder in diffusers' format.")
+            told = "The prior has no name: use 'embedded' or a local folder in diffusers' format."
+            raise ProtocolError(Phrase(told))
         for name, value in self.settings.items():
             if not name.isidentifier():
                 raise ProtocolError(f"{name!r} is not the name of a setting: use name=value, for example steps=400.")
@@ -142,7 +151,8 @@ class Request:
             able = " and ".join(name for name, system in SYSTEMS.items() if system.can_be_edited)
             raise ProtocolError(f"The system {self.system} cannot begin from a result; {able} can.")
         if self.prompt.split() == self.start_prompt.split():
-            raise ProtocolError("The prompt is that of the result to begin from: say what is to be different.")
+            told = "The prompt is that of the result to begin from: say what is to be different."
+            raise ProtocolError(Phrase(told))
 
     def _check_subject(self) -> None:
         system = SYSTEMS[self.system]
@@ -151,8 +161,10 @@ class Request:
             if self.subject_files:
                 raise ProtocolError("There are files of a kept subject, but the request names none.")
             if given < system.fewest_images:
-                count = {0: "No photo is", 1: "Only 1 photo is"}.get(given, f"Only {given} photos are")
-                raise ProtocolError(f"{count} given. {system.too_few}")
+                told = Phrase("Only {count} photos are given.", count=given)
+                if given < 2:
+                    told = Phrase("Only 1 photo is given.") if given else Phrase("No photo is given.")
+                raise ProtocolError(Phrase("{told} {more}", told=told, more=Phrase(system.too_few)))
             return
         if not system.keeps_subjects:
             able = " and ".join(name for name, each in SYSTEMS.items() if each.keeps_subjects)

@@ -21,6 +21,7 @@ from pathlib import Path
 
 from .inside import PRIVATE, file_size, files_inside, is_inside, make_folder_in, open_file, rename_inside, write_whole
 from .job_folder import INPUT_BYTES, RECORD_FILE, STAGES_FOLDER, is_running, megabytes, read_request
+from .phrases import Phrase
 from .request import OF_A_SUBJECT, SUBJECT_FILES, SUBJECT_FOLDER, SUBJECT_RECORD
 from .systems import SYSTEMS
 from .typed_json import ProtocolError, build, parse
@@ -113,11 +114,12 @@ def find_subject(folder: Path, name: str) -> Subject:
     raise ProtocolError(f"There is no subject named {name[:NAME_LETTERS]!r} in {folder}. {others}")
 
 
-def subject_line(subject: Subject) -> str:
+def subject_line(subject: Subject) -> Phrase:
     """Return what a list says of a subject: name, class, size, or what is wrong."""
     if subject.record is None:
-        return f"{subject.folder.name}: {subject.problem}"
-    return f"{subject.name}: a {subject.record.subject}, {megabytes(subject.size)}"
+        return Phrase("{name}: {reason}", name=subject.folder.name, reason=subject.problem)
+    told = {"name": subject.name, "word": subject.record.subject, "size": megabytes(subject.size)}
+    return Phrase("{name}: a {word}, {size}", **told)
 
 
 def subject_files(subject: Subject) -> tuple[str, dict[str, Path]]:

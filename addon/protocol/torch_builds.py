@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from .phrases import Phrase
+
 INDEX = "https://download.pytorch.org/whl"
 PROCESSOR = "cpu"
 # The newest first. Which of them there are for a version of torch, its index knows; others can be named, such as cu132.
@@ -31,18 +33,22 @@ def index_of(build: str) -> str:
 
 def why_too_old(
     cuda: tuple[int, int], driver: str, driver_cuda: tuple[int, int], card: str, capability: tuple[int, int] | None
-) -> dict[str, str]:
+) -> dict[str, Phrase]:
     """Return what keeps torch, built with a CUDA, from a card: "driver" or "card" -> what is so, with the numbers.
 
     A driver runs what was built with any CUDA of its own major version.
     """
     found = {}
     if driver_cuda[0] < cuda[0]:
-        found["driver"] = f"the driver{driver and f' {driver}'} knows CUDA {dotted(driver_cuda)}, and torch needs "
-        found["driver"] += dotted(cuda)
+        known, needed = dotted(driver_cuda), dotted(cuda)
+        told = "the driver {version} knows CUDA {known}, and torch needs {needed}"
+        if not driver:
+            told = "the driver knows CUDA {known}, and torch needs {needed}"
+        found["driver"] = Phrase(told, version=driver, known=known, needed=needed)
     lowest = LOWEST_CAPABILITY.get(cuda[0], (0, 0))
     if capability is not None and capability < lowest:
-        found["card"] = f"{card} has compute capability {dotted(capability)}, and this torch starts at {dotted(lowest)}"
+        told = "{card} has compute capability {capability}, and this torch starts at {lowest}"
+        found["card"] = Phrase(told, card=card, capability=dotted(capability), lowest=dotted(lowest))
     return found
 
 

@@ -18,6 +18,7 @@ import bpy
 from .. import protocol
 from ..jobs import pending_imports
 from ..jobs.progress import JobProgress
+from ..language.saying import say
 
 _log = logging.getLogger(__name__)
 
@@ -114,13 +115,13 @@ def hindrance() -> str:
     tools = [tool for window in bpy.context.window_manager.windows for tool in window.modal_operators]
     # Those of other add-ons, written in Python, may run for as long as Blender does, and hold no scene data.
     if any(bpy.types.Operator.bl_rna_get_subclass_py(tool.bl_idname) is None for tool in tools):
-        return "Waits until the running tool is done"
+        return say("Waits until the running tool is done")
     if bpy.app.is_job_running("RENDER"):
-        return "Waits until the render is done"
+        return say("Waits until the render is done")
     window = first_window()
     active = window.view_layer.objects.active if window is not None else None
     if active is not None and active.mode != "OBJECT":
-        return "Waits until you are back in Object Mode"
+        return say("Waits until you are back in Object Mode")
     return ""
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +18,8 @@ import bpy
 from .. import api, preferences, protocol
 from ..jobs import batch, store
 from ..jobs.pending_imports import Place
-from ..preferences import paragraph
+from ..language.saying import paragraph, say, say_report
+from ..protocol import Phrase
 from ..scene import image_files, importer, placing
 from . import auto_import, generate, properties, session
 from .results import importing
@@ -78,7 +80,8 @@ def _of_assets(context: bpy.types.Context, folder: Path) -> Pictures:
                 wanted.images = [name]
             image, is_linked = wanted.images[0], True
         if image is None:
-            raise image_files.ImageMissing(f"The asset {name} is not in {library}. Refresh the Asset Browser.")
+            told = "The asset {name} is not in {library}. Refresh the Asset Browser."
+            raise image_files.ImageMissing(Phrase(told, name=name, library=library))
         try:
             found.append((name, image_files.file_of(image, folder, 1000 + number)))
         finally:
@@ -92,13 +95,14 @@ def pictures_of(context: bpy.types.Context, directory: str, temporary: Path) -> 
     if directory:
         folder = Path(bpy.path.abspath(directory))
         if not folder.is_dir():
-            raise ValueError(f"There is no folder {folder}. Check the path.")
+            raise ValueError(Phrase("There is no folder {folder}. Check the path.", folder=folder))
         return [(batch.name_of(path), path) for path in batch.pictures_in(folder)]
     found = [(batch.name_of(path), path) for path in selected_files(context)]
     found += _of_assets(context, temporary) or []
     found += _of_images(selected_empties(context), temporary) if not found else []
     if not found:
-        raise ValueError("No image is selected: select image empties, or pictures in a File or Asset Browser.")
+        told = "No image is selected: select image empties, or pictures in a File or Asset Browser."
+        raise ValueError(Phrase(told))
     return found
 
 
@@ -152,7 +156,7 @@ class MAQUETTE_OT_batch(bpy.types.Operator):
     def poll(cls, context: bpy.types.Context) -> bool:
         """Need a scene, whose settings are used."""
         if context.scene is None:
-            cls.poll_message_set("There is no scene")
+            cls.poll_message_set(say("There is no scene"))
         return context.scene is not None
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
@@ -167,12 +171,14 @@ class MAQUETTE_OT_batch(bpy.types.Operator):
         layout.prop(self, "import_when_done")
         count = len(selected_empties(context)) + len(selected_files(context)) + sum(1 for _ in selected_assets(context))
         if styles := len(properties.chosen_images(context.scene.maquette, "visual_prompt")):
-            text = f"Each with the panel's images of style or likeness: {styles}"
+            text = say("Each with the panel's images of style or likeness: {count}", count=styles)
             layout.label(text=text, icon="COLOR", translate=False)
         if self.directory:
-            layout.label(text=f"Each picture of {self.directory}", icon="FILE_FOLDER", translate=False)
+            text = say("Each picture of {folder}", folder=self.directory)
+            layout.label(text=text, icon="FILE_FOLDER", translate=False)
         else:
-            layout.label(text=f"{count} images are selected", icon="INFO" if count else "ERROR", translate=False)
+            text = say("{count} images are selected", count=count)
+            layout.label(text=text, icon="INFO" if count else "ERROR", translate=False)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Make the jobs; in background mode, run each to its end."""
@@ -190,12 +196,12 @@ class MAQUETTE_OT_batch(bpy.types.Operator):
         if bpy.app.background:
             _run_to_the_end(made, self.import_when_done, props, spots)
             is_bad = made.problems or any(isinstance(last, protocol.Failed) for last in made.ends.values())
-            self.report({"ERROR" if is_bad else "INFO"}, batch.summary(made))
+            self.report({"ERROR" if is_bad else "INFO"}, say_report(batch.summary(made)))
             return {"CANCELLED" if is_bad else "FINISHED"}
         _batches.append(made)
         if not bpy.app.timers.is_registered(_watch):
             bpy.app.timers.register(_watch, first_interval=WATCH_SECONDS, persistent=True)
-        self.report({"WARNING" if made.problems else "INFO"}, batch.summary(made))
+        self.report({"WARNING" if made.problems else "INFO"}, say_report(batch.summary(made)))
         return {"FINISHED"}
 
     def _begin(self, context: bpy.types.Context, items: list[batch.Item]) -> tuple[batch.Batch, Spots]:
@@ -263,7 +269,7 @@ class MAQUETTE_PT_batch(bpy.types.Panel):
         column.operator(MAQUETTE_OT_batch_folder.bl_idname, icon="FILE_FOLDER")
         column.operator("maquette.send_to_farm", icon="NETWORK_DRIVE")
         for made in _batches:
-            paragraph(layout, context, batch.summary(made), "TIME")
+            paragraph(layout, context, say(batch.summary(made)), "TIME")
 
 
 def _run_to_the_end(made: batch.Batch, is_imported: bool, props: Any, spots: Spots) -> None:
@@ -282,7 +288,7 @@ def _run_to_the_end(made: batch.Batch, is_imported: bool, props: Any, spots: Spo
             if made.leave_out(job):
                 del made.ends[job]
         except importer.ImportFailed as error:
-            made.problems.append((made.jobs.get(job, job.name), str(error)))
+            made.problems.append((made.jobs.get(job, job.name), protocol.sentence_of(error)))
 
 
 # ---- the summary at the end ------------------------------------------------------------------------------------------
@@ -308,11 +314,11 @@ def _tell(text: str) -> None:
     manager = bpy.context.window_manager
     if not bpy.app.background and len(manager.windows):
         with bpy.context.temp_override(window=manager.windows[0]):
-            manager.popup_menu(lambda menu, _: _draw_summary(menu.layout, text), title="Maquette", icon="INFO")
+            manager.popup_menu(lambda menu, _: _draw_summary(menu.layout, say(text)), title="Maquette", icon="INFO")
 
 
 def _draw_summary(layout: Any, text: str) -> None:
-    for line in text.split(". "):
+    for line in re.split(r"\. |(?<=。) ?", text):
         layout.label(text=line, translate=False)
 
 

@@ -11,11 +11,14 @@ import bpy
 
 from .. import api, preferences, protocol
 from ..jobs import store
+from ..language.saying import say, say_report, without_stop
+from ..protocol import Phrase, sentence_of
 from ..scene import importer
 from . import generate, history, properties, session
 from .results import importing
 
 DIALOG_WIDTH = 420  # a prompt is longer than a number
+CANNOT = "This job cannot be edited: {reason}"
 
 
 class MAQUETTE_OT_edit(bpy.types.Operator):
@@ -47,7 +50,7 @@ class MAQUETTE_OT_edit(bpy.types.Operator):
             return True
         reason = entry.problem or (store.why_not_edit(entry.request, entry.state) if entry.request else "")
         if reason or session.is_waiting(entry.job):
-            cls.poll_message_set(f"This job cannot be edited: {reason or 'it is queued'}".removesuffix("."))
+            cls.poll_message_set(without_stop(say(CANNOT, reason=reason or Phrase("it is queued"))))
             return False
         return True
 
@@ -57,9 +60,9 @@ class MAQUETTE_OT_edit(bpy.types.Operator):
             request, state = protocol.read_request(Path(self.job)), store.state(Path(self.job))
             reason = store.why_not_edit(request, state) or store.lacking(Path(self.job), request)
         except (protocol.ProtocolError, OSError) as error:
-            reason = str(error)
+            reason = sentence_of(error)
         if reason:
-            self.report({"ERROR"}, f"This job cannot be edited: {reason}")
+            self.report({"ERROR"}, say_report(CANNOT, reason=reason))
             return {"CANCELLED"}
         if not self.problem:
             self.prompt = request.prompt
@@ -69,14 +72,15 @@ class MAQUETTE_OT_edit(bpy.types.Operator):
     def draw(self, context: bpy.types.Context) -> None:
         """Draw the prompt, what was wrong with it, and what to expect."""
         layout = self.layout
-        layout.label(text="Change the words; say all of what it is to be:")
+        layout.label(text=say("Change the words; say all of what it is to be:"), translate=False)
         layout.prop(self, "prompt", text="")
         if self.problem:
             layout.label(text=self.problem, icon="ERROR", translate=False)
         if _is_rough(Path(self.job)):
-            layout.label(text="It begins from a Quick Test, which is rough: a Draft changes better", icon="INFO")
+            text = say("It begins from a Quick Test, which is rough: a Draft changes better")
+            layout.label(text=text, icon="INFO", translate=False)
         if changed := _edit_settings(context.scene.maquette, Path(self.job)):
-            text = f"With what is changed under Advanced > Edit by Text: {', '.join(changed)}"
+            text = say("With what is changed under Advanced > Edit by Text: {names}", names=", ".join(changed))
             layout.label(text=text, icon="PREFERENCES", translate=False)
 
     def execute(self, context: bpy.types.Context) -> set[str]:

@@ -14,6 +14,9 @@ import bpy
 
 from .. import paths, preferences, prior_words, protocol
 from ..jobs import subject_list
+from ..language import words
+from ..language.saying import say, say_error, say_report
+from ..protocol import Phrase
 from . import properties, session
 from .models import choice
 
@@ -33,19 +36,22 @@ def take_request(props: Any, job: Path, request: protocol.Request) -> list[str]:
     if request.seed <= properties.MAX_SEED:
         props.seed, props.new_seed = request.seed, False
     else:
-        missing.append(f"The seed {request.seed} is larger than {properties.MAX_SEED}, the largest that Blender holds.")
+        told = "The seed {seed} is larger than {most}, the largest that Blender holds."
+        missing.append(say_report(told, seed=request.seed, most=properties.MAX_SEED))
     choice.take_prior(props, request.prior)
     props.outputs = set(request.outputs)
     asked = system.present(request.settings)
     known = {name: value for name, value in asked.items() if name in system.settings}
     properties.settings_of(props).overrides = json.dumps(known) if known else ""
-    missing += [f"{name} is no setting of {system.label} any more." for name in asked if name not in known]
+    told, label = "{name} is no setting of {system} any more.", Phrase(system.label)
+    missing += [say_report(told, name=name, system=label) for name in asked if name not in known]
     missing += _take_images(props, job, request)
     props.subject = _name_of(request.subject) if request.subject else ""
     if request.subject and not props.subject:
-        missing.append("The kept subject that it began from is not there any more: choose another, or photos.")
+        told = "The kept subject that it began from is not there any more: choose another, or photos."
+        missing.append(say_report(told))
     if request.start:
-        missing.append("It began from another result: use Edit by Text on that one to begin there again.")
+        missing.append(say_report("It began from another result: use Edit by Text on that one to begin there again."))
     return missing
 
 
@@ -56,10 +62,11 @@ def _take_images(props: Any, job: Path, request: protocol.Request) -> list[str]:
     for asked in request.images:
         try:
             if not protocol.is_inside(job, asked.path):
-                raise RuntimeError("it is not in the job's folder")
+                raise RuntimeError(say_report("it is not in the job's folder"))
             image = bpy.data.images.load(str(job / asked.path), check_existing=True)
         except RuntimeError as error:
-            missing.append(f"The image {asked.called} was left out: {str(error).strip()}.")
+            reason = str(error).strip()
+            missing.append(say_report("The image {name} was left out: {reason}.", name=asked.called, reason=reason))
             continue
         if asked.name:
             image.name = asked.name
@@ -104,7 +111,7 @@ def unknown_words(props: Any) -> list[str]:
 def draw_title(layout: Any, props: Any) -> None:
     """Draw what is over the prompt, with a search among the words that the prior knows."""
     row = layout.row()
-    row.label(text="Prompt")
+    row.label(text="Prompt", text_ctxt=words.OWN)
     if props.prior == "embedded":
         row.operator(MAQUETTE_OT_insert_word.bl_idname, text="", icon="VIEWZOOM")
 
@@ -123,7 +130,7 @@ def draw_unknown(layout: Any, context: bpy.types.Context) -> None:
     if found := unknown_words(context.scene.maquette):
         more = ", ..." if len(found) > UNKNOWN_SHOWN else ""
         told = ", ".join(f"'{word}'" for word in found[:UNKNOWN_SHOWN]) + more
-        preferences.paragraph(layout, context, f"The embedded prior does not know {told}.", "ERROR")
+        preferences.paragraph(layout, context, say("The embedded prior does not know {words}.", words=told), "ERROR")
 
 
 def _list_words(operator: Any, context: bpy.types.Context | None) -> list[tuple[str, str, str]]:
@@ -191,7 +198,7 @@ class MAQUETTE_OT_use_settings(bpy.types.Operator):
         try:
             request = protocol.read_request(Path(self.job))
         except (protocol.ProtocolError, OSError) as error:
-            self.report({"ERROR"}, str(error).strip())
+            self.report({"ERROR"}, say_error(error).strip())
             return {"CANCELLED"}
         missing = take_request(context.scene.maquette, Path(self.job), request)
         if missing:

@@ -15,6 +15,8 @@ import bpy
 from .. import api, preferences, protocol
 from ..install.environment import EnvironmentMissing
 from ..jobs import bug_report
+from ..language.saying import say, say_error, say_report, without_stop
+from ..protocol import Phrase
 from ..scene import image_files, importer
 from . import properties, session
 from .results import importing
@@ -25,22 +27,22 @@ CANNOT_START = (ValueError, EnvironmentMissing, OSError)  # ProtocolError and Im
 
 def sentence(error: Exception) -> str:
     """Return what an error says and what to do about it, in one line."""
-    hint = getattr(error, "hint", "")
-    return f"{error} {hint}".strip() if hint not in str(error) else str(error)
+    hint, text = getattr(error, "hint", ""), say_error(error)
+    return f"{text} {say_report(hint)}".strip() if hint not in str(error) else text
 
 
 def why_not(context: bpy.types.Context) -> str:
     """Return why the panel cannot start a job right now, else nothing."""
     if context.scene is None:
-        return "There is no scene"
+        return say("There is no scene")
     props = context.scene.maquette
     try:
         properties.request_of(props)
         preferences.interpreter(context)
     except (protocol.ProtocolError, EnvironmentMissing) as error:
-        return sentence(error).removesuffix(".")
+        return without_stop(sentence(error))
     reasons = [image_files.why_not(reference.image) for reference in properties.chosen_images(props)]
-    return next(filter(None, reasons), "").removesuffix(".")
+    return without_stop(say(next(filter(None, reasons), "")))
 
 
 def files_of(
@@ -128,7 +130,7 @@ class MAQUETTE_OT_generate(bpy.types.Operator):
         """Say why the panel's button can start nothing; scripts give their wishes later, and get the error then."""
         reason = why_not(context) if hasattr(context, BUTTON) else ""
         if context.scene is None:
-            reason = "There is no scene"
+            reason = say("There is no scene")
         if reason:
             cls.poll_message_set(reason)
         return not reason
@@ -151,7 +153,7 @@ class MAQUETTE_OT_generate(bpy.types.Operator):
         except (*CANNOT_START, api.JobError, importer.ImportFailed) as error:
             self.report({"ERROR"}, sentence(error))
             return {"CANCELLED"}
-        self.report({"INFO"}, f"Finished: {job}")
+        self.report({"INFO"}, say_report("Finished: {job}", job=job))
         return {"FINISHED"}
 
     def _is_given(self, name: str) -> bool:
@@ -185,18 +187,17 @@ class MAQUETTE_OT_generate(bpy.types.Operator):
         image = bpy.data.images.get(name)
         path = image_files.file_of(image, folder, number) if image else Path(bpy.path.abspath(name)).absolute()
         if not path.is_file():
-            raise image_files.ImageMissing(f"There is no image {name}. Check the path.")
+            raise image_files.ImageMissing(Phrase("There is no image {name}. Check the path.", name=name))
         return path
 
     def _parsed_settings(self) -> dict[str, protocol.Setting]:
         try:
             found = json.loads(self.settings)
         except ValueError as error:
-            raise protocol.ProtocolError(
-                f'The settings are not JSON ({error}); give for example {{"steps": 40}}.'
-            ) from error
+            told = 'The settings are not JSON ({error}); give for example {{"steps": 40}}.'
+            raise protocol.ProtocolError(Phrase(told, error=error)) from error
         if not isinstance(found, dict):
-            raise protocol.ProtocolError('The settings are no JSON object; give for example {"steps": 40}.')
+            raise protocol.ProtocolError(Phrase('The settings are no JSON object; give for example {"steps": 40}.'))
         return found
 
 
@@ -213,7 +214,7 @@ class MAQUETTE_OT_cancel(bpy.types.Operator):
         """Ask the backend to stop."""
         job = Path(self.job) if self.job else next(iter(session.all_running()), None)
         if job is None:
-            self.report({"WARNING"}, "No job is running")
+            self.report({"WARNING"}, say_report("No job is running"))
             return {"CANCELLED"}
         session.cancel(job)
         return {"FINISHED"}
@@ -231,9 +232,9 @@ class MAQUETTE_OT_finish(bpy.types.Operator):
         """Need a running job that counts steps, which can be cut short."""
         job = next(iter(session.all_running()), None)
         if job is None or session.course(job).steps_per_second == 0.0:  # parts of the mesh have no speed
-            cls.poll_message_set("Only the steps of the optimisation can be cut short")
+            cls.poll_message_set(say("Only the steps of the optimisation can be cut short"))
         elif session.told(job):
-            cls.poll_message_set("The job is ending already")
+            cls.poll_message_set(say("The job is ending already"))
         else:
             return True
         return False
@@ -278,7 +279,7 @@ class MAQUETTE_OT_copy_report(bpy.types.Operator):
         """Put the report on the clipboard."""
         programs = {"Blender": f"{bpy.app.version_string} ({bpy.app.build_platform.decode(errors='replace')})"}
         context.window_manager.clipboard = bug_report.report(Path(self.job), programs)
-        self.report({"INFO"}, "The report is on the clipboard")
+        self.report({"INFO"}, say_report("The report is on the clipboard"))
         return {"FINISHED"}
 
 
@@ -296,7 +297,7 @@ class MAQUETTE_OT_reset_settings(bpy.types.Operator):
     def poll(cls, context: bpy.types.Context) -> bool:
         """Need a setting that differs."""
         if not properties.changed_settings(context.scene.maquette):
-            cls.poll_message_set("All settings are those of the preset")
+            cls.poll_message_set(say("All settings are those of the preset"))
             return False
         return True
 
@@ -318,7 +319,7 @@ class MAQUETTE_OT_open_folder(bpy.types.Operator):
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Leave it to the system."""
         if not Path(self.job).is_dir():
-            self.report({"ERROR"}, f"The folder {self.job} is gone")
+            self.report({"ERROR"}, say_report("The folder {folder} is gone", folder=self.job))
             return {"CANCELLED"}
         bpy.ops.wm.path_open(filepath=self.job)
         return {"FINISHED"}

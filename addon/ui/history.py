@@ -17,11 +17,13 @@ import bpy
 from .. import preferences, protocol
 from ..jobs import store
 from ..jobs.index import Entry, JobIndex
-from ..preferences import paragraph
+from ..language.saying import paragraph, say, say_error, say_report
+from ..protocol import Phrase
 from ..protocol.systems import PRESETS
 from . import generate, previews, session, subjects
 
 TICK_SECONDS, BUSY_SECONDS, WORK_SECONDS = 0.25, 0.02, 0.003
+DELETED = "{count} jobs were deleted"
 UNSEEN_SECONDS = 3.0  # after the last drawing, until the timer stops
 BUTTON = "maquette_history_button"  # what the context of a button has that is about the chosen job
 WAITING = "queued"  # what the queue knows better than the folder
@@ -35,13 +37,13 @@ ICONS = {
     store.INTERRUPTED: "PAUSE",
 }
 LABELS = {
-    WAITING: "Queued",
-    store.WAITING: "Not Started",
-    store.RUNNING: "Running",
-    store.FINISHED: "Finished",
-    store.CANCELLED: "Cancelled",
-    store.FAILED: "Failed",
-    store.INTERRUPTED: "Interrupted",
+    WAITING: Phrase("Queued"),
+    store.WAITING: Phrase("Not Started"),
+    store.RUNNING: Phrase("Running"),
+    store.FINISHED: Phrase("Finished"),
+    store.CANCELLED: Phrase("Cancelled"),
+    store.FAILED: Phrase("Failed"),
+    store.INTERRUPTED: Phrase("Interrupted"),
 }
 
 _catalogue: JobIndex | None = None
@@ -180,7 +182,8 @@ class MAQUETTE_PT_history(bpy.types.Panel):
             MAQUETTE_UL_history.bl_idname, "", manager, "maquette_history", manager, "maquette_history_row", rows=4
         )
         row = layout.row(align=True)
-        row.label(text=f"{len(known.entries)} jobs, {protocol.megabytes(known.size)}", translate=False)
+        text = say("{count} jobs, {size}", count=len(known.entries), size=protocol.megabytes(known.size))
+        row.label(text=text, translate=False)
         row.operator("maquette.keep_newest", text="", icon="TRASH")
         row.operator("maquette.refresh_history", text="", icon="FILE_REFRESH")
         entry = chosen(context)
@@ -197,13 +200,13 @@ def _draw_job(layout: Any, context: bpy.types.Context, entry: Entry) -> None:
         box.template_icon(icon_value=picture, scale=6.0)
     if entry.request is not None:
         paragraph(box, context, entry.request.prompt or entry.job.name)
-        preset = PRESETS[entry.request.preset][0]
-        box.label(text=f"Seed {entry.request.seed}, {preset}", translate=False)
+        preset = Phrase(PRESETS[entry.request.preset][0])
+        box.label(text=say("Seed {seed}, {preset}", seed=entry.request.seed, preset=preset), translate=False)
     row = box.row()
     row.label(text="Stopped" if stopped else LABELS[state], icon=_icon(entry))
     row.label(text=protocol.megabytes(entry.size), translate=False)
     if sentence := entry.problem or entry.outcome:
-        paragraph(box, context, sentence, "ERROR" if entry.problem or state == store.FAILED else "INFO")
+        paragraph(box, context, say(sentence), "ERROR" if entry.problem or state == store.FAILED else "INFO")
     if entry.is_odd:  # no button could say which folder it is about
         return
     column = box.column(align=True)
@@ -271,13 +274,13 @@ class MAQUETTE_OT_remove_job(bpy.types.Operator):
         job = Path(self.job)
         try:
             if job.parent != preferences.jobs_folder(context):
-                raise ValueError(f"{job} is not in the jobs folder: it was not removed.")
+                raise ValueError(Phrase("{job} is not in the jobs folder: it was not removed.", job=job))
             if session.is_waiting(job):
                 session.cancel(job)
             store.remove(job)
             store.remove_leftovers(job.parent)
         except (ValueError, OSError) as error:
-            self.report({"ERROR"}, str(error))
+            self.report({"ERROR"}, say_error(error))
             return {"CANCELLED"}
         refresh_now(context)
         return {"FINISHED"}
@@ -306,7 +309,8 @@ class MAQUETTE_OT_keep_newest(bpy.types.Operator):
         layout.prop(self, "keep")
         old = [entry for entry in catalogue(context).entries[self.keep :] if _is_over(entry)]
         size = protocol.megabytes(sum(entry.size for entry in old) + catalogue(context).left_bytes)
-        layout.label(text=f"{len(old)} jobs are deleted: {size}", icon="ERROR" if old else "INFO", translate=False)
+        text = say("{count} jobs are deleted: {size}", count=len(old), size=size)
+        layout.label(text=text, icon="ERROR" if old else "INFO", translate=False)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Delete them."""
@@ -316,11 +320,12 @@ class MAQUETTE_OT_keep_newest(bpy.types.Operator):
             removed = store.remove_old(preferences.jobs_folder(context), self.keep, waiting)
         except (ValueError, OSError) as error:
             refresh_now(context)
-            self.report({"ERROR"}, str(error))
+            self.report({"ERROR"}, say_error(error))
             return {"CANCELLED"}
         refresh_now(context)
-        more = f", and {left} folders that were left of others" if left else ""
-        self.report({"INFO"}, f"{len(removed)} jobs were deleted{more}")
+        text = "{count} jobs were deleted, and {left} folders that were left of others"
+        text = say_report(text, count=len(removed), left=left) if left else say_report(DELETED, count=len(removed))
+        self.report({"INFO"}, text)
         return {"FINISHED"}
 
 

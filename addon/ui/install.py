@@ -15,9 +15,12 @@ import bpy
 
 from .. import paths, preferences, protocol
 from ..install import background, diagnosis, environment
+from ..language.saying import say, say_report, say_tip, without_stop
+from ..protocol import Phrase
 from ..protocol.systems import PRESETS
 
 TICK_SECONDS = 0.2
+WAIT = "Wait until the other work on the backend is done"
 CHECKED_FILE = "checked"  # names the version and the Python that were found to be well
 DRIVER_PAGE = "https://www.nvidia.com/drivers"
 LOWER_PRESETS = dict(zip(list(PRESETS)[1:], PRESETS, strict=False))  # the next shorter one
@@ -43,9 +46,9 @@ _asked = ""  # what a check is about that nobody asked for
 def why_not_change(context: bpy.types.Context) -> str:
     """Return why the environment cannot be changed now, else nothing."""
     if background.task() is not None:
-        return "Wait until the other work on the backend is done"
+        return say(WAIT)
     if preferences.own_python(context):
-        return "A Python of yours is used: clear Existing Python, or the variable MAQUETTE_PYTHON, first"
+        return say("A Python of yours is used: clear Existing Python, or the variable MAQUETTE_PYTHON, first")
     return ""
 
 
@@ -71,7 +74,7 @@ class Setup:
             background.poll()
         found = background.found()
         if found is not None and not found.is_usable:
-            self.report({"ERROR"}, found.sentence)
+            self.report({"ERROR"}, say_report(found.sentence))
             return {"CANCELLED"}
         return {"FINISHED"}
 
@@ -153,9 +156,9 @@ class MAQUETTE_OT_check_backend(Setup, bpy.types.Operator):
         try:
             preferences.interpreter(context)
         except environment.EnvironmentMissing as missing:
-            cls.poll_message_set(missing.message.removesuffix("."))
+            cls.poll_message_set(without_stop(say(missing.message)))
             return False
-        cls.poll_message_set("Wait until the other work on the backend is done")
+        cls.poll_message_set(say(WAIT))
         return background.task() is None
 
     def execute(self, context: bpy.types.Context) -> set[str]:
@@ -229,7 +232,7 @@ class MAQUETTE_OT_fix(bpy.types.Operator):
     @classmethod
     def description(cls, context: bpy.types.Context, properties: Any) -> str:
         """Return the tooltip of this fix."""
-        return diagnosis.FIXES[properties.fix][1]
+        return say_tip(diagnosis.FIXES[properties.fix][1])
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Do it; what the called operator reports becomes ours."""
@@ -239,7 +242,8 @@ class MAQUETTE_OT_fix(bpy.types.Operator):
             self.report({"ERROR"}, CALLED.sub("", str(error).strip()))
             return {"CANCELLED"}
         if self.fix == "preset":
-            self.report({"INFO"}, f"The preset is {PRESETS[context.scene.maquette.preset][0]} now")
+            preset = Phrase(PRESETS[context.scene.maquette.preset][0])
+            self.report({"INFO"}, say_report("The preset is {preset} now", preset=preset))
         return result
 
 

@@ -12,6 +12,7 @@ import bpy
 from .. import preferences
 from ..install import background
 from ..install.environment import EnvironmentMissing
+from ..language.saying import say
 from ..protocol import ProtocolError, preflight
 from ..protocol.systems import Group, Setting, built_systems
 from . import fill_in, generate, properties, reference_list, session, subjects
@@ -77,7 +78,7 @@ def _draw_backend(layout: Any, context: bpy.types.Context) -> None:
     except EnvironmentMissing:
         box = layout.box()
         if task := background.task():
-            box.progress(factor=task.share, text=task.text or task.command)
+            box.progress(factor=task.share, text=say(task.text or task.command), translate=False)
         else:
             preferences.draw_diagnosis(box, context, preferences.status(context))
 
@@ -92,7 +93,7 @@ def _draw_forecast(layout: Any, context: bpy.types.Context, props: Any) -> None:
     if text:
         row = layout.row()
         row.active = False
-        row.label(text=text, icon="TIME")
+        row.label(text=say(text), icon="TIME", translate=False)
 
 
 def _draw_references(layout: Any, props: Any) -> None:
@@ -172,7 +173,9 @@ class MAQUETTE_PT_advanced(_Panel, bpy.types.Panel):
         changed = properties.changed_settings(props)
         row = self.layout.row()
         row.active = bool(changed)
-        row.label(text=f"{len(changed)} changed" if changed else "All as in the preset")
+        row.label(
+            text=say("{count} changed", count=len(changed)) if changed else say("All as in the preset"), translate=False
+        )
         row.operator("maquette.reset_settings", text="Reset", icon="LOOP_BACK")
 
 

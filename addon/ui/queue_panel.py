@@ -11,7 +11,7 @@ from typing import Any
 import bpy
 
 from .. import wording
-from ..preferences import paragraph
+from ..language.saying import paragraph, say
 from . import generate, session
 from .results.job_panel import TITLE_LETTERS, title
 
@@ -37,7 +37,7 @@ class MAQUETTE_PT_queue(bpy.types.Panel):
         """Draw the jobs, each with its buttons."""
         layout, waiting, problem = self.layout, session.waiting(), session.problem()
         if problem is not None:
-            paragraph(layout, context, f"{problem.message} {problem.hint}".strip(), "ERROR")
+            paragraph(layout, context, f"{say(problem.message)} {say(problem.hint)}".strip(), "ERROR")
         row = layout.row(align=True)
         if session.is_held():
             row.operator("maquette.hold_queue", text="Start the Queue", icon="PLAY").hold = False
@@ -49,7 +49,7 @@ class MAQUETTE_PT_queue(bpy.types.Panel):
         for number, job in enumerate(waiting[:ROWS]):
             _draw_row(column, job, number, len(waiting))
         if len(waiting) > ROWS:
-            column.label(text=f"... and {len(waiting) - ROWS} more", translate=False)
+            column.label(text=say("... and {count} more", count=len(waiting) - ROWS), translate=False)
 
 
 def _draw_running(layout: Any, job: Path) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import bpy
 
 from .. import protocol
+from ..language.saying import say, say_report
 from ..scene import image_files
 from ..scene.result_files import TEXTURE_PROPERTY
 from . import session
@@ -51,7 +52,7 @@ class MAQUETTE_OT_add_references(bpy.types.Operator):
     def poll(cls, context: bpy.types.Context) -> bool:
         """Need room in the list."""
         if len(context.scene.maquette.references) >= protocol.IMAGES:
-            cls.poll_message_set(f"There are {protocol.IMAGES} images already, and no more are used")
+            cls.poll_message_set(say("There are {count} images already, and no more are used", count=protocol.IMAGES))
             return False
         return True
 
@@ -72,9 +73,10 @@ class MAQUETTE_OT_add_references(bpy.types.Operator):
             try:
                 images.append(bpy.data.images.load(str(path), check_existing=True))
             except RuntimeError as error:
-                self.report({"ERROR"}, f"{path.name} cannot be read: {str(error).strip()}")
+                reason = str(error).strip()
+                self.report({"ERROR"}, say_report("{file} cannot be read: {reason}", file=path.name, reason=reason))
         if not images:
-            self.report({"WARNING"}, "No image was added")
+            self.report({"WARNING"}, say_report("No image was added"))
             return {"CANCELLED"}
         for image in images[: protocol.IMAGES - len(props.references)]:
             props.references.add().image = image
@@ -94,7 +96,7 @@ class MAQUETTE_OT_remove_reference(bpy.types.Operator):
     def poll(cls, context: bpy.types.Context) -> bool:
         """Need something to remove."""
         if not len(context.scene.maquette.references):
-            cls.poll_message_set("The list is empty")
+            cls.poll_message_set(say("The list is empty"))
             return False
         return True
 
@@ -122,7 +124,9 @@ class MAQUETTE_MT_add_reference(bpy.types.Menu):
         if images:
             layout.separator()
         for image in images[:MAX_LISTED]:
-            row = layout.operator(MAQUETTE_OT_add_references.bl_idname, text=image.name, icon_value=layout.icon(image))
+            row = layout.operator(
+                MAQUETTE_OT_add_references.bl_idname, text=image.name, icon_value=layout.icon(image), translate=False
+            )
             row.name = image.name
 
 

@@ -22,6 +22,7 @@ from ..install.environment import EnvironmentMissing
 from ..jobs import pending_imports, store
 from ..jobs.progress import JobProgress, follow, new_course
 from ..jobs.queue import Queue
+from ..language.saying import say
 from ..paths import ROOT
 from . import auto_import, previews
 
@@ -65,7 +66,7 @@ def _heed_preferences() -> None:
 def _make_way() -> str:
     """End the process that stays warm, before its packages are changed; return why that cannot be, else nothing."""
     if is_busy():
-        return "Jobs are running: wait for them, or cancel them"
+        return say("Jobs are running: wait for them, or cancel them")
     if _queue is not None:
         _queue.close()
     return ""
@@ -131,8 +132,13 @@ def _read_course(job: Path) -> JobProgress:
         for event in store.latest_run(job)[0]:
             found = follow(found, event)
     except (protocol.ProtocolError, OSError) as error:
-        return follow(found, protocol.Failed(kind=type(error).__name__, message=str(error), hint="Run the job again."))
+        return follow(found, _unreadable(error))
     return found
+
+
+def _unreadable(error: Exception) -> protocol.Failed:
+    hint = protocol.Phrase("Run the job again.")
+    return protocol.Failed(kind=type(error).__name__, message=protocol.sentence_of(error), hint=hint)
 
 
 def submit(
@@ -186,7 +192,7 @@ def cancel(job: Path) -> None:
         _queue.cancel(job)
         auto_import.forget(job)
         if job in all_running():
-            _told[job] = "Cancelling at the next step"
+            _told[job] = say("Cancelling at the next step")
         redraw()
 
 
@@ -194,7 +200,7 @@ def finish(job: Path) -> None:
     """Let a running job export what there is."""
     if _queue is not None:
         _queue.finish(job)
-        _told[job] = "Finishing with what there is"
+        _told[job] = say("Finishing with what there is")
         redraw()
 
 

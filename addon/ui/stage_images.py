@@ -11,6 +11,8 @@ from pathlib import Path
 import bpy
 
 from .. import protocol
+from ..language.saying import say, say_error, say_report
+from ..protocol import Phrase
 from ..protocol.systems import built_systems
 from . import session
 from .reference_list import thumbnails
@@ -51,7 +53,8 @@ def replace_picture(target: Path, source: Path) -> None:
     try:
         width, height = new.size
         if width != height or not width:
-            raise ValueError(f"{source.name} has {width} x {height} pixels; it must be square. Crop it first.")
+            told = "{file} has {width} x {height} pixels; it must be square. Crop it first."
+            raise ValueError(Phrase(told, file=source.name, width=width, height=height))
         if (width, height) != size:
             new.scale(*size)
         temporary = target.with_suffix(".tmp.png")
@@ -114,16 +117,17 @@ class MAQUETTE_OT_open_stage(bpy.types.Operator):
         """Load the pictures; show the first where there is a window."""
         found = pictures(Path(self.job), self.stage)
         if not found:
-            self.report({"ERROR"}, f"The stage {self.stage} has left no pictures in {self.job}")
+            told = "The stage {stage} has left no pictures in {job}"
+            self.report({"ERROR"}, say_report(told, stage=self.stage, job=self.job))
             return {"CANCELLED"}
         try:
-            label = " ".join(filter(None, (stop_of(self.stage), "sheet")))
+            label = say("{made} sheet", made=Phrase(stop_of(self.stage))).strip()
             first = (
                 sheet.open_sheet(found, label) if len(found) >= sheet.FEWEST
                 else [bpy.data.images.load(str(path), check_existing=True) for path in found][0]
             )  # fmt: skip
         except (ValueError, RuntimeError) as error:
-            self.report({"ERROR"}, str(error).strip())
+            self.report({"ERROR"}, say_error(error).strip())
             return {"CANCELLED"}
         editors = [] if context.screen is None else [a for a in context.screen.areas if a.type == "IMAGE_EDITOR"]
         if not editors and context.window is not None and not bpy.app.background:
@@ -176,12 +180,13 @@ class MAQUETTE_OT_replace_stage(bpy.types.Operator):
         """Put it in the place of the old one."""
         folder = stage_folder(Path(self.job), self.stage)
         if folder is None or not protocol.is_inside(folder, self.part):
-            self.report({"ERROR"}, f"The stage {self.stage} has left no {self.part} in {self.job}")
+            told = "The stage {stage} has left no {part} in {job}"
+            self.report({"ERROR"}, say_report(told, stage=self.stage, part=self.part, job=self.job))
             return {"CANCELLED"}
         try:
             replace_picture(folder / self.part, Path(bpy.path.abspath(self.filepath)))
         except (ValueError, RuntimeError, OSError) as error:
-            self.report({"ERROR"}, str(error).strip())
+            self.report({"ERROR"}, say_error(error).strip())
             return {"CANCELLED"}
         session.redraw()
         return {"FINISHED"}
@@ -203,7 +208,7 @@ class MAQUETTE_OT_go_on(bpy.types.Operator):
             save_painted(job)
             protocol.write_request(job, dataclasses.replace(protocol.read_request(job), stop_after=""))
         except (protocol.ProtocolError, RuntimeError, OSError) as error:
-            self.report({"ERROR"}, str(error).strip())
+            self.report({"ERROR"}, say_error(error).strip())
             return {"CANCELLED"}
         return bpy.ops.maquette.resume(job=self.job)
 

@@ -12,13 +12,14 @@ import bpy
 
 from .. import api, preferences, protocol
 from ..jobs import subject_list
-from ..preferences import paragraph
+from ..language.saying import paragraph, say, say_error, say_report
+from ..protocol import Phrase
 from ..protocol.systems.subject_prompts import RECIPES, class_word
 from ..scene import importer
 from . import generate, previews, properties, session
 from .results import importing
 
-FROM_PHOTOS = "From Photos"
+FROM_PHOTOS = Phrase("From Photos")
 DIALOG_WIDTH = 460  # prompts are long
 PICTURE = 5.0  # height, in rows
 SEPARATOR = ";"  # of prompts
@@ -34,7 +35,7 @@ def draw(layout: Any, context: bpy.types.Context) -> bool:
     if not properties.SYSTEMS[str(props.system)].keeps_subjects:
         return False
     row = layout.row(align=True)
-    row.menu(MAQUETTE_MT_subjects.bl_idname, text=props.subject or FROM_PHOTOS, icon="USER")
+    row.menu(MAQUETTE_MT_subjects.bl_idname, text=props.subject or say(FROM_PHOTOS), icon="USER", translate=False)
     if not props.subject:
         layout.prop(properties.settings_of(props), "subject_class")
         return False
@@ -42,13 +43,13 @@ def draw(layout: Any, context: bpy.types.Context) -> bool:
     try:
         kept = properties.kept_subject(props)
     except protocol.ProtocolError as error:
-        paragraph(layout, context, str(error), "ERROR")
+        paragraph(layout, context, say(protocol.sentence_of(error)), "ERROR")
         return True
     assert kept is not None, "the system keeps subjects, and one is named"
     box = layout.box()
     if kept.thumbnail and (picture := _picture(kept.thumbnail)):
         box.template_icon(icon_value=picture, scale=PICTURE)
-    paragraph(box, context, protocol.subject_line(kept), "ERROR" if kept.problem else "NONE")
+    paragraph(box, context, say(protocol.subject_line(kept)), "ERROR" if kept.problem else "NONE")
     return True
 
 
@@ -62,7 +63,8 @@ def draw_prompt(layout: Any, context: bpy.types.Context) -> None:
         layout.operator(MAQUETTE_OT_subject_batch.bl_idname, icon="OUTLINER_OB_FONT")
     named = _class_and_token(props)[0]
     if props.prompt.strip() and named not in props.prompt.lower():
-        paragraph(layout, context, f"The prompt does not say {named!r}, which will be put before it", "INFO")
+        text = say("The prompt does not say {word!r}, which will be put before it", word=named)
+        paragraph(layout, context, text, "INFO")
 
 
 def draw_keep(layout: Any, job: Path, request: protocol.Request | None) -> bool:
@@ -112,7 +114,9 @@ class MAQUETTE_MT_subjects(bpy.types.Menu):
         name = MAQUETTE_OT_choose_subject.bl_idname
         self.layout.operator(name, text=FROM_PHOTOS, icon="IMAGE_DATA").name = ""
         for kept in subject_list.listed(preferences.subjects_folder()):
-            self.layout.operator(name, text=kept.name, icon="ERROR" if kept.problem else "USER").name = kept.name
+            self.layout.operator(
+                name, text=kept.name, icon="ERROR" if kept.problem else "USER", translate=False
+            ).name = kept.name
 
 
 class MAQUETTE_MT_recipes(bpy.types.Menu):
@@ -126,7 +130,7 @@ class MAQUETTE_MT_recipes(bpy.types.Menu):
         """List the recipes with what they would write."""
         subject, token = _class_and_token(context.scene.maquette)
         for recipe in RECIPES.values():
-            text = f"{recipe.label}: {recipe.prompt(subject, token)}"
+            text = f"{say(recipe.label)}: {recipe.prompt(subject, token)}"
             self.layout.operator(MAQUETTE_OT_use_recipe.bl_idname, text=text, translate=False).recipe = recipe.name
 
 
@@ -148,7 +152,7 @@ class MAQUETTE_OT_choose_subject(bpy.types.Operator):
         try:
             found = subject_list.find(preferences.subjects_folder(), self.name) if self.name else None
         except protocol.ProtocolError as error:
-            self.report({"ERROR"}, str(error))
+            self.report({"ERROR"}, say_error(error))
             return {"CANCELLED"}
         context.scene.maquette.subject = found.name if found else ""
         return {"FINISHED"}
@@ -173,11 +177,12 @@ class MAQUETTE_OT_keep_subject(bpy.types.Operator):
         try:
             kept = protocol.keep_subject(preferences.subjects_folder(), Path(self.job), self.name)
         except (ValueError, OSError) as error:
-            self.report({"ERROR"}, str(error))
+            self.report({"ERROR"}, say_error(error))
             return {"CANCELLED"}
         if properties.SYSTEMS[str(context.scene.maquette.system)].keeps_subjects:
             context.scene.maquette.subject = kept.name
-        self.report({"INFO"}, f"{kept.name} is kept: {protocol.megabytes(kept.size)}")
+        size = protocol.megabytes(kept.size)
+        self.report({"INFO"}, say_report("{name} is kept: {size}", name=kept.name, size=size))
         return {"FINISHED"}
 
 
@@ -200,7 +205,7 @@ class MAQUETTE_OT_delete_subject(bpy.types.Operator):
         try:
             protocol.delete_subject(subject_list.find(preferences.subjects_folder(), self.name))
         except (protocol.ProtocolError, OSError) as error:
-            self.report({"ERROR"}, str(error))
+            self.report({"ERROR"}, say_error(error))
             return {"CANCELLED"}
         finally:
             if props.subject == self.name:
@@ -250,7 +255,8 @@ class MAQUETTE_OT_subject_batch(bpy.types.Operator):
         props = context.scene.maquette
         is_kept = bool(props.subject) and properties.SYSTEMS[str(props.system)].keeps_subjects
         if not is_kept:
-            cls.poll_message_set("Choose a kept subject first: each of these jobs would learn that of photos anew")
+            text = say("Choose a kept subject first: each of these jobs would learn that of photos anew")
+            cls.poll_message_set(text)
         return is_kept
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
@@ -260,9 +266,11 @@ class MAQUETTE_OT_subject_batch(bpy.types.Operator):
 
     def draw(self, context: bpy.types.Context) -> None:
         """Draw the line of prompts, and how many they are."""
-        self.layout.label(text=f"Prompts about {context.scene.maquette.subject}, with {SEPARATOR} between them:")
+        about = context.scene.maquette.subject
+        text = say("Prompts about {subject}, with {separator} between them:", subject=about, separator=SEPARATOR)
+        self.layout.label(text=text, translate=False)
         self.layout.prop(self, "prompts", text="")
-        self.layout.label(text=f"{len(self._split())} jobs", icon="INFO", translate=False)
+        self.layout.label(text=say("{count} jobs", count=len(self._split())), icon="INFO", translate=False)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Make the jobs, none if one of the prompts is refused; in background mode, run each to its end."""
@@ -270,7 +278,7 @@ class MAQUETTE_OT_subject_batch(bpy.types.Operator):
         try:
             prompts = self._split()
             if not prompts:
-                raise protocol.ProtocolError("There is no prompt: write some, with ; between them.")
+                raise protocol.ProtocolError(Phrase("There is no prompt: write some, with ; between them."))
             if props.new_seed:
                 props.seed = properties.new_seed()
             requests = [properties.request_of(props, prompt=prompt, seed=props.seed) for prompt in prompts]
@@ -286,7 +294,8 @@ class MAQUETTE_OT_subject_batch(bpy.types.Operator):
         except (*generate.CANNOT_START, api.JobError, importer.ImportFailed) as error:
             self.report({"ERROR"}, generate.sentence(error))
             return {"CANCELLED"}
-        self.report({"INFO"}, f"{len(requests)} jobs about {props.subject}")
+        text = say_report("{count} jobs about {subject}", count=len(requests), subject=props.subject)
+        self.report({"INFO"}, text)
         return {"FINISHED"}
 
     def _split(self) -> list[str]:

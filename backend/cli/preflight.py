@@ -59,6 +59,7 @@ def doubts(asked: Asked, folder: Path, size: int) -> list[tuple[str, str]]:
     `folder` is the prior's, `size` how many pixels along a side it sees. Raises EmptyMask, BadInput, as the job would.
     """
     from backend.diffusion.denoiser import load_tokenizer
+    from backend.runtime.checkpoint import read_whole
     from backend.systems.inputs import unknown_words
 
     request = asked.request
@@ -66,7 +67,7 @@ def doubts(asked: Asked, folder: Path, size: int) -> list[tuple[str, str]]:
     taught = getattr(settings, "token", "")
     if request.subject:  # which has been taught with a token of its own
         record = asked.input_path(f"{protocol.SUBJECT_FOLDER}/{protocol.SUBJECT_RECORD}")
-        taught = protocol.decode_record(record.read_bytes()).token
+        taught = protocol.decode_record(read_whole(record)).token
     prompts = f"{request.prompt} {request.negative_prompt}"
     found = unknown_words(load_tokenizer(folder), prompts, taught=taught)
     look = getattr(importlib.import_module(f"backend.systems.{request.system}"), "look", None)

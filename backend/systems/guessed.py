@@ -19,6 +19,7 @@ from backend.representations.hull import CANDIDATES, SHELL, HullPoints, look_up,
 from backend.representations.inflated import STRENGTH
 from backend.representations.radiance import EMPTY_RAW, START_DENSITY, logit, raw_of
 from backend.representations.radiance_grid import RadianceGrid, grid_points
+from backend.systems.palette import CELLS
 from backend.systems.reference import Target
 from backend.vision.calibration import SOLID
 from backend.vision.volume import Volume, load_volume, look_into
@@ -28,7 +29,6 @@ NODES = 64
 THICK = 0.15  # world units behind the first surface, which still have the image's colours
 STEEP = 3.0  # from an occupancy of 2 / 3 on, the field is as dense as it gets
 DENSE = 40.0  # density inside: a surface is solid within two nodes
-CELLS = 32  # along a side of the pictures that are compared: what is finer is not the guess's to say
 LEAST_NODES = 30  # that are inside, from which there is an object
 
 

@@ -29,6 +29,7 @@ class Points:
     write: Callable[[Path], None]
     render: Renderer  # for pictures where there is no mesh
     extent: float  # how far they reach from the origin
+    write_splats: Callable[..., None] | None = None  # as glTF, where that is wanted; takes what `write_glb` takes
 
 
 def mesh_stage(job: Job, make: Callable[[], tuple[Mesh, dict[str, float]]]) -> tuple[Mesh, dict[str, float]]:
@@ -65,7 +66,9 @@ def write_results(
     height: float = 0.0,
     mirror: str = "none",
 ) -> None:
-    """Leave result/: points.ply first, then model.glb, and preview.png, turntable.webp and result.json of either.
+    """Leave result/: points.ply first, and splats.glb where it is wanted, then model.glb, and preview.png,
+    turntable.webp and result.json of either.
+
 
     Which of them, the request says. `mesh` makes the textured mesh and says of it what goes into result.json, as does
     `made_with`: the prior's fingerprint and all settings. Where points come from it, it is what `mesh_stage` gave.
@@ -79,16 +82,20 @@ def write_results(
     has_points = "points" in request.outputs and points.kind != "none"
     if has_points:  # first: there may be no surface
         points.write(job.folder / protocol.POINTS_FILE)
+    details = {"prompt": request.prompt, "system": request.system, "seed": request.seed}
+    called = (request.prompt or str(made_with.get("class", request.system)))[:60]  # one image needs no words
+    if points.write_splats is not None and has_points:
+        points.write_splats(job.folder / protocol.SPLATS_FILE, name=called, extras=details)
+    elif points.write_splats is not None:
+        job.warn("There is no splats.glb, since Points is not among the outputs.", "Choose that output as well.")
     shape, facts = None, {}
     if "mesh" in request.outputs:
         shape, facts = mesh_stage(job, mesh) if callable(mesh) else mesh
     if shape is not None:
         shape = shape if mirror == "none" else symmetric(job, shape, mirror)
-        details = {"prompt": request.prompt, "system": request.system, "seed": request.seed}
         there, place = placed(shape, origin, height)
         facts |= place
-        called = request.prompt or str(made_with.get("class", request.system))  # one image needs no words
-        write_glb(job.folder / protocol.MESH_FILE, there, name=called[:60], extras=details)
+        write_glb(job.folder / protocol.MESH_FILE, there, name=called, extras=details)
     draw = mesh_views(shape) if shape is not None else point_views(points.render)
     extent = points.extent if shape is None else float(shape.vertices.norm(dim=1).max())
     away = float(framing_distance(40.0)) * max(1.0, 1.05 * extent)  # what grew in an edit is in the pictures, too

@@ -79,3 +79,19 @@ def test_a_failure_is_shown_without_the_end_of_the_log(message: str, said: str) 
 def test_titles_are_one_short_line() -> None:
     assert wording.shortened("a red\n mug", 20) == "a red mug"
     assert wording.shortened("a red mug with a very long handle", 12) == "a red mug w\N{HORIZONTAL ELLIPSIS}"
+
+
+def test_characters_of_the_east_are_twice_as_wide_and_break_anywhere() -> None:
+    text = "プリセット「下書き」を使うか、他のプログラムを終了してください。"
+    lines = wording.wrapped(text, 200)
+    letters = int((200 - wording.MARGIN_PIXELS) / wording.LETTER_PIXELS)
+    assert "".join(lines) == text and len(lines) == 4
+    assert all(2 * len(line) <= letters + 2 for line in lines)  # a full stop may stand over
+    assert not any(line[0] in wording.NEVER_FIRST for line in lines)
+
+
+def test_words_between_such_characters_stay_whole() -> None:
+    text = "请安装 Python 3.11 或 /a/very/long/path/to/some/place/that/does/not/fit 然后重试"
+    lines = wording.wrapped(text, 200)
+    assert "Python 3.11" in " ".join(lines) and all(len(line) <= 20 for line in lines)
+    assert "".join(lines).replace(" ", "") == text.replace(" ", "")

@@ -8,7 +8,7 @@ from __future__ import annotations
 from tests.architecture.source import Files, Import, imports, library, module_file, python
 
 STANDARD_BLENDER = {"bpy", "bpy_extras", "bmesh", "mathutils", "gpu", "gpu_extras", "bl_math", "addon_utils", "blf"}
-TOUCHES_BLENDER = {"addon.scene", "addon.ui", "addon.cli", "addon.preferences", "addon.api"}
+TOUCHES_BLENDER = {"addon.language", "addon.scene", "addon.ui", "addon.cli", "addon.preferences", "addon.api"}
 TOUCHES_BLENDER_WHEN_CALLED = {"addon", "addon.paths"}
 READS_ARRAYS = ("addon/scene/importer.py", "addon/scene/points.py")  # with Blender's own numpy
 
@@ -21,22 +21,25 @@ LEAVES = {
     "backend.image_files", "backend.errors", "backend.weights",
 }  # fmt: skip
 DRAWING = {"backend.rendering", "backend.meshes", "backend.vision"}
-MATHS = {"backend.representations", "backend.diffusion", "backend.export", *DRAWING, *LEAVES}
+MATHS = {"backend.representations", "backend.diffusion", "backend.export", "backend.gltf", *DRAWING, *LEAVES}
 RUNS = {"addon.protocol", "backend.runtime"}
 ROOMS = {
     **dict.fromkeys(BELOW, set()),
+    "addon.wording": {"addon.protocol"},
     "addon.protocol": set(),
     **dict.fromkeys(WORK, DATA),
-    "addon.preferences": WORK | DATA,
+    "addon.language": DATA,
+    "addon.preferences": {"addon.language"} | WORK | DATA,
     "addon.api": {"addon.preferences"} | WORK | DATA,
-    **dict.fromkeys(("addon.ui", "addon.cli"), {"addon.api", "addon.preferences"} | WORK | DATA),
+    **dict.fromkeys(("addon.ui", "addon.cli"), {"addon.api", "addon.language", "addon.preferences"} | WORK | DATA),
     "addon.__main__": {"addon.install"} | DATA,
-    "addon": {"addon.ui", "addon.cli", "addon.preferences"},
+    "addon": {"addon.ui", "addon.cli", "addon.language", "addon.preferences"},
     **dict.fromkeys(LEAVES, LEAVES),
     "backend.representations": LEAVES,
     **dict.fromkeys(DRAWING, {"backend.representations"} | LEAVES),
     "backend.diffusion": {"backend.vision", "backend.representations"} | LEAVES,
-    "backend.export": {"backend.meshes", "backend.representations"} | LEAVES,
+    "backend.gltf": {"backend.representations"} | LEAVES,
+    "backend.export": {"backend.gltf", "backend.meshes", "backend.representations"} | LEAVES,
     "backend.runtime": {"addon.protocol"} | LEAVES,
     "backend.models": RUNS | LEAVES,
     "backend.systems": {"backend.models"} | RUNS | MATHS,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..phrases import Phrase
 from ..typed_json import ProtocolError
 
 UNKNOWN = "unknown until fetched"
@@ -141,6 +142,6 @@ def gigabytes(size: int) -> str:
     return f"{size} bytes"
 
 
-def size_words(model: Model) -> str:
+def size_words(model: Model) -> Phrase:
     """Return what is known of an entry's size before it is fetched."""
-    return f"about {gigabytes(model.size)}" if model.size else f"size {UNKNOWN}"
+    return Phrase("about {size}", size=gigabytes(model.size)) if model.size else Phrase("size unknown until fetched")

@@ -5,14 +5,15 @@ from __future__ import annotations
 import functools
 from pathlib import Path
 
+from ..phrases import Phrase
 from ..request import Request, Setting
 from ..systems import WrongSetting, first_role
 from ..typed_json import ProtocolError
 from .base_networks import read_base
-from .forecast import forecast, settings_of
+from .forecast import GB, duration, forecast, settings_of
 from .speed import Speed, read_speed
 
-UNMEASURED = "How long it takes is known after the first job"
+UNMEASURED = Phrase("How long it takes is known after the first job")
 
 
 def panel_line(request: Request, base: Path, environment: Path) -> str:
@@ -39,4 +40,4 @@ def _line(
         found = forecast(system, chosen, roles, images, outputs, read_base(base), speed)
     except (ProtocolError, WrongSetting):
         return ""
-    return found.line[0].upper() + found.line[1:]
+    return Phrase("About {time}, {memory:.1f} GB", time=duration(found.seconds), memory=found.memory / GB)

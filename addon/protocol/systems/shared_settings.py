@@ -68,6 +68,14 @@ def texture_size(group: Group, **presets: Any) -> int:
     return setting(group, 1024, "Texture Size", "Pixels along one side of the texture", 32, 4096, bench=512, **presets)
 
 
+def splats_glb(group: Group) -> bool:
+    """Declare whether the Gaussians are written as glTF, too."""
+    return setting(
+        group, False, "Splats as glTF",
+        "Write splats.glb beside points.ply: the same Gaussians for viewers of glTF that know KHR_gaussian_splatting",
+    )
+
+
 def remove_light(group: Group) -> bool:
     """Declare whether the image's light is taken out of its colours."""
     return setting(

@@ -341,6 +341,7 @@ class TV3DGSettings:
     )
     # The sides that the prior draws keep theirs, so that the two parts differ.
     remove_light: bool = shared.remove_light(MESH)
+    splats_glb: bool = shared.splats_glb(GAUSSIANS)
 # fmt: on
 
 
@@ -391,6 +392,6 @@ TV3DG = System(
     ),
     roles=("reconstruct", "visual_prompt", "mask"),
     can_be_edited=True,
-    mesh_settings=(*shared.OF_THE_MESH, "remove_light"),
+    mesh_settings=(*shared.OF_THE_MESH, "remove_light", "splats_glb"),
     former={"guidance": Former("lambda_guidance", 0.1)},  # until guidance was a sum: 1 of the average is 0.1 of that
 )

@@ -12,7 +12,11 @@ import bpy
 
 from ... import preferences, protocol
 from ...jobs import batch, farm
+from ...language.saying import say_report
+from ...protocol import Phrase
 from .. import batch_operators, generate
+
+WAITING = "{count} jobs wait; the command that submits them is in the clipboard: {command}"
 
 
 class MAQUETTE_OT_send_to_farm(bpy.types.Operator):
@@ -87,14 +91,15 @@ class MAQUETTE_OT_send_to_farm(bpy.types.Operator):
                 items = batch_operators.plan_of(context, pictures, styles, self.prompt, folder)
                 made = batch.begin(items, folder, lambda job, place: None, protocol.OPEN)  # workers may be other users
             if not made.jobs:
-                raise ValueError(f"Nothing is to be sent. {batch.summary(made)}")
+                raise ValueError(Phrase("Nothing is to be sent. {summary}", summary=batch.summary(made)))
             answer = farm.send(python, self._words(list(made.jobs), folder))
         except (ValueError, farm.NotSent, *generate.CANNOT_START) as error:
             self.report({"ERROR"}, generate.sentence(error))
             return {"CANCELLED"}
         context.window_manager.clipboard = answer.command
-        done = "are submitted" if answer.submitted else "wait; the command that submits them is in the clipboard"
-        text = " ".join((f"{len(answer.jobs)} jobs {done}: {answer.command}", *answer.skipped, *answer.notes))
+        told = {"count": len(answer.jobs), "command": answer.command}
+        text = say_report(WAITING if not answer.submitted else "{count} jobs are submitted: {command}", **told)
+        text = " ".join((text, *answer.skipped, *answer.notes))
         self.report({"WARNING" if made.problems else "INFO"}, text)
         return {"FINISHED"}
 

@@ -12,7 +12,8 @@ from typing import Any
 import bpy
 
 from ... import paths, preferences
-from ...protocol import models
+from ...language.saying import say
+from ...protocol import Phrase, models
 
 # A .blend keeps the place in here.
 PRIORS = [
@@ -68,14 +69,15 @@ def suggest(props: Any, context: bpy.types.Context, text: str) -> Iterator[tuple
     there = {each.name: each.title for each in bases(context)}
     for name, title in ({FIRST: models.CATALOGUE[FIRST].title} | there).items():
         if text.lower() in f"{name} {title}".lower():
-            yield name, title if name in there else f"{title}, not installed"
+            yield name, title if name in there else say("{title}, not installed", title=title)
 
 
 def draw_prior(layout: Any, context: bpy.types.Context, props: Any) -> None:
     """Draw the choice and one line on what is chosen; where it is missing, how big it is, and the button."""
     layout.prop(props, "prior")
     if props.prior == "embedded":
-        preferences.paragraph(layout, context, models.EMBEDDED_LINE.capitalize())
+        text = say("Comes with Maquette: simple toy-like objects, minutes on two processor cores, 4 GB of memory")
+        preferences.paragraph(layout, context, text)
     elif props.prior == "folder":
         layout.prop(props, "prior_folder")
     else:
@@ -86,12 +88,13 @@ def draw_prior(layout: Any, context: bpy.types.Context, props: Any) -> None:
 def _draw_model(layout: Any, context: bpy.types.Context, name: str) -> None:
     there = next((each for each in bases(context) if each.name == name), None)
     if there is not None:
-        line = f"{there.title}: {there.line}. {models.gigabytes(there.size)}"
-        preferences.paragraph(layout, context, line)
+        told = {"title": there.title, "line": Phrase(there.line), "size": models.gigabytes(there.size)}
+        preferences.paragraph(layout, context, say("{title}: {line}. {size}", **told))
         return
     known = models.CATALOGUE.get(name)
     if known is None or known.role != models.BASE:
-        preferences.paragraph(layout, context, f"No base named {name!r} is installed", "ERROR")
+        preferences.paragraph(layout, context, say("No base named {name!r} is installed", name=name), "ERROR")
     else:
-        preferences.paragraph(layout, context, f"{known.title} is not installed: {models.size_words(known)}", "ERROR")
+        told = {"title": known.title, "size": models.size_words(known)}
+        preferences.paragraph(layout, context, say("{title} is not installed: {size}", **told), "ERROR")
         layout.operator("maquette.fetch_model", text="Fetch...", icon="IMPORT").name = name

@@ -11,7 +11,8 @@ import bpy
 
 from ... import preferences, wording
 from ...install import background, environment
-from ...protocol import models
+from ...language.saying import say, without_stop
+from ...protocol import Phrase, models
 from .. import install
 
 OFFLINE = "Fetching a model needs Allow Online Access, in the preferences under System"
@@ -20,13 +21,13 @@ OFFLINE = "Fetching a model needs Allow Online Access, in the preferences under 
 def why_not(context: bpy.types.Context, *, online: bool = False) -> str:
     """Return why no model can be changed now, else nothing."""
     if online and not bpy.app.online_access:
-        return OFFLINE
+        return say(OFFLINE)
     if background.task() is not None:
-        return "Wait until the other work on the backend is done"
+        return say(install.WAIT)
     try:
         preferences.interpreter(context)
     except environment.EnvironmentMissing as missing:
-        return missing.message.removesuffix(".")
+        return without_stop(say(missing.message))
     return ""
 
 
@@ -73,8 +74,11 @@ class MAQUETTE_OT_fetch_model(_OfModels, bpy.types.Operator):
             return
         free = wording.size(environment.free_bytes(preferences.models_folder(context)))
         for text in (
-            f"{known.title}: {known.line}", f"{models.size_words(known)}; {free} are free",
-            f"Licence: {known.licence}", f"From: {known.source or 'name a mirror that you trust'}", known.note,
+            say("{title}: {line}", title=Phrase(known.title), line=Phrase(known.line)),
+            say("{size}; {free} are free", size=models.size_words(known), free=free),
+            say("Licence: {licence}", licence=known.licence),
+            say("From: {source}", source=known.source or Phrase("name a mirror that you trust")),
+            say(known.note),
         ):  # fmt: skip
             if text:
                 preferences.paragraph(self.layout, context, text[0].upper() + text[1:])
@@ -174,7 +178,8 @@ def draw_models(layout: Any, context: bpy.types.Context) -> None:
     installed = models.list_installed(folder)
     for each in installed:
         row = box.row()
-        row.label(text=f"{each.title}: {models.gigabytes(each.size)}", icon="ERROR" if each.problem else "CHECKMARK")
+        text = f"{say(each.title)}: {models.gigabytes(each.size)}"
+        row.label(text=text, icon="ERROR" if each.problem else "CHECKMARK", translate=False)
         row.operator("maquette.remove_model", text="", icon="TRASH").name = each.name
         if each.problem:
             preferences.paragraph(box, context, each.problem)
@@ -182,14 +187,17 @@ def draw_models(layout: Any, context: bpy.types.Context) -> None:
     for model in models.CATALOGUE.values():
         if model.name not in there and model.role != models.EVALUATION:
             row = box.row()
-            row.label(text=f"{model.title}: {model.line}")
-            row.operator("maquette.fetch_model", text=models.size_words(model), icon="IMPORT").name = model.name
+            text = say("{title}: {line}", title=Phrase(model.title), line=Phrase(model.line))
+            row.label(text=text, translate=False)
+            row.operator(
+                "maquette.fetch_model", text=say(models.size_words(model)), icon="IMPORT", translate=False
+            ).name = model.name
     row = box.row(align=True)
     row.operator("maquette.import_model", text="Import...", icon="FILE_FOLDER")
     if installed:
         row.operator("maquette.verify_models", text="Verify")
     if not bpy.app.online_access:
-        preferences.paragraph(box, context, f"{OFFLINE}.", "INFO")
+        preferences.paragraph(box, context, say(OFFLINE), "INFO")
     own = preferences.of(context)
     if own is not None:
         column = box.column()

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import bpy
 
+from ...language.saying import say, say_error, say_report
 from ...scene import baking, importer
 from . import importing
 
@@ -33,11 +34,12 @@ class MAQUETTE_OT_bake_onto(bpy.types.Operator):
     def poll(cls, context: bpy.types.Context) -> bool:
         """Need Object Mode and an active mesh."""
         if context.mode != "OBJECT":
-            cls.poll_message_set("Leave this mode first: Blender bakes in Object Mode")
+            cls.poll_message_set(say("Leave this mode first: Blender bakes in Object Mode"))
             return False
         active = context.view_layer.objects.active
         if active is None or active.type != "MESH":
-            cls.poll_message_set("Make your own mesh the active object first: the colours are laid onto that")
+            text = say("Make your own mesh the active object first: the colours are laid onto that")
+            cls.poll_message_set(text)
             return False
         return True
 
@@ -48,7 +50,8 @@ class MAQUETTE_OT_bake_onto(bpy.types.Operator):
     def draw(self, context: bpy.types.Context) -> None:
         """Draw onto which mesh, and how large."""
         layout = self.layout
-        layout.label(text=f"Onto {context.view_layer.objects.active.name}", icon="MESH_DATA", translate=False)
+        text = say("Onto {mesh}", mesh=context.view_layer.objects.active.name)
+        layout.label(text=text, icon="MESH_DATA", translate=False)
         layout.prop(self, "size")
 
     def execute(self, context: bpy.types.Context) -> set[str]:
@@ -61,19 +64,20 @@ class MAQUETTE_OT_bake_onto(bpy.types.Operator):
                 brought = importer.import_result(job, outputs=("mesh",))
             source = found if brought is None else brought.mesh
             if source is None:
-                self.report({"ERROR"}, f"{job.name} has made points only: generate with the output Mesh first")
+                self.report({"ERROR"}, say_report(importing.NO_MESH, job=job.name))
                 return {"CANCELLED"}
             if brought is not None:  # it stands at the cursor: in the place of the mesh that was made of it
                 source.matrix_world = target.matrix_world
                 context.view_layer.update()
             image = baking.bake_onto(source, target, self.size)
         except (importer.ImportFailed, baking.CannotBake) as error:
-            self.report({"ERROR"}, str(error))
+            self.report({"ERROR"}, say_error(error))
             return {"CANCELLED"}
         finally:
             if brought is not None:
                 _forget(brought)
-        self.report({"INFO"}, f"{image.name}: {self.size} x {self.size} pixels on {target.name}")
+        told = {"image": image.name, "size": self.size, "mesh": target.name}
+        self.report({"INFO"}, say_report("{image}: {size} x {size} pixels on {mesh}", **told))
         return {"FINISHED"}
 
 

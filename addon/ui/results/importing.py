@@ -11,11 +11,13 @@ from pathlib import Path
 import bpy
 
 from ...jobs.pending_imports import Place
+from ...language.saying import say, say_error
 from ...scene import importer, placing
 from ...scene.result_files import PROPERTY_PREFIX
 from .. import auto_import, properties
 
 DIALOG_WIDTH = 320  # of what a finished job asks for
+NO_MESH = "{job} has made points only: generate with the output Mesh first"
 JOB_PROPERTY, FOLDER_PROPERTY = f"{PROPERTY_PREFIX}job", f"{PROPERTY_PREFIX}folder"
 
 
@@ -65,7 +67,7 @@ class MAQUETTE_OT_import_result(bpy.types.Operator):
     def poll(cls, context: bpy.types.Context) -> bool:
         """Need Object Mode: the importer would leave another one without asking."""
         if context.mode != "OBJECT":
-            cls.poll_message_set("Leave this mode first: results are imported in Object Mode")
+            cls.poll_message_set(say("Leave this mode first: results are imported in Object Mode"))
         return context.mode == "OBJECT"
 
     def execute(self, context: bpy.types.Context) -> set[str]:
@@ -75,7 +77,7 @@ class MAQUETTE_OT_import_result(bpy.types.Operator):
         try:
             made = bring(job, context.scene.maquette, at)
         except importer.ImportFailed as error:
-            self.report({"ERROR"}, str(error))
+            self.report({"ERROR"}, say_error(error))
             return {"CANCELLED"}
         if auto_import.is_wanted(job):
             auto_import.forget(job)  # it is here

@@ -16,7 +16,7 @@ import bpy
 from ... import preferences, protocol, wording
 from ...install import diagnosis
 from ...jobs.progress import JobProgress
-from ...preferences import paragraph
+from ...language.saying import paragraph, say
 from ...protocol.systems import stage_of
 from .. import auto_import, previews, session, stage_images, subjects
 from . import importing
@@ -24,6 +24,7 @@ from . import importing
 CUT_OUT, PICTURE = 5.0, 8.0  # heights, in rows
 TITLE_LETTERS = 40
 WARNINGS_SHOWN = 3
+SHARE = "{share:.0%} of All"
 
 
 class MAQUETTE_PT_job(bpy.types.Panel):
@@ -54,7 +55,9 @@ class MAQUETTE_PT_job(bpy.types.Panel):
         elif session.is_waiting(job):
             _draw_waiting(self.layout, job)
         else:
-            _draw_end(self.layout, context, job, protocol.Interrupted(reason="it was killed", seconds=0.0))
+            _draw_end(
+                self.layout, context, job, protocol.Interrupted(reason=protocol.Phrase("it was killed"), seconds=0.0)
+            )
         if job not in session.all_running() and not session.is_waiting(job) and not _is_done(course):
             _draw_warnings(self.layout, context, course.warnings[-WARNINGS_SHOWN:])
 
@@ -77,7 +80,7 @@ class MAQUETTE_PT_warnings(bpy.types.Panel):
 
 def _draw_warnings(layout: Any, context: bpy.types.Context, warnings: Sequence[protocol.Warning]) -> None:
     for warning in warnings:
-        paragraph(layout, context, f"{warning.message} {warning.hint}".strip(), "INFO")
+        paragraph(layout, context, f"{say(warning.message)} {say(warning.hint)}".strip(), "INFO")
 
 
 def _is_done(course: JobProgress) -> bool:
@@ -87,8 +90,10 @@ def _is_done(course: JobProgress) -> bool:
 def _draw_rest(layout: Any, course: JobProgress, picture: int) -> None:
     """Draw a row for warnings and the picture; both have their room from the start, so that nothing below moves."""
     if warnings := list(course.warnings):
-        count = f"{len(warnings)} warnings: " if len(warnings) > 1 else ""
-        text = wording.shortened(f"{count}{warnings[-1].message}", TITLE_LETTERS)
+        text = say(warnings[-1].message)
+        if len(warnings) > 1:
+            text = say("{count} warnings: {latest}", count=len(warnings), latest=text)
+        text = wording.shortened(text, TITLE_LETTERS)
         layout.popover(MAQUETTE_PT_warnings.bl_idname, text=text, icon="INFO", translate=False)
     else:
         layout.label(text="")
@@ -98,7 +103,7 @@ def _draw_rest(layout: Any, course: JobProgress, picture: int) -> None:
 def _draw_waiting(layout: Any, job: Path) -> None:
     column = layout.column(align=True)
     column.progress(factor=0.0, text="Waiting for its turn")
-    column.progress(factor=0.0, text=f"{0:.0%} of All")
+    column.progress(factor=0.0, text=say(SHARE, share=0), translate=False)
     layout.label(text="")
     layout.operator("maquette.cancel", icon="X").job = str(job)
     _draw_rest(layout, JobProgress(), 0)
@@ -122,18 +127,22 @@ def _request(job: Path) -> protocol.Request | None:
 def _draw_progress(layout: Any, job: Path, course: JobProgress) -> None:
     known = stage_of(course.system, course.stage)
     stage = known.label if known else course.stage.capitalize()
-    count = f" ({course.number} of {course.stages})" if course.stages else ""
+    counted = dict(stage=protocol.Phrase(stage), number=course.number, stages=course.stages)
     column = layout.column(align=True)
     if not course.stage:
         column.progress(factor=0.0, text="Starting")
     elif course.compiling is not None:
-        column.progress(factor=course.compiling, text=f"Compiling Kernels, Once ({course.compiling:.0%})")
+        text = say("Compiling Kernels, Once ({share:.0%})", share=course.compiling)
+        column.progress(factor=course.compiling, text=text, translate=False)
     else:
-        column.progress(factor=course.share_of_stage, text=f"{stage}{count}" if course.steps else stage)
-    column.progress(factor=course.share, text=f"{course.share:.0%} of All")
+        text = say("{stage} ({number} of {stages})", **counted) if course.steps and course.stages else say(stage)
+        column.progress(factor=course.share_of_stage, text=text, translate=False)
+    column.progress(factor=course.share, text=say(SHARE, share=course.share), translate=False)
     row = layout.row()
     row.active = False
-    left = "Measuring the time left" if course.seconds_left is None else wording.time_left(course.seconds_left)
+    left = say("Measuring the time left")
+    if course.seconds_left is not None:
+        left = say(wording.time_left(course.seconds_left))
     told = session.told(job)
     row.label(text=told or left, icon="TIME" if told else "NONE", translate=False)
     if course.memory_bytes:
@@ -159,13 +168,15 @@ def _draw_end(layout: Any, context: bpy.types.Context, job: Path, last: protocol
     match last:
         case protocol.Finished(stopped_after=""):
             column = layout.column(align=True)  # as high as the two bars
-            column.label(text=f"Done in {wording.duration(last.seconds)}", icon="CHECKMARK", translate=False)
+            text = say("Done in {time}", time=wording.duration(last.seconds))
+            column.label(text=text, icon="CHECKMARK", translate=False)
             if error := auto_import.error(job):
                 paragraph(layout.box(), context, error, "ERROR")
             elif file := auto_import.wanted_by(job):
-                column.label(text=f"Will be imported when {Path(file).name} is opened", icon="TIME", translate=False)
+                text = say("Will be imported when {file} is opened", file=Path(file).name)
+                column.label(text=text, icon="TIME", translate=False)
             elif auto_import.is_wanted(job):
-                column.label(text=auto_import.hindrance() or "Importing...", icon="TIME")
+                column.label(text=auto_import.hindrance() or say("Importing..."), icon="TIME", translate=False)
             else:
                 column.label(text="")
             if not subjects.draw_keep(layout, job, _request(job)):
@@ -189,15 +200,15 @@ def _draw_end(layout: Any, context: bpy.types.Context, job: Path, last: protocol
             layout.label(text="Cancelled", icon="X")
             layout.operator("maquette.resume", icon="PLAY").job = str(job)
         case protocol.Interrupted():
-            paragraph(layout, context, f"Interrupted: {last.reason}", "PAUSE")
+            paragraph(layout, context, say("Interrupted: {reason}", reason=protocol.Phrase(last.reason)), "PAUSE")
             layout.operator("maquette.resume", icon="PLAY").job = str(job)
 
 
 def _draw_stop(layout: Any, job: Path, stage: str, *, has_mesh: bool) -> None:
     """Draw what a stage has made before the long part begins: its pictures, and a mesh that can be imported."""
     known = stage_of(session.course(job).system, stage)
-    made = known.stop if known and known.stop else stage
-    layout.label(text=f"Stopped after the {made}", icon="PAUSE")
+    made = protocol.Phrase(known.stop if known and known.stop else stage)
+    layout.label(text=say("Stopped after the {made}", made=made), icon="PAUSE", translate=False)
     grid = layout.grid_flow(row_major=True, columns=2, even_columns=True)  # four sides in two rows
     for path in stage_images.pictures(job, stage):
         column = grid.column(align=True)
@@ -206,9 +217,10 @@ def _draw_stop(layout: Any, job: Path, stage: str, *, has_mesh: bool) -> None:
     if has_mesh:
         layout.operator("maquette.import_result", icon="IMPORT").job = str(job)
     row = layout.row(align=True)
-    buttons = ("open_stage", f"Open {made}", "IMAGE_DATA"), ("replace_stage", "Replace...", "FILE_IMAGE")
+    opening, replacing = say("Open {made}", made=made), say("Replace...")
+    buttons = ("open_stage", opening, "IMAGE_DATA"), ("replace_stage", replacing, "FILE_IMAGE")
     for name, text, icon in buttons if known is None or known.leaves else ():
-        button = row.operator(f"maquette.{name}", text=text, icon=icon)
+        button = row.operator(f"maquette.{name}", text=text, icon=icon, translate=False)
         button.job, button.stage = str(job), stage
     row = layout.row()
     row.scale_y = 1.4

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import bpy
 
+from ...language.saying import say, say_error, say_report
 from ...scene import importer, levels
 from . import importing
 
@@ -40,7 +41,7 @@ class MAQUETTE_OT_make_levels(bpy.types.Operator):
     def poll(cls, context: bpy.types.Context) -> bool:
         """Need Object Mode, as the import does."""
         if context.mode != "OBJECT":
-            cls.poll_message_set("Leave this mode first: copies are made in Object Mode")
+            cls.poll_message_set(say("Leave this mode first: copies are made in Object Mode"))
         return context.mode == "OBJECT"
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
@@ -54,14 +55,14 @@ class MAQUETTE_OT_make_levels(bpy.types.Operator):
         try:
             mesh = found or importing.bring(job, context.scene.maquette).mesh
         except importer.ImportFailed as error:
-            self.report({"ERROR"}, str(error))
+            self.report({"ERROR"}, say_error(error))
             return {"CANCELLED"}
         if mesh is None:
-            self.report({"ERROR"}, f"{job.name} has made points only: generate with the output Mesh first")
+            self.report({"ERROR"}, say_report(importing.NO_MESH, job=job.name))
             return {"CANCELLED"}
         made = levels.make_levels(mesh, self.count, f"{mesh.name} LOD", faces=self.faces, quads=self.quads)
         sizes = ", ".join(str(len(item.data.polygons)) for item in made.objects)
-        self.report({"INFO"}, f"{made.name}: {sizes} faces")
+        self.report({"INFO"}, say_report("{name}: {sizes} faces", name=made.name, sizes=sizes))
         return {"FINISHED"}
 
 

@@ -11,13 +11,14 @@ import bpy
 
 from ... import api, preferences, protocol
 from ...jobs import store
+from ...language.saying import say_error
 from ...protocol.systems.shared_settings import MIRRORS
 from ...scene import importer
 from .. import generate, history, session
 from . import importing
 
 # Of what the last stage knows, what an artist asks for when the mesh is there.
-ASKED = ("max_faces", "texture_size", "mesh_resolution", "origin", "height", "mirror")
+ASKED = ("max_faces", "texture_size", "mesh_resolution", "origin", "height", "mirror", "splats_glb")
 ORIGINS = [("centre", "Centre", "The middle of what the object was made in"), ("base", "Base", "Where it stands")]
 
 
@@ -46,12 +47,17 @@ class MAQUETTE_OT_remesh(bpy.types.Operator):
         name="Mirror", description="Which half of it becomes both, as you see it from the front", items=list(MIRRORS)
     )
 
+    splats_glb: bpy.props.BoolProperty(
+        name="Splats as glTF",
+        description="Write splats.glb as well: the Gaussians, for viewers of glTF that know KHR_gaussian_splatting",
+    )
+
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         """Ask, beginning with what the mesh was made with."""
         try:
             request = protocol.read_request(Path(self.job))
         except (protocol.ProtocolError, OSError) as error:
-            self.report({"ERROR"}, str(error))
+            self.report({"ERROR"}, say_error(error))
             return {"CANCELLED"}
         system = protocol.SYSTEMS[request.system]
         before = vars(system.presets[request.preset]) | system.present(request.settings)

@@ -32,7 +32,8 @@ def open_sheet(paths: Sequence[Path], label: str) -> bpy.types.Image:
     tiles = [_read(path) for path in paths]
     (width, height), _ = tiles[0]
     if any(size != (width, height) for size, _ in tiles):
-        raise ValueError("The pictures have different sizes, so they make no sheet: replace those that differ.")
+        told = "The pictures have different sizes, so they make no sheet: replace those that differ."
+        raise ValueError(protocol.Phrase(told))
     rows = -(-len(tiles) // COLUMNS)
     sheet = bpy.data.images.new(label, COLUMNS * width, rows * height)
     sheet[FOLDER_PROPERTY] = str(paths[0].parent)

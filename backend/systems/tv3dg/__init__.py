@@ -17,6 +17,7 @@ from addon.protocol import Request
 from addon.protocol.systems.tv3dg import TV3DG, TV3DGSettings
 from backend.diffusion.guidance import guidance_for
 from backend.export import write_points_ply
+from backend.gltf.splats import write_splats_glb
 from backend.images import load_image
 from backend.rendering.splats import splat_renderer
 from backend.representations.gaussians import Gaussians, extent
@@ -122,7 +123,8 @@ def run(job: Job) -> None:
         photo=photo, remove_light=settings.remove_light, mirror=settings.mirror, tell=job.part,
     )  # fmt: skip
     write = partial(write_points_ply, gaussians=gaussians)
-    points = Points("gaussians", len(gaussians), write, splat_renderer(gaussians), extent(gaussians, 0.999))
+    splats = partial(write_splats_glb, gaussians=gaussians) if settings.splats_glb else None
+    points = Points("gaussians", len(gaussians), write, splat_renderer(gaussians), extent(gaussians, 0.999), splats)
     write_results(
         job, mesh=to_mesh, points=points, made_with=made_with, origin=settings.origin, height=settings.height,
         mirror=settings.mirror,

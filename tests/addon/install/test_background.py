@@ -99,3 +99,27 @@ def test_the_helper_is_a_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("PATH", str(tmp_path))
     (tmp_path / "python3").touch(mode=0o755)
     assert background.helper() == tmp_path / "python3"
+
+
+def test_what_a_task_says_can_be_translated_after_the_pipe(
+    tmp_path: Path, at_rest: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    background.start("diagnose", backend(tmp_path, f"echo '{json.dumps(answer())}'"))
+    found = finish()
+    assert isinstance(found.sentence, protocol.Phrase) and found.sentence.template == "Ready: jobs run on {where}."
+
+    fetching = {"template": "{text} ({done} of {total})", "values": {"text": {"template": "half", "values": {}}}}
+    fetching["values"] |= {"done": 1, "total": 2}
+    said = {"share": 0.5, "text": "half (1 of 2)", "phrases": {"text": fetching}}
+    strange = [{"share": 0.9, "text": "x", "phrases": 3}, {"share": 0.9, "text": "x", "phrases": {"text": {}}}]
+    lines = "; ".join(f"echo '{json.dumps(line)}'" for line in (said, *strange))
+    monkeypatch.setattr(background, "helper", lambda: backend(tmp_path, f"{lines}; exec sleep 3600"))
+    task = background.start("make", tmp_path)
+    while not task.text:
+        background.poll()
+    assert isinstance(task.text, protocol.Phrase) and task.text == "half (1 of 2)"
+    assert task.text.translated(lambda text: text.replace("half", "halb")) == "halb (1 of 2)"
+    for _ in range(10):
+        time.sleep(0.05)
+        background.poll()
+    assert task.share == 0.5  # what is no phrase is no word of ours

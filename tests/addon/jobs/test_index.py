@@ -57,7 +57,7 @@ def test_an_entry_says_what_the_folder_says(tmp_path: Path) -> None:
     assert finished.thumbnail == tmp_path / "a/result/preview.png"
     assert finished.size == sum(path.stat().st_size for path in (tmp_path / "a").rglob("*") if path.is_file()) > 1000
     assert (failed_entry.state, failed_entry.outcome) == (store.FAILED, "The mask is empty. Use another.")
-    assert stopped_entry.outcome == "Stopped after perceive." and not stopped_entry.has_results
+    assert stopped_entry.outcome == "Stopped after Cutting Out." and not stopped_entry.has_results
     assert waiting.state == store.WAITING and known.size == sum(entry.size for entry in known.entries)
     assert JobIndex(tmp_path / "nowhere").refresh(1.0) is False
 

@@ -79,7 +79,7 @@ def test_a_stranger_s_link_is_not_followed(tmp_path: Path) -> None:
 
 def test_jobs_of_other_systems_and_unfinished_ones_say_why() -> None:
     request = protocol.Request(system="customize_it_3d", prompt="a dog")
-    assert "customize_it_3d cannot be changed by words" in store.why_not_edit(request, store.FINISHED)
+    assert "Object from One Image cannot be changed by words" in store.why_not_edit(request, store.FINISHED)
     request = protocol.Request(system="dreambooth3d", prompt="a dog", images=PHOTOS, outputs=("mesh",))
     assert store.why_not_edit(request, store.FINISHED) == ""  # it begins from a field, not from points
     request = protocol.Request(system="tv3dg", prompt="a dog")

@@ -39,6 +39,7 @@ def test_names_are_those_of_the_folders_that_there_are() -> None:
         "RESULT_FOLDER": "result",
         "MESH_FILE": "result/model.glb",
         "POINTS_FILE": "result/points.ply",
+        "SPLATS_FILE": "result/splats.glb",
         "PICTURE_FILE": "result/preview.png",
         "TURNTABLE_FILE": "result/turntable.webp",
         "RESULT_FILE": "result/result.json",

@@ -19,6 +19,7 @@ TINY = ["--set", "steps=2", "--set", "count=400", "--set", "mesh_resolution=32",
 def test_a_mesh_made_again_is_that_of_a_job_that_had_its_settings_from_the_start(tmp_path: Path) -> None:
     asked = ["generate", "--prompt", "a red mug", "--preset", "bench", "--threads", "1", *TINY]
     changed = ["--set", "max_faces=4000", "--set", "texture_size=64", "--set", "origin=base", "--set", "mirror=left"]
+    changed += ["--set", "splats_glb=true"]
     first, again, whole = tmp_path / "first", tmp_path / "again", tmp_path / "whole"
     assert main([*asked, "--out", str(first)]) == 0
     assert main(["remesh", str(first), *changed, "--threads", "1", "--out", str(again)]) == 0
@@ -27,7 +28,8 @@ def test_a_mesh_made_again_is_that_of_a_job_that_had_its_settings_from_the_start
     loaded = {event["name"]: event["loaded"] for event in told if event["type"] == "Stage"}
     assert loaded.pop("mesh") is False and loaded and all(loaded.values())
     assert not [event for event in told if event["type"] == "Warning" and "again" in event["message"]]
-    for name in ("model.glb", "points.ply"):
+    assert not (first / "result/splats.glb").exists()
+    for name in ("model.glb", "points.ply", "splats.glb"):
         assert (again / "result" / name).read_bytes() == (whole / "result" / name).read_bytes()
     assert (again / "result/model.glb").read_bytes() != (first / "result/model.glb").read_bytes()
     assert json.loads((again / "result/result.json").read_text())["faces"] <= 4000

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
+from addon import protocol
 from addon.protocol import Request
 from backend.cameras import orbit
 from backend.export import write_points_ply
+from backend.gltf.splats import write_splats_glb
 from backend.meshes.mesh import Mesh
 from backend.meshes.rasteriser import render_mesh
 from backend.rendering.splats import splat_renderer
@@ -22,6 +26,8 @@ from backend.runtime.job import Job
 from backend.systems.results import Points, mesh_views, placed, symmetric, write_results
 from backend.systems.textured_mesh import textured_gaussians
 from benchmarks.commands.demo import read_glb
+from tests.backend.gaussian_shapes import two_coloured_shell
+from tests.backend.gltf.test_splats import attributes_of, document_and_bytes
 from tests.backend.meshes.test_mirroring import boxes
 
 
@@ -125,3 +131,28 @@ def test_the_file_and_the_pictures_have_the_mesh_mirrored_and_the_points_are_as_
     front = Image.open(tmp_path / "result/turntable.webp").convert("RGB")  # its first frame is the front
     there = np.flatnonzero((np.asarray(front, dtype=float) < 200).all(axis=-1).any(axis=0))
     assert abs(there[0] + there[-1] - 255) <= 2
+
+
+@pytest.mark.parametrize(("outputs", "is_wanted"), [(("points",), True), (("points",), False), (("mesh",), True)])
+def test_gaussians_are_gltf_too_where_that_is_asked_for_beside_points(
+    outputs: tuple[str, ...], is_wanted: bool, tmp_path: Path
+) -> None:
+    shell = two_coloured_shell()
+    request = Request(system="tv3dg", prompt="a ball", outputs=outputs, seed=3)
+    told: list[Any] = []
+    job = Job(tmp_path, request, told.append, Control())
+    write = partial(write_points_ply, gaussians=shell)
+    splats = partial(write_splats_glb, gaussians=shell) if is_wanted else None
+    points = Points("gaussians", len(shell), write, splat_renderer(shell), extent(shell, 0.999), splats)
+    mesh = partial(textured_gaussians, shell, resolution=32, max_faces=4_000, texture_size=64)
+    write_results(job, mesh=mesh, points=points, made_with={})
+    made, known = tmp_path / "result/splats.glb", json.loads((tmp_path / "result/result.json").read_text())["files"]
+    assert made.is_file() == (is_wanted and "points" in outputs) == ("splats.glb" in known)
+    warned = [event.message for event in told if isinstance(event, protocol.Warning)]
+    assert warned == (
+        ["There is no splats.glb, since Points is not among the outputs."] if outputs == ("mesh",) else []
+    )
+    if made.is_file():
+        (node,) = document_and_bytes(made)[0]["nodes"]
+        assert node["name"] == "a ball" and node["extras"] == {"prompt": "a ball", "system": "tv3dg", "seed": 3}
+        assert len(attributes_of(made)["POSITION"]) == len(shell)

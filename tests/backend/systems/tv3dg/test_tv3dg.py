@@ -37,6 +37,7 @@ from backend.systems.tv3dg.multiview import imagine_sides
 from backend.systems.tv3dg.optimise import SH_CONSTANT
 from backend.vision.calibration import Sides
 from benchmarks.commands.demo import read_glb
+from tests.backend.gltf.test_splats import attributes_of
 from tests.backend.processes import Process
 from tests.backend.systems.tv3dg.small_jobs import SMALL, new_job, open_job
 
@@ -70,14 +71,16 @@ def test_image_and_prompt_become_the_files_of_a_result(tmp_path: Path) -> None:
     assert (folder / "result/model.glb").read_bytes() == before
 
 
-def test_points_alone_need_no_mesh(tmp_path: Path) -> None:
-    folder = new_job(tmp_path / "job", steps=2)
+def test_points_alone_need_no_mesh_and_are_gltf_too_if_asked_for(tmp_path: Path) -> None:
+    folder = new_job(tmp_path / "job", steps=2, splats_glb=True)
     job = open_job(folder)
     tv3dg.run(Job(folder, replace(job.request, outputs=("points",)), lambda event: None, Control()))
     assert {path.name for path in (folder / "result").iterdir()} == {
-        "points.ply", "preview.png", "turntable.webp", "result.json",
+        "points.ply", "splats.glb", "preview.png", "turntable.webp", "result.json",
     }  # fmt: skip
-    assert json.loads((folder / "result/result.json").read_text())["faces"] == 0
+    result = json.loads((folder / "result/result.json").read_text())
+    assert result["faces"] == 0
+    assert len(attributes_of(folder / "result/splats.glb")["POSITION"]) == result["gaussians"]
 
 
 @pytest.mark.parametrize("given", ["style", "reference", "nothing"])

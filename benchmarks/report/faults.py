@@ -1,4 +1,4 @@
-"""Compares the same requests made by two versions, `python -m benchmarks.commands.faults --before DIR --after DIR`.
+"""Compares the same requests made by two versions, `python -m benchmarks.report.faults --before DIR --after DIR`.
 
 Both folders come from `benchmarks.commands.quality --out DIR`, each run in the checkout of its version; what that
 measured is read, and what becomes of the points on their way to the mesh is measured here, alike for both.

@@ -1,5 +1,7 @@
 """What is measured of two versions: dark texels, and the pairing of their jobs."""
 
+from __future__ import annotations
+
 import json
 import math
 from dataclasses import replace
@@ -12,7 +14,7 @@ from backend.cameras import orbit
 from backend.meshes.mesh import Mesh
 from backend.meshes.rasteriser import render_mesh
 from backend.systems.reference import Target
-from benchmarks.commands.faults import dark_share, darkest_about, jobs_of
+from benchmarks.report.faults import dark_share, darkest_about, jobs_of
 
 CAMERAS = orbit([0.0, 90.0], 0.0, size=64)
 

@@ -1,21 +1,7 @@
-"""The words of the tab in German, Spanish, Japanese and Simplified Chinese. Blender puts them in the place of ours.
-
-Names of fields, panels and buttons; sentences, which name files and numbers, are English still.
-"""
-
-# Blender makes its module at run time; pyright sees an almost empty one.
-# pyright: reportMissingImports=false, reportAttributeAccessIssue=false
+"""Words of the tab: names of fields, panels, buttons and choices."""
 
 from __future__ import annotations
 
-import bpy
-
-NAME = __name__
-CONTEXTS = ("*", "Operator")  # labels of operators are looked up in the second
-LOCALES = ("de", "es", "ja", "zh_HANS")  # Blender takes a language's own for each of its countries
-ALSO = {"zh_CN": "zh_HANS"}  # as Blender 4.5 and earlier may call it
-
-# fmt: off
 # English: German, Spanish, Japanese, Simplified Chinese.
 WORDS: dict[str, tuple[str, str, str, str]] = {
     "System": ("System", "Sistema", "方式", "系统"),
@@ -39,7 +25,10 @@ WORDS: dict[str, tuple[str, str, str, str]] = {
     "Paper": ("Veröffentlichung", "Artículo", "論文", "论文"),
     "Seed": ("Startwert", "Semilla", "シード", "随机种"),
     "New Seed Each Time": (
-        "Jedes Mal neuer Startwert", "Semilla nueva cada vez", "毎回新しいシード", "每次使用新随机种",
+        "Jedes Mal neuer Startwert",
+        "Semilla nueva cada vez",
+        "毎回新しいシード",
+        "每次使用新随机种",
     ),
     "Output": ("Ausgabe", "Salida", "出力", "输出"),
     "Mesh": ("Mesh", "Malla", "メッシュ", "网格"),
@@ -64,7 +53,7 @@ WORDS: dict[str, tuple[str, str, str, str]] = {
     "Importing...": ("Importiert...", "Importando...", "インポート中...", "正在导入..."),
     "Cancel": ("Abbrechen", "Cancelar", "キャンセル", "取消"),
     "Cancelled": ("Abgebrochen", "Cancelado", "キャンセル済み", "已取消"),
-    "Finish Now": ("Jetzt abschließen", "Terminar ahora", "今すぐ完了", "立即完成"),
+    "Finish Now": ("Abschließen", "Terminar ahora", "今すぐ完了", "立即完成"),
     "Go On": ("Fortfahren", "Continuar", "続ける", "继续"),
     "Try Again": ("Erneut versuchen", "Reintentar", "再試行", "重试"),
     "Import": ("Importieren", "Importar", "インポート", "导入"),
@@ -97,36 +86,103 @@ WORDS: dict[str, tuple[str, str, str, str]] = {
     "Start the Queue": ("Schlange starten", "Iniciar la cola", "キューを開始", "启动队列"),
     "Batch": ("Stapel", "Lote", "バッチ", "批处理"),
     "Generate from Selected Images": (
-        "Aus gewählten Bildern erzeugen", "Generar de las imágenes elegidas", "選択した画像から生成", "从所选图像生成",
+        "Aus gewählten Bildern erzeugen",
+        "Generar de las imágenes elegidas",
+        "選択した画像から生成",
+        "从所选图像生成",
     ),
     "Generate from a Folder": (
-        "Aus einem Ordner erzeugen", "Generar de una carpeta", "フォルダーから生成", "从文件夹生成",
+        "Aus einem Ordner erzeugen",
+        "Generar de una carpeta",
+        "フォルダーから生成",
+        "从文件夹生成",
     ),
     "Reset": ("Zurücksetzen", "Restablecer", "リセット", "重置"),
     "All as in the preset": (
-        "Alles wie voreingestellt", "Todo como en el preajuste", "すべてプリセット通り", "均与预设相同",
+        "Alles wie voreingestellt",
+        "Todo como en el preajuste",
+        "すべてプリセット通り",
+        "均与预设相同",
     ),
+    "Stage": ("Stufe", "Etapa", "段階", "阶段"),
+    "Maquette": ("Maquette", "Maquette", "Maquette", "Maquette"),
+    "Name": ("Name", "Nombre", "名前", "名称"),
+    "Visual Prompt": ("Bildprompt", "Prompt visual", "視覚プロンプト", "视觉提示"),
+    "Settings": ("Einstellungen", "Ajustes", "設定", "设置"),
+    "Select": ("Auswählen", "Seleccionar", "選択", "选择"),
+    "Location": ("Position", "Posición", "位置", "位置"),
+    "Faces": ("Flächen", "Caras", "面数", "面数"),
+    "Faces at Most": ("Höchstens Flächen", "Máximo de caras", "最大面数", "最大面数"),
+    "Levels": ("Stufen", "Niveles", "段階数", "层级数"),
+    "Quads": ("Vierecke", "Cuadriláteros", "四角面", "四边面"),
+    "Texture Size": ("Texturgröße", "Tamaño de textura", "テクスチャサイズ", "纹理尺寸"),
+    "Resolution": ("Auflösung", "Resolución", "解像度", "分辨率"),
+    "Origin": ("Ursprung", "Origen", "原点", "原点"),
+    "Centre": ("Mitte", "Centro", "中心", "中心"),
+    "Base": ("Basis", "Base", "ベース", "基底"),
+    "Height": ("Höhe", "Altura", "高さ", "高度"),
+    "Mirror": ("Spiegeln", "Reflejar", "ミラー", "镜像"),
+    "Make": ("Erzeugen", "Crear", "作成", "创建"),
+    "Bake": ("Backen", "Procesar", "ベイク", "烘焙"),
+    "Edit": ("Ändern", "Editar", "編集", "编辑"),
+    "Keep": ("Behalten", "Conservar", "残す", "保留"),
+    "Keep the Newest Jobs": (
+        "Nur die neuesten Aufträge behalten",
+        "Conservar los trabajos más nuevos",
+        "新しいジョブだけ残す",
+        "仅保留最新任务",
+    ),
+    "Hold": ("Anhalten", "Pausar", "止める", "暂停"),
+    "Move Job": ("Auftrag verschieben", "Mover trabajo", "ジョブを移動", "移动任务"),
+    "Places": ("Plätze", "Puestos", "移動量", "移动位数"),
+    "Reset to Preset": (
+        "Auf Voreinstellung zurücksetzen",
+        "Restablecer al preajuste",
+        "プリセットに戻す",
+        "重置为预设",
+    ),
+    "Use These Settings": ("Diese Einstellungen nehmen", "Usar estos ajustes", "この設定を使う", "使用这些设置"),
+    "Add to Maquette": ("Zu Maquette hinzufügen", "Añadir a Maquette", "Maquetteに追加", "添加到 Maquette"),
+    "Add Reference Image": ("Referenzbild hinzufügen", "Añadir imagen de referencia", "参照画像を追加", "添加参考图像"),
+    "Remove Reference Image": (
+        "Referenzbild entfernen",
+        "Quitar imagen de referencia",
+        "参照画像を削除",
+        "移除参考图像",
+    ),
+    "Maquette Reference Image": (
+        "Referenzbild für Maquette",
+        "Imagen de referencia de Maquette",
+        "Maquetteの参照画像",
+        "Maquette 参考图像",
+    ),
+    "No Image": ("Kein Bild", "Sin imagen", "画像なし", "无图像"),
+    "Open Files...": ("Dateien öffnen...", "Abrir archivos...", "ファイルを開く...", "打开文件..."),
+    "Known Words": ("Bekannte Worte", "Palabras conocidas", "知っている単語", "已知词汇"),
+    "Word": ("Wort", "Palabra", "単語", "词语"),
+    "Name of the Image": ("Name des Bildes", "Nombre de la imagen", "画像の名前", "图像名称"),
+    "Choose Subject": ("Motiv wählen", "Elegir motivo", "被写体を選ぶ", "选择主体"),
+    "Delete Subject": ("Motiv löschen", "Eliminar motivo", "被写体を削除", "删除主体"),
+    "Keep Subject": ("Motiv behalten", "Guardar motivo", "被写体を保存", "保留主体"),
+    "Keep Subject...": ("Motiv behalten...", "Guardar motivo...", "被写体を保存...", "保留主体..."),
+    "From Photos": ("Aus Fotos", "De fotos", "写真から", "来自照片"),
+    "Several Prompts...": ("Mehrere Prompts...", "Varios prompts...", "複数のプロンプト...", "多个提示词..."),
+    "Prompts": ("Prompts", "Prompts", "プロンプト", "提示词"),
+    "Use Recipe": ("Rezept nehmen", "Usar receta", "レシピを使う", "使用配方"),
+    "Recipe": ("Rezept", "Receta", "レシピ", "配方"),
+    "Recipes": ("Rezepte", "Recetas", "レシピ", "配方"),
+    "Another Place": ("Anderer Ort", "Otro lugar", "別の場所", "其他地点"),
+    "Another Colour": ("Andere Farbe", "Otro color", "別の色", "其他颜色"),
+    "Another Material": ("Anderes Material", "Otro material", "別の材質", "其他材质"),
+    "With Something On": ("Mit etwas darauf", "Con algo puesto", "何かを付けて", "佩戴物件"),
+    "In a Style": ("In einem Stil", "En un estilo", "スタイルで", "以某种风格"),
+    "In a Pose": ("In einer Pose", "En una pose", "ポーズで", "以某种姿势"),
+    "From a Drawing": ("Aus einer Zeichnung", "De un dibujo", "絵から", "来自绘画"),
+    "Send": ("Senden", "Enviar", "送信", "发送"),
+    "Send to Farm...": ("An eine Farm senden...", "Enviar a una granja...", "ファームへ送る...", "发送到农场..."),
+    "Farm": ("Farm", "Granja", "ファーム", "农场"),
+    "Pictures": ("Bilder", "Imágenes", "画像", "图片"),
+    "Shared Folder": ("Gemeinsamer Ordner", "Carpeta compartida", "共有フォルダー", "共享文件夹"),
+    "Submit": ("Abschicken", "Enviar", "送信する", "提交"),
+    "On This Machine": ("Auf diesem Rechner", "En este equipo", "このコンピューターで", "在本机上"),
 }
-# fmt: on
-
-
-def dictionary() -> dict[str, dict[tuple[str, str], str]]:
-    """Return the words as Blender takes them: locale -> (context, English) -> word."""
-    made = {
-        locale: {(context, english): others[place] for english, others in WORDS.items() for context in CONTEXTS}
-        for place, locale in enumerate(LOCALES)
-    }
-    return made | {other: made[locale] for other, locale in ALSO.items()}
-
-
-def register_extra() -> None:
-    """Give Blender the words."""
-    bpy.app.translations.register(NAME, dictionary())
-
-
-def unregister_extra() -> None:
-    """Take them back."""
-    bpy.app.translations.unregister(NAME)
-
-
-CLASSES = ()
