@@ -12,6 +12,7 @@ import pytest
 from addon.install import driver
 from addon.install.driver import Driver, DriverProblem, chosen_build
 from addon.install.interpreters import EnvironmentProblem
+from addon.protocol import Phrase
 
 HEADER = """Mon Nov 30 12:00:00 2026
 +-----------------------------------------------------------------------------------------+
@@ -55,6 +56,7 @@ def test_no_driver_and_one_that_fails_are_said(monkeypatch: pytest.MonkeyPatch) 
     with pytest.raises(DriverProblem, match="There is no NVIDIA driver on this machine: nvidia-smi is not found") as no:
         driver.ask(missing)
     assert no.value.kind == "driver" and "nvidia.com/drivers" in no.value.hint
+    assert isinstance(no.value.message, Phrase) and isinstance(no.value.hint, Phrase)
     with pytest.raises(DriverProblem, match="nvidia-smi does not answer"):
         driver.ask(slow)
     failed = "NVIDIA-SMI has failed because it couldn't communicate with the NVIDIA driver.\n"
@@ -102,8 +104,11 @@ def test_the_newest_that_the_driver_and_the_card_can_run_is_chosen(
     ],
 )
 def test_what_could_not_run_is_refused_with_the_numbers(asked: str, found: Driver, sentence: str) -> None:
-    with pytest.raises(DriverProblem, match=sentence.replace(".", r"\.")):
+    with pytest.raises(DriverProblem, match=sentence.replace(".", r"\.")) as refused:
         chosen_build(asked, lambda: found)
+    told = refused.value.message
+    assert isinstance(told, Phrase) and isinstance(told.values["reason"], Phrase)  # so that it can be translated
+    assert isinstance(refused.value.hint, Phrase)
 
 
 def test_a_name_that_is_no_build_is_refused_before_the_driver_is_asked() -> None:

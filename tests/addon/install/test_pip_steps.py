@@ -11,6 +11,7 @@ import pytest
 from addon import __main__ as program
 from addon.install import driver, environment, pip_steps, verification
 from addon.install.pip_steps import Step, lock_of_build, steps
+from addon.protocol import Phrase
 from tests.addon.install.test_environment import write_wheel
 
 HASHED = ("--require-hashes", "--no-deps")
@@ -69,6 +70,15 @@ def test_the_lock_of_this_system_python_and_build_is_taken_with_its_hashes(
     assert steps(locks, "cu130", "3.12")[1] == Step(((*HASHED, *PYTORCH, "-r", str(own)),), (own,))
     assert environment.fingerprint(locks, "3.12", "cu130") != before
     assert steps(locks, "cu130", "3.11")[1].locks == ()
+
+
+@pytest.mark.parametrize(
+    "printed", ["OSError: [Errno 28] No space", "SSLError", "DO NOT MATCH THE HASHES", "ERROR: no", ""]
+)
+def test_why_pip_failed_can_be_translated(printed: str) -> None:
+    what = Phrase("Python could not make {folder}", folder="made")
+    told = pip_steps.explained(what, printed).message
+    assert isinstance(told, Phrase) and told.values["what"] is what and told.startswith("Python could not make made: ")
 
 
 def test_the_compiler_is_looked_for_where_torch_looks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
