@@ -97,7 +97,7 @@ def hindrances(gpu: Gpu, cuda: tuple[int, int] | None) -> dict[str, str]:
     if cuda is None:
         return {"gpu build": "torch is the one for the CPU, and leaves the GPU alone"}
     old = torch_builds.why_too_old(cuda, "", gpu.cuda, gpu.name, gpu.capability)
-    found = {{"driver": "gpu driver", "card": "gpu age"}[what]: text for what, text in old.items()}
+    found: dict[str, str] = {{"driver": "gpu driver", "card": "gpu age"}[what]: text for what, text in old.items()}
     if "gpu age" not in found and (unfit := why_unfit_for_half(gpu.name, gpu.capability)):
         found["gpu half precision"] = unfit
     if gpu.free is not None and gpu.free < NEEDED_GPU_MEMORY:

@@ -136,10 +136,10 @@ def _settings(system: str, chosen: dict[str, Any], **more: Any) -> Any:
 
 def _guidance(prior: Prior, settings: Any) -> Guidance:
     """Return a system's guidance without an image; what its settings do not name is as its own script has it."""
-    named = {
-        field.name: getattr(settings, field.name) for field in fields(GuidanceOptions) if hasattr(settings, field.name)
-    }
-    return guidance_for(prior, GuidanceOptions(**({"difference": 1.0, "perturbation": 0.0} | named | {"adapter": ""})))
+    names = [each.name for each in fields(GuidanceOptions) if hasattr(settings, each.name)]
+    named: dict[str, Any] = {"difference": 1.0, "perturbation": 0.0} | {name: getattr(settings, name) for name in names}
+    named["adapter"] = ""
+    return guidance_for(prior, GuidanceOptions(**named))
 
 
 # ---- the floor -------------------------------------------------------------------------------------------------------
