@@ -22,7 +22,9 @@ from backend.weights import load_frozen, network_folder
 SIZE, DEPTHS = 64, 32  # pixels along a side, cells along a ray, of the occupancy
 COARSE = 2  # of those along each axis make one cell of colour
 TOUCHED = 0.1  # of a pixel, from which something is behind it: of thin parts none is whole
-LIKELIEST = 0.6  # occupancy that the likeliest cell of a ray has at least
+LIKELIEST = 0.6  # occupancy that the likeliest cells of a ray have at least
+# Added to the logits of occupancy: where many shapes are possible their mean is less than any of them.
+FULLER = 1.0
 FOLD = 2  # pixels along a side that become channels
 SEEN = 7  # channels: colours, mask, the rays' directions
 CHANNELS = (DEPTHS * FOLD**2, 3 * DEPTHS // COARSE)  # that come out of each folded pixel: occupancy, colours
@@ -48,20 +50,28 @@ class VolumeNetwork:
     def __call__(self, images: Tensor, masks: Tensor, cameras: Cameras) -> Volume:
         """Guess from square sRGB images [B, S, S, 3] and masks [B, S, S, 1] in [0, 1], seen by cameras [B].
 
-        Mean of the guess and the mirrored guess of the mirrored image. Nothing is outside the masks, and something on
-        each ray inside them: where the network is unsure how deep it lies, at the likeliest depths.
+        Mean of the guess and the mirrored guess of the mirrored image. Nothing is outside the masks, and something, two
+        cells deep at least, on each ray inside them: where the network is unsure how deep it lies, at the likeliest.
         """
         weight = next(self.network.parameters())
         inputs = told(images, masks, cameras).to(weight)
         both = torch.cat([inputs, mirrored(inputs)])
         occupancy, colours = guess(self.network, both)
-        straight, turned = occupancy.sigmoid().chunk(2)
-        occupancy = (straight + turned.flip(-1)) / 2
-        peak = occupancy.amax(1, keepdim=True)
-        occupancy = occupancy * (LIKELIEST / peak.clamp_min(1e-4)).clamp_min(1)
+        straight, turned = (occupancy + FULLER).sigmoid().chunk(2)
+        occupancy = somewhere((straight + turned.flip(-1)) / 2)
         straight, turned = colours.sigmoid().chunk(2)
         inside = (inputs[:, 3:4] + 1) / 2 > TOUCHED
         return Volume(occupancy * inside, (straight + turned.flip(-1)) / 2)
+
+
+def somewhere(occupancy: Tensor) -> Tensor:
+    """Return occupancy [B, D, H, W] with something on each ray: LIKELIEST at least in the likeliest two neighbours."""
+    peak = occupancy.amax(1, keepdim=True)
+    occupancy = occupancy * (LIKELIEST / peak.clamp_min(1e-4)).clamp_min(1)
+    first = (occupancy[:, :-1] + occupancy[:, 1:]).argmax(1, keepdim=True)  # of two neighbours
+    depths = torch.arange(occupancy.shape[1], device=occupancy.device)[:, None, None]
+    likely = (depths == first) | (depths == first + 1)
+    return torch.where(likely, occupancy.clamp_min(LIKELIEST), occupancy)
 
 
 def told(images: Tensor, masks: Tensor, cameras: Cameras) -> Tensor:

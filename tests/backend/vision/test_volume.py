@@ -20,6 +20,7 @@ from backend.vision.volume import (
     load_volume,
     look_into,
     mirrored,
+    somewhere,
     told,
 )
 from backend.weights import EMBEDDED
@@ -95,6 +96,13 @@ def test_nothing_is_guessed_outside_the_mask_and_something_on_each_ray_inside() 
     assert float(volume.occupancy.amax(1)[inside].min()) >= LIKELIEST - 1e-4
     assert volume.colours.shape == (1, 3, DEPTHS // 2, SIZE // 2, SIZE // 2)
     assert torch.allclose(turned.occupancy, volume.occupancy.flip(-1), atol=1e-3)  # of a mirrored image the mirror
+
+
+def test_on_each_ray_the_two_likeliest_neighbours_are_filled() -> None:
+    rays = torch.tensor([[0.1, 0.2, 0.15, 0.0], [0.9, 0.1, 0.3, 0.8], [0.0, 1e-3, 5e-4, 0.0], [0.7, 0.8, 0.9, 0.1]])
+    found = somewhere(rays.T[None, :, :, None])[0, :, :, 0].T  # of four rays
+    wanted = [[0.3, 0.6, 0.6, 0.0], [0.9, 0.1, 0.6, 0.8], [0.0, 0.6, 0.6, 0.0], [0.7, 0.8, 0.9, 0.1]]
+    assert torch.allclose(found, torch.tensor(wanted))
 
 
 def test_a_network_of_other_channels_is_refused(tmp_path: Path) -> None:
