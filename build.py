@@ -2,7 +2,7 @@
 
 python build.py demo                  makes .venv if needed, turns a sample image into a textured object in out/demo/
 python build.py test [pytest args]    makes .venv if needed, runs every test, says what was skipped and why
-python build.py setup                 makes .venv only
+python build.py setup [--cuda|--cpu]  makes .venv only; with torch for NVIDIA's cards, or for the processor
 python build.py check                 linter, formatter, type checker
 python build.py bench [--gpu]         every benchmark that takes minutes: tables and benchmarks/results/*.json
 python build.py zip                   dist/maquette-VERSION.zip, the Blender extension
@@ -44,7 +44,7 @@ def check_python(command="demo"):
 check_python(*sys.argv[1:2])
 
 from addon import processes  # noqa: E402
-from addon.install import environment  # noqa: E402
+from addon.install import driver, environment, pip_steps  # noqa: E402
 
 ROOT = Path(__file__).resolve().parent
 LOCKS = ("backend/requirements.lock", "requirements-dev.lock", "backend/torch.lock")
@@ -67,7 +67,13 @@ def main(arguments: "list[str] | None" = None) -> int:
     """Run one command and return its exit status."""
     parser = argparse.ArgumentParser(prog="build.py", description="Set up, run, test, measure and pack Maquette.")
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("setup", help="make .venv").set_defaults(run=lambda options: setup(ROOT))
+    command = commands.add_parser("setup", help="make .venv")
+    text = "torch for NVIDIA's cards, from PyTorch's own index, after a look at the driver; BUILD such as cu126"
+    command.add_argument("--cuda", dest="torch", nargs="?", const=driver.CUDA, metavar="BUILD", help=text)
+    text = "torch for the processor, which takes less disk"
+    command.add_argument("--cpu", dest="torch", action="store_const", const="cpu", help=text)
+    command.add_argument("--wheels", type=Path, metavar="FOLDER", help="install from this folder, without the network")
+    command.set_defaults(run=lambda options: setup(ROOT, options.torch, options.wheels))
     command = commands.add_parser("demo", help="turn a sample image into a textured object in out/demo/")
     text = "0 means every core; if nothing is said, every core, or 1 where other programs keep them busy"
     command.add_argument("--threads", default="", metavar="N", help=text)
@@ -98,9 +104,9 @@ def main(arguments: "list[str] | None" = None) -> int:
 # Commands
 
 
-def setup(root: Path) -> int:
-    """Make .venv and see to the system libraries."""
-    print(f"Ready: {provide_environment(root)}")
+def setup(root: Path, torch: "str | None" = None, wheels: "Path | None" = None) -> int:
+    """Make .venv, with a build of torch if one is asked for, and see to the system libraries."""
+    print(f"Ready: {provide_environment(root, torch, wheels)}")
     provide_system_libraries(root)
     return 0
 
@@ -169,12 +175,17 @@ def check(root: Path) -> int:
 def bench(root: Path, gpu: bool) -> int:
     """Run every benchmark in turn, each writing benchmarks/results/NAME.json, and name those that failed."""
     python = provide_environment(root)
+    asks = "from backend.runtime import devices; raise SystemExit(devices.why_no_card() or 0)"
+    if gpu and run(root, python, "-c", asks):
+        return ENVIRONMENT
     results = root / "benchmarks" / "results"
     results.mkdir(exist_ok=True)
     failed = []
-    for name in benchmarks(root):
+    modules = [f"commands.{name}" for name in benchmarks(root)] + ["cards.full_size"] * gpu
+    for module in modules:
+        name = module.rpartition(".")[2]
         print(f"\n== {name}")
-        if run(root, python, "-m", f"benchmarks.commands.{name}", "--out", results / f"{name}.json", *["--gpu"] * gpu):
+        if run(root, python, "-m", f"benchmarks.{module}", "--out", results / f"{name}.json", *["--gpu"] * gpu):
             failed.append(name)
     if failed:
         print(f"\nFailed: {', '.join(failed)}")
@@ -237,12 +248,16 @@ def find_blender(root: Path, options: argparse.Namespace) -> str:
 # The environment
 
 
-def provide_environment(root: Path) -> Path:
-    """Return the Python of root/.venv, after making .venv if it is missing or was made from other locks."""
+def provide_environment(root: Path, torch: "str | None" = None, wheels: "Path | None" = None) -> Path:
+    """Return the Python of root/.venv, after making .venv if it is missing or was made from other locks.
+
+    `torch` is a build, such as cu130, or what `driver.chosen_build` makes one of; None leaves it as it is.
+    """
     folder, locks = root / ".venv", [root / name for name in LOCKS]
     begin = f"Making {folder} with {sys.executable}; it takes a few minutes, once."
     try:
-        return environment.provide(folder, locks, Display(begin))
+        build = torch and driver.chosen_build(torch)
+        return environment.provide(folder, locks, Display(begin), wheels=wheels, build=build)
     except environment.EnvironmentProblem as problem:
         raise Unfit(f"{problem.message} {problem.hint}".rstrip()) from problem
 
@@ -290,7 +305,7 @@ def provide_system_libraries(root: Path) -> list[str]:
             variables = processes.child_environment({"DEBIAN_FRONTEND": "noninteractive"})
             done = subprocess.run(command, env=variables, stdin=subprocess.DEVNULL, capture_output=True, text=True)
             if done.returncode:
-                print(f"{' '.join(command[:2])} failed: {environment.explain(done.stderr)}")
+                print(f"{' '.join(command[:2])} failed: {pip_steps.explain(done.stderr)}")
         lacking = missing_libraries(root)
     if lacking:
         print(f"Blender's module links system libraries that are not here: {', '.join(lacking)}. Install them with")

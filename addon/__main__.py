@@ -1,6 +1,6 @@
 """What the add-on does in a process of its own, so that Blender never waits for it: `python -m addon COMMAND`.
 
-    make FOLDER [--python PATH] [--wheels FOLDER] [--anew]    the backend's environment
+    make FOLDER [--python PATH] [--wheels FOLDER] [--torch cuda|cpu|cu126] [--anew]    the backend's environment
     verify FOLDER                                             its packages, and every engine
     diagnose PYTHON                                           what a Python can run
     models PYTHON -- WORD...                                  what `python -m backend models` does with the words
@@ -24,7 +24,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from . import processes
-from .install import diagnosis, environment, interpreters, models, verification
+from .install import diagnosis, driver, environment, interpreters, models, verification
 from .install.diagnosis import Diagnosis
 from .paths import backend_python
 from .protocol import Phrase, packed
@@ -46,6 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 "--python", default="", help="the Python to make it from; default: the first that fits"
             )
             command.add_argument("--wheels", type=Path, help="install from this folder, without the network")
+            command.add_argument("--torch", help="cuda: for the card that the driver tells of; cpu; or a build: cu126")
             command.add_argument("--anew", action="store_true", help="also if it is whole")
     commands.add_parser("diagnose").add_argument("python", type=Path)
     command = commands.add_parser("models")
@@ -92,6 +93,7 @@ def make(options: argparse.Namespace, gone: threading.Event) -> Diagnosis:
             raise environment.Stopped
 
     folder = options.folder.absolute()
+    build = options.torch and driver.chosen_build(options.torch)  # before anything is made
     python = environment.provide(
         folder,
         options.lock,
@@ -100,6 +102,7 @@ def make(options: argparse.Namespace, gone: threading.Event) -> Diagnosis:
         wheels=options.wheels,
         log=environment.log_file(folder),
         anew=options.anew,
+        build=build,
     )
     say({"share": 0.9, "text": Phrase("trying it out")})
     return diagnosis.diagnose(python)

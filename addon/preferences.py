@@ -15,7 +15,7 @@ from typing import Any
 import bpy
 
 from . import paths, processes, protocol, wording
-from .install import background, diagnosis, environment, interpreters
+from .install import background, diagnosis, driver, environment, interpreters
 from .language.saying import paragraph, say
 from .protocol import Phrase
 
@@ -28,7 +28,7 @@ INSTALLING = {"install", "repair"}  # fixes that fetch packages
 KEPT_FILE = "preferences.json"
 KEPT = (
     "existing_python", "base_python", "wheels", "environment_folder", "device_number", "jobs_folder", "keep_jobs",
-    "keep_running", "threads_of_a_worker", "models_folder", "hub_endpoint",
+    "keep_running", "threads_of_a_worker", "models_folder", "hub_endpoint", "torch_build",
 )  # fmt: skip
 ICONS = {True: "CHECKMARK", False: "ERROR"}
 
@@ -88,6 +88,7 @@ class MAQUETTE_AP_preferences(bpy.types.AddonPreferences):
         description="Install from the packages in this folder, without the network; empty to fetch them",
         subtype="DIR_PATH",
     )
+    torch_build: bpy.props.EnumProperty(name="Torch", description="Which torch Install fetches", items=driver.CHOICES)
     environment_folder: bpy.props.StringProperty(
         name="Environment Folder",
         description="Where the backend's packages are installed; empty for a folder among Blender's user files",
@@ -164,6 +165,7 @@ class MAQUETTE_AP_preferences(bpy.types.AddonPreferences):
         install = column.column()
         install.active = not self.existing_python
         install.prop(self, "base_python")
+        install.prop(self, "torch_build")
         install.prop(self, "wheels")
         install.prop(self, "environment_folder")
         column = layout.column()

@@ -335,8 +335,16 @@ def test_bench_runs_what_measures_within_minutes_and_names_the_failed(root, comm
     assert build.main(["bench", "--gpu"]) == 1
     results = root / "benchmarks" / "results"
     wanted = [f"-m benchmarks.commands.{name} --out {results / name}.json --gpu" for name in ("splats", "steps")]
-    assert commands() == wanted
+    wanted.append(f"-m benchmarks.cards.full_size --out {results / 'full_size'}.json --gpu")
+    asked, *measured = commands()
+    assert "devices.why_no_card()" in asked and measured == wanted
     assert "Failed: splats" in capsys.readouterr().out
+
+
+def test_bench_for_a_card_measures_nothing_where_there_is_none(root, commands, monkeypatch):
+    monkeypatch.setenv("FAILING", "devices.why_no_card()")
+    assert build.main(["bench", "--gpu"]) == build.ENVIRONMENT
+    assert len(commands()) == 1
 
 
 def test_only_test_takes_further_arguments(root, commands, capsys):

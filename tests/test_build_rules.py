@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import build
-from addon.install import environment
+from addon.install import environment, pip_steps
 
 REPOSITORY = Path(build.__file__).parent
 CHECKS_SECONDS = 85 * 60  # at most, whatever hangs
@@ -80,11 +80,11 @@ def test_the_free_disk_asked_for_depends_on_torch(
 ) -> None:
     monkeypatch.setattr(environment, "brings_cuda", lambda wheels: brings_cuda)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(0, 0, 2 * 2**30))  # type: ignore
-    with pytest.raises(environment.DiskTooSmall, match=f"has 2.0 GiB of free disk, and the packages need {needed} GiB"):
+    with pytest.raises(pip_steps.DiskTooSmall, match=f"has 2.0 GiB of free disk, and the packages need {needed} GiB"):
         environment.check_folder(tmp_path / "venv")
     monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(0, 0, 8 * 2**30))  # type: ignore
     if brings_cuda:
-        with pytest.raises(environment.DiskTooSmall, match="has 8.0 GiB"):
+        with pytest.raises(pip_steps.DiskTooSmall, match="has 8.0 GiB"):
             environment.check_folder(tmp_path / "venv")
     else:
         environment.check_folder(tmp_path / "venv")
@@ -126,7 +126,7 @@ def test_a_second_setup_says_which_process_is_at_it_and_since_when_and_leaves(tm
         [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=REPOSITORY
     )
     assert other.stdout is not None and other.stdout.readline()
-    setup = "import sys, build; from pathlib import Path; from addon.install import environment\n"
+    setup = "import sys, build; from pathlib import Path; from addon.install import environment, pip_steps\n"
     setup += f"environment.NEEDED_GIB = environment.NEEDED_WITH_CUDA_GIB = 0.0; build.ROOT = Path({str(root)!r})\n"
     setup += "try: build.main(['setup'])\nexcept build.Unfit as unfit: print(unfit, file=sys.stderr)"
     done = subprocess.run([sys.executable, "-c", setup], cwd=REPOSITORY, capture_output=True, text=True)

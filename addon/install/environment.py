@@ -18,12 +18,14 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from .. import processes
 from ..paths import backend_python
-from ..protocol import Phrase
-from . import interpreters
+from ..protocol import Phrase, torch_builds
+from . import interpreters, pip_steps
 from .interpreters import EnvironmentProblem, Interpreter
+from .pip_steps import DiskTooSmall, Step, explained
 
 NEEDED_GIB = 6.0  # the CPU packages take 2.6 GiB, and 1 GiB more while they are unpacked
 NEEDED_WITH_CUDA_GIB = 12.0  # where torch brings CUDA's libraries
@@ -39,18 +41,6 @@ class EnvironmentMissing(EnvironmentProblem):
     """There is no environment, or what is there is not whole."""
 
     kind = "missing"
-
-
-class DiskTooSmall(EnvironmentProblem):
-    """The packages do not fit."""
-
-    kind = "disk"
-
-
-class Unreachable(EnvironmentProblem):
-    """The package index did not answer."""
-
-    kind = "offline"
 
 
 class Busy(EnvironmentProblem):
@@ -82,55 +72,70 @@ def provide(
     wheels: Path | None = None,
     log: Path | None = None,
     anew: bool = False,
+    build: str | None = None,
 ) -> Path:
     """Return the Python of an environment, made if need be from `python`, by default from the one that runs this.
 
     `locks` are requirement files. Those with hashes come first and must name all that they need; the others are
     installed by version, with what they lack. With `wheels` everything comes from that folder and nothing from the
     network. `log` is where pip's output is kept, by default inside the folder. `anew`: make it also if
-    it is whole. `on_progress` is called several times a second and may raise to stop.
+    it is whole. `build` names that of torch, such as cu130 or cpu; empty, pip's own configuration says which, and None
+    leaves it as it is in the environment that is there. `on_progress` is called several times a second and may raise to
+    stop.
     While a new one is made the older one lies beside it, and comes back if that fails or is stopped, so that nothing
     half-made stays; what a killed process leaves has no stamp, and the next call clears it away.
     Raises EnvironmentProblem.
     """
     python = python or interpreters.this()
-    if is_whole(folder, locks, python.language) and not anew:
+    build = recorded_build(folder) if build is None else build
+    if is_whole(folder, locks, python.language, build) and not anew:
         return backend_python(folder)
     interpreters.check(python)
-    check_folder(folder, wheels)
+    check_folder(folder, wheels, build)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with processes.hold(folder.with_name(folder.name + "-lock")) as lock:
-            if not is_put_back(folder, locks, python.language) or anew:
-                _make(folder, locks, python, on_progress or _unseen, wheels, log, lock)
+            if not is_put_back(folder, locks, python.language, build) or anew:
+                _make(folder, locks, python, build, on_progress or _unseen, wheels, log, lock)
     except BlockingIOError as error:
         raise Busy(Phrase(BUSY, folder=folder, error=error.strerror), WAIT) from error
     except OSError as error:
         if error.errno == errno.ENOSPC:
-            raise _explained(Phrase("{folder} could not be made", folder=folder), "Errno 28") from error
+            raise explained(Phrase("{folder} could not be made", folder=folder), "Errno 28") from error
         told = Phrase("{folder} could not be made: {error}.", folder=folder, error=error)
         raise EnvironmentProblem(told, Phrase("Choose another folder.")) from error
     return backend_python(folder)
 
 
-def is_whole(folder: Path, locks: Sequence[Path], language: str = "") -> bool:
-    """Say whether an environment is there, made to the end from these locks and for this Python, or for 3.11, say."""
+def is_whole(folder: Path, locks: Sequence[Path], language: str = "", build: str | None = None) -> bool:
+    """Say whether an environment is there, made to the end from these locks and for this Python, or for 3.11, say.
+
+    And with this build of torch, unless that is None.
+    """
     stamp = folder / STAMP
-    is_current = stamp.is_file() and stamp.read_text(encoding="utf-8") == fingerprint(locks, language)
+    build = recorded_build(folder) if build is None else build
+    is_current = stamp.is_file() and stamp.read_text(encoding="utf-8") == fingerprint(locks, language, build)
     return is_current and backend_python(folder).exists()
 
 
-def fingerprint(locks: Sequence[Path], language: str = "") -> str:
-    """Describe what an environment is made from: the locks, this Python (or 3.11, say) and this kind of machine."""
-    digest = hashlib.sha256(b"".join(lock.read_bytes() for lock in locks)).hexdigest()
+def fingerprint(locks: Sequence[Path], language: str = "", build: str = "") -> str:
+    """Describe what an environment is made from: locks, Python (this or 3.11, say), build of torch, kind of machine."""
     language = language or f"{sys.version_info[0]}.{sys.version_info[1]}"
-    return f"{digest} {language} {platform.system()} {platform.machine()}\n"
+    own = [pip_steps.lock_of_build(lock, build, language) for lock in locks if build]
+    files = [*locks, *(lock for lock in own if lock.is_file() and lock not in locks)]
+    digest = hashlib.sha256(b"".join(file.read_bytes() for file in dict.fromkeys(files))).hexdigest()
+    return f"{digest} {language} {platform.system()} {platform.machine()}{build and f' {build}'}\n"
+
+
+def recorded_build(folder: Path) -> str:
+    """Return the build of torch that an environment was made with on purpose, else nothing."""
+    return str(read_record(folder).get("build", ""))
 
 
 # ---- what must be so -------------------------------------------------------------------------------------------------
 
 
-def check_folder(folder: Path, wheels: Path | None = None) -> None:
+def check_folder(folder: Path, wheels: Path | None = None, build: str = "") -> None:
     """Raise DiskTooSmall where the packages would not fit, EnvironmentProblem where paths become too long."""
     if sys.platform == "win32" and len(str(folder)) > MAX_FOLDER_LENGTH:
         raise EnvironmentProblem(
@@ -138,7 +143,8 @@ def check_folder(folder: Path, wheels: Path | None = None) -> None:
             f"of more than {MAX_FOLDER_LENGTH}.",
             "Choose a folder with a shorter path.",
         )
-    needed = NEEDED_WITH_CUDA_GIB if brings_cuda(wheels) else NEEDED_GIB
+    with_cuda = build != torch_builds.PROCESSOR if build else brings_cuda(wheels)
+    needed = NEEDED_WITH_CUDA_GIB if with_cuda else NEEDED_GIB
     free = free_bytes(folder) / 2**30
     if free < needed:
         told = "{folder} has {free:.1f} GiB of free disk, and the packages need {needed} GiB. Make room first."
@@ -170,19 +176,20 @@ def _unseen(progress: Progress) -> None:
     """Show nothing."""
 
 
-def is_put_back(folder: Path, locks: Sequence[Path], language: str) -> bool:
+def is_put_back(folder: Path, locks: Sequence[Path], language: str, build: str | None = None) -> bool:
     """Put back what an installation that was killed had set aside, and say whether that is all that is wanted."""
     aside = folder.with_name(folder.name + "-previous")
     if aside.exists() and not (folder / STAMP).exists():
         delete(folder)
         aside.rename(folder)
-    return is_whole(folder, locks, language)
+    return is_whole(folder, locks, language, build)
 
 
 def _make(
     folder: Path,
     locks: Sequence[Path],
     python: Interpreter,
+    build: str,
     on_progress: Callable[[Progress], None],
     wheels: Path | None,
     log: Path | None,
@@ -199,11 +206,13 @@ def _make(
         command = [str(python.path), "-m", "venv", str(folder)]
         made = subprocess.run(command, env=processes.child_environment(), capture_output=True, text=True)
         if made.returncode:
-            raise _explained(Phrase("Python could not make {folder}", folder=folder), made.stdout + made.stderr)
-        _install(folder, locks, on_progress, wheels, log or folder / PIP_LOG, lock)
-        record = {"python": str(python.path), "language": python.language, "bytes": size_on_disk(folder)}
+            raise explained(Phrase("Python could not make {folder}", folder=folder), made.stdout + made.stderr)
+        plan = pip_steps.steps(locks, build, python.language, wheels)
+        left_out = _install(folder, plan, on_progress, log or folder / PIP_LOG, lock)
+        record: dict[str, object] = {"python": str(python.path), "language": python.language, "build": build}
+        record |= {"left_out": left_out, "bytes": size_on_disk(folder)}
         (folder / RECORD).write_text(json.dumps(record), encoding="utf-8")
-        (folder / STAMP).write_text(fingerprint(locks, python.language), encoding="utf-8")
+        (folder / STAMP).write_text(fingerprint(locks, python.language, build), encoding="utf-8")
     except BaseException:
         delete(folder)
         if os.path.lexists(aside):
@@ -213,66 +222,54 @@ def _make(
 
 
 def _install(
-    folder: Path,
-    locks: Sequence[Path],
-    on_progress: Callable[[Progress], None],
-    wheels: Path | None,
-    log: Path,
-    lock: int,
-) -> None:
-    """Install the locked packages with pip, in one step or two."""
+    folder: Path, plan: Sequence[Step], on_progress: Callable[[Progress], None], log: Path, lock: int
+) -> list[str]:
+    """Run pip, step by step; return the packages that were left out."""
     temporary = folder / "tmp"  # pip unpacks gigabytes there, and /tmp is often a small memory disk
     temporary.mkdir()
     command = [str(backend_python(folder)), "-m", "pip", "install", "--no-input", "--disable-pip-version-check"]
     command += ["--progress-bar=off", "--retries=2"]
-    command += ["--no-index", "--find-links", str(wheels)] if wheels else []
     places = {"TMPDIR": str(temporary), "TEMP": str(temporary), "TMP": str(temporary)}
-    there, begin = 0, 0
+    there, begin, left_out = 0, 0, []
     log.write_bytes(b"")
-    chosen = steps(locks)
-    for number, (options, names) in enumerate(chosen):
-        with open(log, "ab") as output:
-            pip = subprocess.Popen(
-                [*command, *options, *(part for name in names for part in ("-r", str(name)))],
-                cwd=names[-1].parent,
-                env=processes.child_environment(places),
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                # Should we be killed, pip goes on to its end; until then it holds the lock, and nobody works in there.
-                pass_fds=() if sys.platform == "win32" else (lock,),
-            )
+    for number, step in enumerate(plan):
 
         def tell(progress: Progress, before: int = number) -> None:
-            share = (before + progress.share) / len(chosen)
+            share = (before + progress.share) / len(plan)
             on_progress(Progress(progress.done, progress.total, share, progress.text))
 
-        try:
-            there = _follow(pip, log, begin, folder, names, there, tell)
-        finally:
-            if pip.poll() is None:  # stopped
-                pip.kill()
-                pip.wait()
-        if pip.returncode:
-            raise _explained(Phrase("The packages could not be installed"), _read(log, begin))
-        begin = log.stat().st_size
+        code = 1
+        for words in step.ways:
+            with open(log, "ab") as output:
+                pip = subprocess.Popen(
+                    [*command, *words],
+                    cwd=step.locks[-1].parent if step.locks else folder,
+                    env=processes.child_environment(places),
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    # Should we be killed, pip goes on to its end; until then it holds the lock, and nobody works there.
+                    pass_fds=() if sys.platform == "win32" else (lock,),
+                )
+            try:
+                done = _follow(pip, log, begin, folder, step.locks, there, tell)
+            finally:
+                if pip.poll() is None:  # stopped
+                    pip.kill()
+                    pip.wait()
+            code, said = pip.returncode, begin
+            begin = log.stat().st_size
+            if not code:
+                there = done
+                break
+            if not step.optional:
+                raise explained(Phrase("The packages could not be installed"), _read(log, said))
+        if code:
+            left_out.append(step.optional)
     delete(temporary)
-    on_progress(Progress(there, there, 1.0, "installed"))
-
-
-def steps(locks: Sequence[Path]) -> list[tuple[list[str], list[Path]]]:
-    """Return pip's options and the locks of each step: those with hashes, complete as they are, then those without.
-
-    What needs a package of the second step is in the first one, so that pip must not look for what that needs.
-    """
-    hashed = [lock for lock in locks if _has(lock, "--hash=")]
-    others = [lock for lock in locks if lock not in hashed and _has(lock, "==")]
-    return [step for step in ((["--require-hashes", "--no-deps"], hashed), ([], others)) if step[1]]
-
-
-def _has(lock: Path, sign: str) -> bool:
-    lines = lock.read_text(encoding="utf-8").splitlines()
-    return any(sign in line for line in lines if not line.startswith("#"))
+    text = Phrase("installed, without {name}", name=left_out[0]) if left_out else Phrase("installed")
+    on_progress(Progress(there, there, 1.0, text))
+    return left_out
 
 
 def _read(log: Path, begin: int) -> str:
@@ -324,29 +321,6 @@ def site_packages(folder: Path) -> list[Path]:
     return [*folder.glob("lib/python*/site-packages"), *folder.glob("Lib/site-packages")]
 
 
-def explain(output: str) -> str:
-    """Say in one sentence why pip or venv failed, from what it printed."""
-    return str(_explained("", output)).removeprefix(": ")
-
-
-def _explained(what: str, output: str) -> EnvironmentProblem:
-    if re.search(r"No space left on device|Errno 28|not enough space", output):
-        return DiskTooSmall(Phrase("{what}: the disk is full. Make room and run this again.", what=what))
-    unreached = r"Connect(ion|Timeout)Error|ReadTimeoutError|NameResolutionError|name resolution|ProxyError|SSLError"
-    if re.search(unreached + r"|Network is unreachable|connection (broken|refused|reset)", output, re.IGNORECASE):
-        told = "{what}: the package index could not be reached. Check the network or the proxy and run this again."
-        return Unreachable(Phrase(told, what=what))
-    if "DO NOT MATCH THE HASHES" in output:
-        found = re.search(r"^ +([\w.-]+)==\S+ from ", output, re.MULTILINE)
-        told = "{what}: the file of {name} that was found is not one of those that the lock names."
-        sentence = Phrase(told, what=what, name=found[1] if found else Phrase("a package"))
-        return EnvironmentProblem(sentence, Phrase("Use another package index, or another folder of wheels."))
-    lines = [line.strip() for line in output.splitlines() if line.strip()]
-    errors = [line[len("ERROR: ") :] for line in lines if line.startswith("ERROR: ")]
-    reason = (errors or lines or [Phrase("no reason was given.")])[-1]
-    return EnvironmentProblem(Phrase("{what}: {reason}", what=what, reason=reason))
-
-
 # ---- what is there ---------------------------------------------------------------------------------------------------
 
 
@@ -361,8 +335,11 @@ def size_on_disk(folder: Path) -> int:
     return sum(sizes.values())
 
 
-def read_record(folder: Path) -> dict[str, str | int]:
-    """Return which "python" of which "language" an environment was made from and its "bytes"; empty if nobody knows."""
+def read_record(folder: Path) -> dict[str, Any]:
+    """Return what an environment was made from: "python", "language", torch's "build"; what is "left_out"; its "bytes".
+
+    Empty if nobody knows.
+    """
     path = folder / RECORD
     try:
         record = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}

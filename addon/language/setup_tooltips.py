@@ -25,6 +25,30 @@ WORDS: dict[str, tuple[str, str, str, str]] = {
         "このフォルダーのパッケージからネットワークなしでインストール。空なら取得する",
         "不联网，从此文件夹中的软件包安装；留空则下载",
     ),
+    "Which torch Install fetches": (
+        "Welches Torch beim Installieren geholt wird",
+        "Qué torch obtiene Instalar",
+        "「インストール」で取得するtorch",
+        "“安装”所获取的 torch",
+    ),
+    "What the package index has; an environment that is there keeps its own": (
+        "Was der Paketindex hat; eine vorhandene Umgebung behält das ihre",
+        "El que tenga el índice de paquetes; un entorno ya creado conserva el suyo",
+        "パッケージ配布元にあるもの。既存の環境のものは変わらない",
+        "软件包索引提供的版本；已有环境保留自己的版本",
+    ),
+    "From PyTorch's own index, the newest that this machine's driver can run": (
+        "Aus dem Index von PyTorch, das neueste, das der Treiber dieses Rechners ausführen kann",
+        "Del índice de PyTorch, el más nuevo que admita el controlador de este equipo",
+        "PyTorchの配布元から、このコンピューターのドライバーで動く最新のもの",
+        "来自 PyTorch 自己的索引，此计算机的驱动程序能运行的最新版本",
+    ),
+    "From PyTorch's own index; the smallest": (
+        "Aus dem Index von PyTorch; das kleinste",
+        "Del índice de PyTorch; el más pequeño",
+        "PyTorchの配布元から。最も小さい",
+        "来自 PyTorch 自己的索引；体积最小",
+    ),
     "Where the backend's packages are installed; empty for a folder among Blender's user files": (
         "Wo die Pakete des Backends installiert werden; leer für einen Ordner in Blenders Benutzerdateien",
         ("Dónde se instalan los paquetes del backend; vacío para una carpeta entre los archivos de usuario de Blender"),

@@ -119,6 +119,8 @@ class MAQUETTE_OT_install_backend(Setup, bpy.types.Operator):
         base, wheels = preferences.chosen(context, "base_python"), preferences.chosen(context, "wheels")
         options += ["--python", bpy.path.abspath(base)] if base else []
         options += ["--wheels", bpy.path.abspath(wheels)] if wheels else []
+        torch = preferences.chosen(context, "torch_build")
+        options += ["--torch", torch.lower()] if torch in ("CUDA", "CPU") else []
         return self.run(context, "make", preferences.environment_folder(context), *options)
 
 

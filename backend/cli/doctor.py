@@ -23,6 +23,7 @@ from addon.protocol import models
 from backend.cli import gpus
 from backend.errors import disturbing_variables
 from backend.models import store
+from backend.runtime import devices
 from backend.runtime.machine import GIB, NEEDED_MEMORY, ROOT, available_threads, maquette_version, memory_bytes
 
 NEEDED = (
@@ -92,7 +93,7 @@ def gpu() -> list[Finding]:
     """Return the first GPU and whatever keeps torch from using it."""
     first = gpus.first_gpu()
     if isinstance(first, str):
-        return [Finding("gpu", None, first)]
+        return [Finding("gpu", None, gpus.other_gpu() or first)]
     driver = f"CUDA {first.cuda[0]}.{first.cuda[1]}"
     found = [Finding("gpu", True, f"{first.name}, {first.memory / GIB:.0f} GiB, {driver}, {first.count} in all")]
     return found + [Finding(name, None, text) for name, text in gpus.hindrances(first, gpus.cuda_of_torch()).items()]
@@ -139,7 +140,7 @@ def engines() -> list[Finding]:
     """Import every package and run one operation on each; a minute where kernels must be compiled first."""
     tries: list[tuple[str, Callable[[], str]]] = [
         ("torch on the CPU", _torch_cpu),
-        ("torch on the GPU", _torch_cuda),
+        ("torch on the GPU", _torch_on_gpu),
         ("numba", _numba),
         ("diffusers", _diffusers),
         ("marching cubes", _marching_cubes),
@@ -176,13 +177,15 @@ def _torch_cpu() -> str:
     return f"{torch.get_num_threads()} threads"
 
 
-def _torch_cuda() -> str:
-    torch = _load("torch")
-    if not torch.cuda.is_available():
-        raise _NotHere("torch sees no GPU")
-    ones = torch.ones(64, 64, device="cuda")
+def _torch_on_gpu() -> str:
+    torch, seen, device = _load("torch"), devices.seen(), _device()
+    if device == devices.PROCESSOR:
+        if seen.metal:
+            raise _NotHere(f"Apple's GPU is used with {devices.VARIABLE}=mps alone; {devices.UNTRIED}")
+        raise _NotHere(f"{devices.VARIABLE} leaves the GPU alone" if seen.card else "torch sees no GPU")
+    ones = torch.ones(64, 64, device=device)
     _check((ones @ ones).sum().item(), 64.0**3)
-    return torch.cuda.get_device_name()
+    return devices.name_of(device) + (f"; {devices.UNTRIED}" if seen.is_amd or device == devices.METAL else "")
 
 
 def _numba() -> str:
@@ -231,6 +234,8 @@ def _gsplat() -> str:
     torch = _load("torch")
     if not torch.cuda.is_available():
         raise _NotHere("only used with a GPU")
+    if reason := _load("backend.rendering.splats").why_no_gsplat():
+        raise _NotHere(f"splats are drawn on the processor: {reason}")
     one = torch.ones(1, device="cuda")
     eye = torch.eye(4, device="cuda")
     camera = torch.tensor([[8.0, 0.0, 8.0], [0.0, 8.0, 8.0], [0.0, 0.0, 1.0]], device="cuda")
@@ -268,7 +273,7 @@ def _speed() -> str:
 
 
 def _device() -> str:
-    return "cuda" if _load("torch").cuda.is_available() else "cpu"
+    return devices.compute_device()
 
 
 def _nerfacc() -> str:

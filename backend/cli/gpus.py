@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import ctypes
 import importlib.metadata
+import platform
 import re
 import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from addon.protocol import torch_builds
+from backend.runtime.devices import UNTRIED, VARIABLE, why_unfit_for_half
 from backend.runtime.machine import GIB, NEEDED_GPU_MEMORY
-from backend.runtime.precision import why_unfit_for_half
-
-# By the major version of the CUDA that torch was built with: the oldest cards that it has kernels for.
-LOWEST_CAPABILITY = {12: (5, 0), 13: (7, 5)}
 
 CAPABILITY_MAJOR, CAPABILITY_MINOR = 75, 76  # cuDeviceGetAttribute
 
@@ -71,9 +70,23 @@ def all_gpus() -> list[str]:
 
 def cuda_of_torch() -> tuple[int, int] | None:
     """Return the version of CUDA that the installed torch was built with; None for a torch for the CPU, or none."""
+    return _version_of_torch("cuda")
+
+
+def other_gpu() -> str:
+    """Return what is so where the installed torch or this machine is for GPUs of others than NVIDIA, else nothing."""
+    if rocm := _version_of_torch("hip"):
+        return f"torch is built for AMD's cards (ROCm {torch_builds.dotted(rocm)}); {UNTRIED}"
+    if sys.platform == "darwin" and platform.machine() == "arm64":
+        return f"jobs run on the processor; Apple's GPU is used with {VARIABLE}=mps alone, and {UNTRIED}"
+    return ""
+
+
+def _version_of_torch(kind: str) -> tuple[int, int] | None:
+    """Return what torch/version.py says of cuda or hip, without importing it."""
     try:
         file = Path(str(importlib.metadata.distribution("torch").locate_file("torch/version.py")))
-        found = re.search(r"^cuda\b.*= '(\d+)\.(\d+)", file.read_text(encoding="utf-8"), re.MULTILINE)
+        found = re.search(rf"^{kind}\b.*= '(\d+)\.(\d+)", file.read_text(encoding="utf-8"), re.MULTILINE)
     except (importlib.metadata.PackageNotFoundError, OSError):
         return None
     return (int(found[1]), int(found[2])) if found else None
@@ -83,14 +96,8 @@ def hindrances(gpu: Gpu, cuda: tuple[int, int] | None) -> dict[str, str]:
     """Return what keeps torch, built with this CUDA, from using a GPU: a short name -> what is so, with the numbers."""
     if cuda is None:
         return {"gpu build": "torch is the one for the CPU, and leaves the GPU alone"}
-    found = {}
-    if gpu.cuda[0] < cuda[0]:
-        found["gpu driver"] = f"the driver knows CUDA {_dotted(gpu.cuda)}, and torch needs {_dotted(cuda)}"
-    lowest = LOWEST_CAPABILITY.get(cuda[0], (0, 0))
-    if gpu.capability < lowest:
-        found["gpu age"] = (
-            f"{gpu.name} has compute capability {_dotted(gpu.capability)}, and this torch starts at {_dotted(lowest)}"
-        )
+    old = torch_builds.why_too_old(cuda, "", gpu.cuda, gpu.name, gpu.capability)
+    found: dict[str, str] = {{"driver": "gpu driver", "card": "gpu age"}[what]: text for what, text in old.items()}
     if "gpu age" not in found and (unfit := why_unfit_for_half(gpu.name, gpu.capability)):
         found["gpu half precision"] = unfit
     if gpu.free is not None and gpu.free < NEEDED_GPU_MEMORY:
@@ -100,10 +107,6 @@ def hindrances(gpu: Gpu, cuda: tuple[int, int] | None) -> dict[str, str]:
             f"and the smallest job wants {NEEDED_GPU_MEMORY / GIB:.0f}"
         )
     return found
-
-
-def _dotted(version: tuple[int, int]) -> str:
-    return f"{version[0]}.{version[1]}"
 
 
 def _library(windows: str, *linux: str) -> Any:

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from addon import protocol
 from addon.protocol import preflight
-from backend.runtime.machine import available_threads, compute_device, prepare_torch
+from backend.runtime.devices import compute_device
+from backend.runtime.machine import available_threads, prepare_torch
 
 
 @dataclass(frozen=True)

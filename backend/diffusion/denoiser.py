@@ -165,17 +165,15 @@ def load_prior(name: str, device: torch.device | str = "cpu", dtype: torch.dtype
             "Use the prior `embedded`, or a local folder in diffusers' format with safetensors files.",
         )
     kind = AutoencoderTiny if _class_name(folder / "vae") == "AutoencoderTiny" else AutoencoderKL
-    autoencoder = load_frozen(kind, folder / "vae", device, dtype)
-    unet = load_frozen(UNet2DConditionModel, folder / "unet", device, dtype)
+    last = torch.device(device).type == "cpu"
+    autoencoder = load_frozen(kind, folder / "vae", device, dtype, channels_last=last)
+    unet = load_frozen(UNet2DConditionModel, folder / "unet", device, dtype, channels_last=last)
     text_encoder = load_frozen(CLIPTextModel, folder / "text_encoder", device, dtype)
     tokenizer = load_tokenizer(folder)
     scheduler: Any = DDIMScheduler.from_pretrained(folder, subfolder="scheduler", local_files_only=True)
     camera_encoder = load_camera_encoder(folder)
     if camera_encoder is not None:
         camera_encoder.requires_grad_(False).eval().to(device)
-    if torch.device(device).type == "cpu":
-        unet.to(memory_format=torch.channels_last)
-        autoencoder.to(memory_format=torch.channels_last)
     facts = _facts(folder)
     if facts.get("joint_views"):
         make_joint(unet)

@@ -1,10 +1,12 @@
-"""Render Gaussians: one signature over gsplat on CUDA and our own tiled rasteriser on the CPU."""
+"""Render Gaussians: one signature over gsplat on CUDA and our own tiled rasteriser on the CPU, which serves others."""
 
 from __future__ import annotations
 
+import importlib
+import logging
 from dataclasses import dataclass
-from functools import partial
-from typing import Protocol
+from functools import lru_cache, partial
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -12,6 +14,8 @@ from torch import Tensor
 from backend.cameras import Cameras
 from backend.rendering.renderer import Rendering
 from backend.representations.gaussians import Gaussians
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -60,13 +64,47 @@ def splat_renderer(gaussians: Gaussians) -> SplatRenderer:
 
 
 def renderer_for(device: torch.device | str) -> SplatEngine:
-    """Return the engine for a device: gsplat on CUDA, numba on the CPU."""
+    """Return the engine for a device: gsplat on NVIDIA's cards where it works, else numba on the processor."""
     kind = torch.device(device).type
-    if kind == "cuda":
+    if kind == "meta":
+        raise ValueError("Gaussians on 'meta' have no numbers, and cannot be rendered.")
+    if kind == "cuda" and not why_no_gsplat():
         return render_with_gsplat
-    if kind == "cpu":
-        return render_with_numba
-    raise ValueError(f"Gaussians cannot be rendered on {kind!r}: the engines are 'cuda' and 'cpu'.")
+    return render_with_numba if kind == "cpu" else render_on_the_processor
+
+
+@lru_cache(maxsize=1)
+def why_no_gsplat() -> str:
+    """Return why gsplat does not draw here, nothing where it does; said once in the log.
+
+    The first call may compile its kernels for minutes. Without NVIDIA's compiler it imports and has none.
+    """
+    reason = ""
+    if getattr(torch.version, "hip", None):
+        reason = "its kernels are for NVIDIA's cards"
+    else:
+        try:
+            backend: Any = importlib.import_module("gsplat.cuda._backend")
+            reason = "" if backend._C is not None else "its kernels are not compiled, and there is no compiler"
+        except Exception as error:  # noqa: BLE001 - whatever a compiler does, the processor can draw
+            reason = f"{type(error).__name__}: {str(error).splitlines()[0][:160] if str(error) else ''}"
+    if reason:
+        _log.warning("Splats are drawn on the processor, which is slower; gsplat does not work: %s", reason)
+    return reason
+
+
+def render_on_the_processor(
+    gaussians: Gaussians, cameras: Cameras, background: Tensor, *, geometry: bool = False, antialiased: bool = False
+) -> SplatRendering:
+    """Draw Gaussians of any device with numba, there and back with their gradients; see `SplatEngine`."""
+    here = Gaussians(**{name: value.cpu() for name, value in gaussians.parameters().items()})
+    drawn = render_with_numba(here, cameras.to("cpu"), background.cpu(), geometry=geometry, antialiased=antialiased)
+    device = gaussians.means.device
+    sums = None if drawn.sums is None else drawn.sums.to(device)
+    # The screen points stay where their gradient comes to lie.
+    return SplatRendering(
+        drawn.rgb.to(device), drawn.alpha.to(device), sums, drawn.screen_points, drawn.radii.to(device)
+    )
 
 
 def render_with_numba(
@@ -146,6 +184,7 @@ def screen_gradients(rendering: SplatRendering, cameras: Cameras) -> Tensor:
     gradient = rendering.screen_points.grad
     if gradient is None:
         raise ValueError("The screen gradients are not known yet: call backward() on a loss of this rendering first.")
+    gradient = gradient.to(rendering.rgb.device)
     return gradient * (0.5 * len(cameras) * gradient.new_tensor([cameras.width, cameras.height]))
 
 

@@ -9,6 +9,8 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+from backend.runtime.devices import CARD, compute_device
+
 ROOT = Path(__file__).resolve().parent.parent.parent  # of the repository, or of the installed extension
 
 # What the smallest job needs. No preset is measured by itself: these bounds are all that is known.
@@ -65,13 +67,6 @@ def keep_freed_memory() -> bool:
     return bool(mallopt(M_MMAP_THRESHOLD, KEPT_BLOCK_BYTES) and mallopt(M_TRIM_THRESHOLD, 2**31 - 1))
 
 
-def compute_device() -> str:
-    """Return where networks and renderers run: "cuda" where torch finds such a device, else "cpu"."""
-    import torch
-
-    return "cuda" if torch.cuda.is_available() else "cpu"
-
-
 def available_threads() -> int:
     """Return the number of cores that this process may use, no more than MAQUETTE_THREADS says if it is set."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -110,10 +105,10 @@ def memory_bytes() -> int:
 
 
 def free_memory_bytes() -> int:
-    """Return the memory that is free for networks: on the GPU if torch sees one, else in RAM; 0 where nobody knows."""
+    """Return the memory that is free for networks: on the card if one is used, else in RAM; 0 where nobody knows."""
     import torch
 
-    if torch.cuda.is_available():
+    if compute_device() == CARD:
         return torch.cuda.mem_get_info()[0]
     try:
         lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
@@ -126,18 +121,32 @@ def held_memory_bytes() -> int:
     """Return the memory that this process holds there already, or has held."""
     import torch
 
-    return torch.cuda.memory_reserved() if torch.cuda.is_available() else peak_memory_bytes()
+    return torch.cuda.memory_reserved() if compute_device() == CARD else peak_memory_bytes()
 
 
 def peak_memory_bytes() -> int:
     """Return the most memory that this process held: on the GPU if it uses one, else in RAM; 0 where nobody knows."""
     import torch
 
-    if torch.cuda.is_available() and torch.cuda.is_initialized():
+    if torch.cuda.is_available() and torch.cuda.is_initialized() and compute_device() == CARD:
         return torch.cuda.max_memory_allocated()
     if sys.platform == "win32":
         return 0
+    if found := own_peak_bytes():
+        return found
     import resource
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
+
+
+def own_peak_bytes() -> int:
+    """Return the most memory that this program held, as Linux tells; 0 elsewhere.
+
+    What the system counts for a process begins on Linux with what its parent held when it started it.
+    """
+    try:
+        lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+        return next(1024 * int(line.split()[1]) for line in lines if line.startswith("VmHWM:"))
+    except (OSError, StopIteration, ValueError, IndexError):
+        return 0

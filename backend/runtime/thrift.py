@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import gc
 
+from backend.runtime import devices
+
 TOGETHER = (0, 4, 1)  # pictures that a network is asked about at a time, by level; 0: all of a step's
 
 _level = 0
@@ -25,10 +27,7 @@ def step_down() -> bool:
         return False
     _level += 1
     gc.collect()
-    import torch
-
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
+    devices.release_memory()
     return True
 
 

@@ -14,9 +14,8 @@ from backend.errors import MissingModel
 from backend.models import checking, store
 from backend.models.lora import LORA_FILE, with_lora
 from backend.runtime import thrift
+from backend.runtime.devices import compute_device, network_dtype
 from backend.runtime.job import Job
-from backend.runtime.machine import compute_device
-from backend.runtime.precision import network_dtype
 from backend.systems import preflight
 from backend.weights import EMBEDDED
 

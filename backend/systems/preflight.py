@@ -24,7 +24,7 @@ from addon.protocol import (
     preflight,
 )
 from backend.diffusion.denoiser import Prior
-from backend.runtime import thrift
+from backend.runtime import devices, thrift
 from backend.runtime.job import Job
 from backend.runtime.machine import free_memory_bytes, held_memory_bytes, is_full
 
@@ -91,8 +91,8 @@ def measured(prior: Prior, base: preflight.Base, before: preflight.Speed | None)
 
     A large base on a processor is not asked, as one picture takes it many seconds.
     """
-    on_gpu = prior.device.type == "cuda"
-    device = torch.cuda.get_device_name() if on_gpu else "cpu"
+    on_gpu = prior.device.type != devices.PROCESSOR
+    device = devices.name_of(prior.device)
     values: dict[str, Any] = {"device": device, "threads": torch.get_num_threads()}
     if before is not None and before.device == device:
         values |= {"small": before.small, "large": before.large, "half": before.half, "processor": before.processor}
@@ -165,8 +165,8 @@ def _now() -> float:
     """Return the clock; on a processor that others keep busy, its time for this process: half a second of them says
     nothing of the minutes to come, and the job warns of them.
     """
-    if torch.cuda.is_available() and torch.cuda.is_initialized():
-        torch.cuda.synchronize()
-    elif is_full():
+    device = devices.compute_device()
+    devices.synchronise(device)
+    if device == devices.PROCESSOR and is_full():
         return time.process_time()
     return time.perf_counter()

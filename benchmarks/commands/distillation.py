@@ -20,7 +20,7 @@ import torch
 
 from addon.protocol import Request
 from addon.protocol.systems.tv3dg import TV3DG, TV3DGSettings
-from backend.diffusion.denoiser import Prior, load_prior
+from backend.diffusion.denoiser import TOGETHER_PIXELS, Prior, load_prior
 from backend.diffusion.guidance import Guidance, GuidanceOptions, guidance_for
 from backend.representations.gaussians import ball_of_gaussians
 from backend.runtime.control import Control
@@ -159,32 +159,43 @@ def measure(prior: Prior, chosen: dict[str, Any], adapter: str, steps: int = STE
     return row
 
 
-def random_stable_diffusion(device: str, divide: int = 1) -> Prior:
-    """Return a prior of Stable Diffusion 1.5's layout, its channels divided by a number, with random weights."""
-    from diffusers import AutoencoderKL, UNet2DConditionModel
+def random_stable_diffusion(
+    device: str, divide: int = 1, *, dtype: torch.dtype = torch.float32, side: int = 64, small: bool = False
+) -> Prior:
+    """Return a prior of Stable Diffusion 1.5's layout, its channels divided by a number, with random weights.
+
+    `side` is that of its latents; `small`: with the layout of TAESD for an autoencoder.
+    """
+    from diffusers import AutoencoderKL, AutoencoderTiny, UNet2DConditionModel
     from transformers import CLIPTextConfig, CLIPTextModel
 
     embedded = load_prior("embedded", device)
     width = 768 // divide
     unet: Any = UNet2DConditionModel(
-        sample_size=64, block_out_channels=tuple(n // divide for n in (320, 640, 1280, 1280)),  # pyright: ignore
+        sample_size=side, block_out_channels=tuple(n // divide for n in (320, 640, 1280, 1280)),  # pyright: ignore
         cross_attention_dim=width, attention_head_dim=8, norm_num_groups=32 // divide,
     )  # fmt: skip
     blocks: dict[str, Any] = {"down": ("DownEncoderBlock2D",) * 4, "up": ("UpDecoderBlock2D",) * 4}
     widths: Any = tuple(n // divide for n in (128, 256, 512, 512))
     autoencoder: Any = AutoencoderKL(
-        block_out_channels=widths, layers_per_block=2, sample_size=512, down_block_types=blocks["down"],
+        block_out_channels=widths, layers_per_block=2, sample_size=8 * side, down_block_types=blocks["down"],
         up_block_types=blocks["up"], norm_num_groups=32 // divide,
     )  # fmt: skip
-    autoencoder.enable_gradient_checkpointing()  # as `load_prior` does at this size
+    if small:
+        narrow: Any = (64 // divide,) * 4
+        autoencoder = AutoencoderTiny(encoder_block_out_channels=narrow, decoder_block_out_channels=narrow)
+    if 8 * side > TOGETHER_PIXELS:
+        autoencoder.enable_gradient_checkpointing()  # as `load_prior` does at this size
     text_encoder: Any = CLIPTextModel(
         CLIPTextConfig(hidden_size=width, intermediate_size=4 * width, num_hidden_layers=12, num_attention_heads=12)
     )
     for network in (unet, autoencoder, text_encoder):
-        network.requires_grad_(False).eval().to(device)
+        torch.nn.Module.to(network.requires_grad_(False).eval(), device, dtype)
+    embedded.tokenizer.model_max_length = 77  # it was loaded for this prior alone
     return replace(
         embedded, autoencoder=autoencoder, unet=unet, text_encoder=text_encoder, camera_encoder=None,
-        predicts_velocity=False, image_size=512, fingerprint="random",
+        predicts_velocity=False, image_size=8 * side, dtype=dtype, fingerprint="random", sees_reference=False,
+        completion={},
     )  # fmt: skip
 
 

@@ -77,3 +77,16 @@ def tried(figures: dict[str, Any]) -> list[list[str]]:
              f"{found.memory / preflight.GB:.1f} GB", f"{job['memory_bytes'] / preflight.GB:.1f} GB"]
         )  # fmt: skip
     return rows
+
+
+def full_size(figures: dict[str, Any]) -> list[list[str]]:
+    """Return the rows of steps at full size, each lever against what a job does by itself."""
+    rows = [["system, stage", "lever", "precision", "UNet images", "step", "floor", "step / floor", "most memory"]]
+    for row in figures["rows"]:
+        named = [f"{SYSTEMS[row['system']].label}, {row['stage']}", row["lever"], row.get("precision", "")]
+        if "failed" in row:
+            rows.append([*named, "", "too little memory", "", "", ""])
+            continue
+        times = [f"{row['step_ms']:.0f} ms", f"{row['floor_ms']:.0f} ms", f"{row['step_over_floor']:.2f}"]
+        rows.append([*named, f"{row['unet_images']:.1f}", *times, f"{row['peak_gib']:.1f} GiB"])
+    return rows

@@ -280,6 +280,7 @@ TABLES = {
     "edits": ("edits.json", edits),
     "distillation": ("distillation.json", distillation),
     "distillation_full": ("distillation.json", distillation_full),
+    "full_size": ("full_size.json", card_tables.full_size),
     "rasteriser": ("rasteriser.json", rasteriser),
     "ceiling": ("ceiling.json", ceiling),
     "faults": ("faults.json", faults),

@@ -69,6 +69,7 @@ BY_THEMSELVES = {
     ("backend/runtime/checkpoint.py", "write_whole"): "makes the folder of a file that is in no job",
     ("backend/runtime/machine.py", "maquette_version"): "the manifest",
     ("backend/runtime/machine.py", "free_memory_bytes"): "what Linux says of its memory",
+    ("backend/runtime/machine.py", "own_peak_bytes"): "what Linux says of this process",
     ("backend/runtime/streams.py", "reserve_streams"): "the null device",
 }
 

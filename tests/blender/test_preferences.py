@@ -182,6 +182,7 @@ def test_everything_is_drawn_with_a_tooltip(own: Any, bpy: Any) -> None:
         "Threads of a Worker",
         "Existing Python",
         "Python",
+        "Torch",
         "Wheels Folder",
         "Environment Folder",
         "Jobs Folder",

@@ -20,7 +20,7 @@ import pytest
 
 from addon import processes
 from addon.__main__ import main
-from addon.install import environment, interpreters, verification
+from addon.install import environment, interpreters, pip_steps, verification
 from tests.fake_python import write_fake_python
 
 ROOT = Path(environment.__file__).parent.parent.parent
@@ -39,7 +39,7 @@ SUMMARY = {"findings": [{"name": "gpu", "is_ok": None, "text": "no NVIDIA driver
     ],
 )
 def test_what_failed_is_read_off_the_output(printed: str, sentence: str) -> None:
-    assert sentence in environment.explain(printed)
+    assert sentence in pip_steps.explain(printed)
 
 
 @pytest.fixture
@@ -134,7 +134,7 @@ def test_a_place_that_cannot_be_written_is_told(
 def test_too_little_disk_is_told_with_both_numbers(lock: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(environment, "brings_cuda", lambda wheels: True)
     monkeypatch.setattr(environment.shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(0, 0, 2**30))  # type: ignore
-    with pytest.raises(environment.DiskTooSmall, match="has 1.0 GiB of free disk, and the packages need 12.0 GiB"):
+    with pytest.raises(pip_steps.DiskTooSmall, match="has 1.0 GiB of free disk, and the packages need 12.0 GiB"):
         environment.provide(folder, [lock])
     assert not folder.parent.exists()
 
@@ -294,7 +294,7 @@ def test_a_repair_that_fails_keeps_the_old_one(
     make(folder, lock, fake)
     (folder / "mark").touch()
     monkeypatch.setenv("PIP", "network")
-    with pytest.raises(environment.Unreachable):
+    with pytest.raises(pip_steps.Unreachable):
         make(folder, lock, fake, anew=True)
     assert (folder / "mark").exists()
     monkeypatch.delenv("PIP")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import build
-from addon.install import diagnosis, environment, verification
+from addon.install import diagnosis, environment, pip_steps, verification
 from tests.addon.install.test_environment import write_wheel
 from tests.package_hashes import PINNED_BY_VERSION
 
@@ -64,9 +64,10 @@ def test_another_file_of_the_same_version_is_refused_with_its_name(wheels: Path,
 def test_everything_but_torch_and_gsplat_has_hashes() -> None:
     locks = [ROOT / name for name in build.LOCKS]
     assert set(diagnosis.LOCKS) < set(locks)
-    (options, hashed), (plain, others) = environment.steps(locks)
-    assert options == ["--require-hashes", "--no-deps"] and plain == []
-    assert others == [ROOT / PINNED_BY_VERSION]
+    first, second = pip_steps.steps(locks)
+    assert first.ways[0][:2] == ("--require-hashes", "--no-deps") and second.ways[0][0] == "-r"
+    hashed, others = first.locks, second.locks
+    assert others == (ROOT / PINNED_BY_VERSION,)
     for language in ("3.11", "3.12", "3.13"):
         assert {name for name, _ in verification.pins(others, language)} == BY_VERSION
         assert not {name for name, _ in verification.pins(hashed, language)} & BY_VERSION

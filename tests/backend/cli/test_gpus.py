@@ -104,3 +104,14 @@ def test_the_cuda_of_torch_is_read_without_importing_it(
     (tmp_path / "torch-2.13.0.dist-info/METADATA").write_text("Metadata-Version: 2.1\nName: torch\nVersion: 2.13.0\n")
     monkeypatch.syspath_prepend(str(tmp_path))
     assert gpus.cuda_of_torch() == expected
+
+
+def test_a_torch_for_amd_and_a_mac_are_told_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gpus, "_version_of_torch", {"hip": (6, 4), "cuda": None}.get)
+    assert gpus.other_gpu() == "torch is built for AMD's cards (ROCm 6.4); Maquette never ran there"
+    monkeypatch.setattr(gpus, "_version_of_torch", lambda kind: None)
+    monkeypatch.setattr(gpus.platform, "machine", lambda: "x86_64")
+    assert gpus.other_gpu() == ""
+    monkeypatch.setattr(gpus.sys, "platform", "darwin")
+    monkeypatch.setattr(gpus.platform, "machine", lambda: "arm64")
+    assert "Apple's GPU is used with MAQUETTE_DEVICE=mps alone" in gpus.other_gpu()

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import math
+import sys
+import types
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import torch
 
 from backend.cameras import Cameras, orbit
+from backend.rendering import splats
 from backend.rendering.splats import (
     SplatRendering,
     facing_normals,
+    render_on_the_processor,
     render_with_gsplat,
     render_with_numba,
     renderer_for,
@@ -213,4 +218,40 @@ def test_bad_input_is_answered_with_a_sentence() -> None:
         screen_gradients(drawn, orbit([0.0], 0.0, size=8))
     with pytest.raises(ValueError, match="meta"):
         renderer_for("meta")
-    assert renderer_for("cpu") is render_with_numba and renderer_for("cuda:0") is render_with_gsplat
+
+
+def test_other_devices_draw_on_the_processor_with_the_same_pixels_and_gradients() -> None:
+    drawn = []
+    for engine in (render_with_numba, render_on_the_processor):
+        gaussians = cloud(50).requires_grad_()
+        cameras = orbit([0.0, 90.0], 15.0, size=24)
+        rendering = engine(gaussians, cameras, torch.ones(3), geometry=True, antialiased=True)
+        (rendering.rgb.square().sum() + rendering.alpha.sum()).backward()
+        gradients = [value.grad for value in gaussians.parameters().values()]
+        assert rendering.sums is not None and rendering.screen_points.grad is not None
+        drawn.append([rendering.rgb, rendering.sums, rendering.radii, rendering.screen_points.grad, *gradients])
+    for ours, theirs in zip(*drawn, strict=True):
+        assert (ours is None and theirs is None) or torch.equal(ours, theirs)  # pyright: ignore
+    assert sum(gradient is not None and gradient.abs().sum() > 0 for gradient in drawn[1][4:]) >= 4
+
+
+def test_each_device_has_an_engine_and_gsplat_only_where_it_works(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def answer(**backend: Any) -> str:
+        splats.why_no_gsplat.cache_clear()
+        monkeypatch.setitem(sys.modules, "gsplat.cuda._backend", types.SimpleNamespace(**backend))
+        return splats.why_no_gsplat()
+
+    monkeypatch.setitem(sys.modules, "gsplat", types.ModuleType("gsplat"))
+    monkeypatch.setitem(sys.modules, "gsplat.cuda", types.ModuleType("gsplat.cuda"))
+    try:
+        assert answer(_C=object()) == "" and renderer_for("cuda") is render_with_gsplat
+        assert "there is no compiler" in answer(_C=None) and renderer_for("cuda") is render_on_the_processor
+        assert "Splats are drawn on the processor" in caplog.text
+        assert "AttributeError" in answer()  # whatever goes wrong
+        monkeypatch.setattr(torch.version, "hip", "6.4", raising=False)
+        assert "NVIDIA's cards" in answer(_C=object())
+        assert renderer_for("mps") is render_on_the_processor and renderer_for("cpu") is render_with_numba
+    finally:
+        splats.why_no_gsplat.cache_clear()

@@ -8,8 +8,10 @@ import subprocess
 import sys
 
 import pytest
+import torch
 
-from backend.runtime.machine import available_threads, is_busy, keep_freed_memory
+from backend.runtime import machine
+from backend.runtime.machine import ROOT, available_threads, is_busy, keep_freed_memory
 
 
 @pytest.mark.parametrize(("load", "busy"), [(0.5, False), (1.4, False), (1.6, True)])
@@ -71,3 +73,23 @@ def test_freed_memory_is_not_asked_for_anew_in_each_step() -> None:
         for how in ("keep", "give back")
     }
     assert pages["keep"] < 100 < 10_000 < pages["give back"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux counts a parent's memory as its child's")
+def test_a_job_does_not_count_the_memory_of_the_program_that_started_it() -> None:
+    inner = "from backend.runtime.machine import own_peak_bytes; print(own_peak_bytes())"
+    outer = f"import subprocess, sys; held = b'x' * 400_000_000; subprocess.run([sys.executable, '-c', {inner!r}])"
+    done = subprocess.run([sys.executable, "-c", outer], cwd=ROOT, capture_output=True, text=True)
+    assert 5_000_000 < int(done.stdout) < 200_000_000, done.stderr
+
+
+def test_the_memory_that_counts_is_that_of_the_device_that_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
+    for name, value in {"max_memory_allocated": 7, "memory_reserved": 8, "mem_get_info": (9, 10)}.items():
+        monkeypatch.setattr(torch.cuda, name, lambda value=value: value)
+    monkeypatch.delenv("MAQUETTE_DEVICE", raising=False)
+    assert (machine.peak_memory_bytes(), machine.held_memory_bytes(), machine.free_memory_bytes()) == (7, 8, 9)
+    monkeypatch.setenv("MAQUETTE_DEVICE", "cpu")  # beside a card
+    assert machine.peak_memory_bytes() > 10 and machine.held_memory_bytes() > 10
+    assert machine.free_memory_bytes() != 9

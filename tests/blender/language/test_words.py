@@ -13,6 +13,7 @@ from tests.blender.language import source_words
 
 PROPER_NAMES = {
     "Python",
+    "Torch",
     "AWS Deadline Cloud",
     "Flamenco",
     "OpenCue",
@@ -41,7 +42,7 @@ def words_of_the_source() -> set[str]:
 def words_of_the_tables() -> set[str]:
     """Return what is shown of the tables of systems, presets, roles, fixes, models, recipes and choices."""
     from addon import protocol
-    from addon.install import diagnosis
+    from addon.install import diagnosis, driver
     from addon.protocol import models
     from addon.protocol.systems import PRESETS, ROLES, built_systems
     from addon.protocol.systems.shared_settings import MIRRORS
@@ -51,7 +52,7 @@ def words_of_the_tables() -> set[str]:
     from addon.ui.results import remesh
 
     found = {words[0] for words in (*PRESETS.values(), *ROLES.values(), *diagnosis.FIXES.values())}
-    found |= {item[1] for item in (*properties.OUTPUTS, *choice.PRIORS, *MIRRORS, *remesh.ORIGINS)}
+    found |= {item[1] for item in (*properties.OUTPUTS, *choice.PRIORS, *MIRRORS, *remesh.ORIGINS, *driver.CHOICES)}
     found |= {recipe.label for recipe in RECIPES.values()}
     for model in models.CATALOGUE.values():
         found |= {model.line, model.note} if model.role != models.EVALUATION else set()
@@ -69,7 +70,7 @@ def words_of_the_tables() -> set[str]:
 
 def known_tooltips() -> set[str]:
     """Return the tooltips of the preferences and of the scene's fields; those of others are English still."""
-    from addon.install import diagnosis
+    from addon.install import diagnosis, driver
     from addon.protocol.systems import PRESETS, ROLES, built_systems
     from addon.ui import properties
     from addon.ui.models import choice
@@ -77,7 +78,7 @@ def known_tooltips() -> set[str]:
     places = ("preferences.py", "ui/properties.py", "ui/install.py", "ui/models/manage.py")
     found = set().union(*(source_words.tooltips(tree) for _, tree in source_words.sources(*places)))
     found |= {words[1] for words in (*PRESETS.values(), *ROLES.values(), *diagnosis.FIXES.values())}
-    found |= {item[2] for item in (*properties.OUTPUTS, *choice.PRIORS)}
+    found |= {item[2] for item in (*properties.OUTPUTS, *choice.PRIORS, *driver.CHOICES)}
     found |= {system.description for system in built_systems().values()}
     return {text for text in found if source_words.has_words(text)}
 

@@ -63,6 +63,18 @@ def test_nothing_is_fetched_while_blender_may_not_go_online(own: Any, bpy: Any, 
     assert bpy.ops.maquette.install_backend.poll()
 
 
+def test_the_torch_that_was_chosen_is_asked_for(
+    own: Any, bpy: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[Any] = []
+    monkeypatch.setattr(background, "start", lambda *arguments, **_: started.append(arguments))
+    own.wheels = str(tmp_path)
+    for choice, words in (("AS_IS", []), ("CUDA", ["--torch", "cuda"]), ("CPU", ["--torch", "cpu"])):
+        own.torch_build = choice
+        assert bpy.ops.maquette.install_backend() == {"FINISHED"}
+        assert [word for word in started.pop() if word in ("--torch", "cuda", "cpu")] == words
+
+
 def test_packages_are_not_changed_under_a_running_job(own: Any, bpy: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     from addon import preferences
     from addon.ui import session
