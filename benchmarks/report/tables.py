@@ -239,7 +239,8 @@ CONTRASTS = (  # of variants: what the paper claims, and what was tried where it
 UNSEEN_CONTRASTS = tuple(("unseen", name, "unseen", other) for name, other in (
     ("tau 0.25", "words alone"), ("tau 0.5", "words alone"), ("tau 1", "words alone"), ("tau 1.5", "words alone"),
     ("tau 1.5", "tau 1"), ("tau 1, sides recoloured", "tau 1"), ("tau 1, palette 10", "tau 1"),
-    ("sides guessed", "tau 1, palette 10"), ("sides guessed", "sides guessed, not kept to"),
+    ("sides guessed", "tau 1, palette 10"), ("sides guessed", "sides guessed, first form"),
+    ("sides guessed, first form", "sides guessed, not kept to"),
 ))  # fmt: skip
 _COLUMN = {(kind, column.head): column for kind, columns in COLUMNS.items() for column in columns}
 PLOTS = {  # file below docs/images -> its results file and what draws them
