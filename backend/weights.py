@@ -102,6 +102,8 @@ def _read_transformers(
     loaded, report = network.from_pretrained(
         None, config=config, state_dict=tensors, dtype=dtype, output_loading_info=True, local_files_only=True, **options
     )
+    # As if read from the folder by its name: by "None", which it has now, peft would look for a model on the hub.
+    loaded.name_or_path = loaded.config._name_or_path = str(folder)
     return loaded, sorted(report["missing_keys"])
 
 

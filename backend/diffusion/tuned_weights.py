@@ -75,7 +75,8 @@ def _changes(network: Any) -> dict[str, torch.Tensor]:
     from diffusers.utils.state_dict_utils import convert_state_dict_to_diffusers
     from peft.utils import get_peft_model_state_dict
 
-    changes = convert_state_dict_to_diffusers(get_peft_model_state_dict(network))
+    # Else peft asks the hub whether the words' embedding has grown.
+    changes = convert_state_dict_to_diffusers(get_peft_model_state_dict(network, save_embedding_layers=False))
     return {name: value.detach().half() for name, value in changes.items()}
 
 

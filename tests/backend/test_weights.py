@@ -166,3 +166,11 @@ def test_buffers_stay_buffers_and_whole_numbers_stay_whole(tmp_path: Path) -> No
     assert [name for name, _ in empty.named_parameters()] == ["weight", "bias"]
     assert empty.num_batches_tracked == 7 and empty.num_batches_tracked.dtype == torch.int64  # pyright: ignore
     assert empty.running_var is not None and empty.running_var.dtype == torch.float16
+
+
+def test_a_text_encoder_knows_the_folder_that_it_is_from() -> None:
+    """By the name "None" peft would ask the hub for it when small changes are saved."""
+    from transformers import CLIPTextModel
+
+    loaded = load_frozen(CLIPTextModel, EMBEDDED / "text_encoder", "cpu")
+    assert loaded.name_or_path == loaded.config._name_or_path == str(EMBEDDED / "text_encoder")
