@@ -101,6 +101,12 @@ def read_glb(path: Path) -> Mesh:
     return Mesh(vertices, torch.tensor(read.faces), uv, texture)
 
 
+def copy_results(job: Path, out: Path) -> None:
+    """Copy what a job has made to where a newcomer looks first; not all that a job can make is made by each."""
+    for path in sorted((job / protocol.RESULT_FOLDER).iterdir()):
+        shutil.copyfile(path, out / path.name)
+
+
 def contact_sheet(out: Path, mesh: Mesh) -> torch.Tensor:
     """Return the picture for the README: the image, the mesh from eight sides, and below the true object."""
     cameras = orbit(range(0, 360, 45), ELEVATION, fov_degrees=FOV, size=160)
@@ -178,8 +184,7 @@ def main() -> int:
     if code:
         return code
     seconds = time.monotonic() - started
-    for name in protocol.RESULT_FILES:
-        shutil.copyfile(job / name, out / Path(name).name)
+    copy_results(job, out)
     figures = {"seconds": round(seconds, 1), **measure(job)}
     for path in filter(None, (out / "measured.json", options.results)):
         path.write_text(json.dumps(figures, indent=2) + "\n")

@@ -144,6 +144,8 @@ def faults(figures: dict[str, Any]) -> list[list[str]]:
         "PSNR, dB ↑": ("psnr", 1), "silhouette IoU ↑": ("silhouette_iou", 3), "Chamfer ↓": ("chamfer", 3),
         "Chamfer to its family ↓": ("family_chamfer", 3), "A-LPIPS ↓": ("a_lpips_conv_s", 3),
         "category read ↑": ("read_category", 2), "saturation": ("saturation", 2),
+        "mesh as its points, dB ↑": ("mesh_psnr", 1), "covers ↑": ("coverage", 3), "dark ↓": ("dark", 4),
+        "back to front, ΔE": ("back_to_front", 1),
     }  # fmt: skip
     rows = [["", *columns]]
     for row in figures["rows"]:

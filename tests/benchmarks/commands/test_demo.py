@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from benchmarks.commands.demo import can_go_on, put_aside
+from benchmarks.commands.demo import can_go_on, copy_results, put_aside
 
 
 def test_a_demo_that_was_broken_off_goes_on_and_a_finished_or_another_one_begins_anew(tmp_path: Path) -> None:
@@ -29,3 +29,14 @@ def test_a_finished_demo_is_put_aside_and_what_was_not_finished_goes(tmp_path: P
     put_aside(out)
     put_aside(out)
     assert not out.exists() and (tmp_path / "demo-before/measured.json").read_text() == "second"
+
+
+def test_what_a_job_has_made_is_copied_whatever_else_one_can_make(tmp_path: Path) -> None:
+    (tmp_path / "job/result").mkdir(parents=True)
+    (tmp_path / "demo").mkdir()
+    for name in ("model.glb", "points.ply", "result.json"):
+        (tmp_path / "job/result" / name).write_text(name)
+    copy_results(tmp_path / "job", tmp_path / "demo")
+    assert {path.name: path.read_text() for path in (tmp_path / "demo").iterdir()} == {
+        name: name for name in ("model.glb", "points.ply", "result.json")
+    }
