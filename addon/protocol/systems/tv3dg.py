@@ -320,7 +320,7 @@ class TV3DGSettings:
     )
     # From every side; of sides that an artist replaces, or a prior draws that sees the image: those it does not show.
     imagined_sides: float = setting(
-        REFERENCE, 30.0, "Guessed Sides", "How firmly the object is held to what is guessed behind the image",
+        REFERENCE, 10.0, "Guessed Sides", "How firmly the object is held to what is guessed behind the image",
         0, 100, paper=0.0,
     )
 
