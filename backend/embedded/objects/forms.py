@@ -50,7 +50,8 @@ class Form:
     """An object: at most MOST_PIECES pieces and a material for each slot, deformed as a whole and then placed.
 
     `bend` is the curvature that the z axis takes towards +x, `twist` the turn about z in radians for each unit of
-    height, `taper` by how much the width grows for each unit of height (all before placement).
+    height, `taper` by how much the width grows for each unit of height, `stretch` how many times as long it becomes
+    along x and y (all before placement).
     """
 
     pieces: tuple[Piece, ...]
@@ -58,6 +59,7 @@ class Form:
     bend: float = 0.0
     twist: float = 0.0
     taper: float = 0.0
+    stretch: tuple[float, float] = (1.0, 1.0)
     offset: tuple[float, float, float] = (0.0, 0.0, 0.0)
     scale: float = 1.0
 
@@ -77,11 +79,11 @@ class Table:
 def table(form: Form) -> Table:
     """Write a form out: every copy becomes a row with its own frame and bounding sphere."""
     rows = [row for piece in form.pieces for row in _rows(piece)]
-    placement = np.array([*form.offset, form.scale, form.bend, form.twist, form.taper, 1.0])
+    placement = np.array([*form.offset, form.scale, form.bend, form.twist, form.taper, 1.0, *form.stretch])
     assert len(placement) == PLACEMENT
     packed = np.array(rows)
-    if form.bend or form.twist or form.taper:
-        placement[FACTOR] = 1.0 / _stretch(placement, _reach(packed))
+    if form.bend or form.twist or form.taper or form.stretch != (1.0, 1.0):
+        placement[FACTOR] = 1.0 / _stretch(placement, _reach(packed) * max(1.0, *form.stretch))
     return Table(packed, placement)
 
 
@@ -96,7 +98,7 @@ def fit(form: Form, resolution: int = 30) -> tuple[Form, np.ndarray]:
     free = replace(form, offset=(0.0, 0.0, 0.0), scale=1.0)
     written = table(free)
     loss = written.placement[FACTOR]  # what deformation takes off distances
-    reach = _reach(written.rows) * (1.25 if form.bend or form.taper else 1.02)
+    reach = _reach(written.rows) * max(1.0, *form.stretch) * (1.25 if form.bend or form.taper else 1.02)
     low, high = np.full(3, -reach), np.full(3, reach)
     inside = np.zeros((0, 3))
     for _ in range(2):  # on a grid, and once more on a grid inside the bounds that this finds

@@ -16,8 +16,9 @@ from backend.rendering.compiled import compiled
 
 KINDS = ("ellipsoid", "box", "cone", "torus", "limb", "arc", "prism", "star", "heart", "wedge", "pyramid")
 # A row: centre 0:3, object -> own frame 3:12, size 12:15, rounding 15, blend 16, cut 17, bounding radius 18, kind 19,
-# slot 20. Placement: offset 0:3, scale 3, bend 4, twist 5, taper 6, factor that keeps distances bounds 7.
-ROW, PLACEMENT, FACTOR = 21, 8, 7
+# slot 20. Placement: offset 0:3, scale 3, bend 4, twist 5, taper 6, factor that keeps distances bounds 7, width 8 and
+# depth 9 as multiples of what they were.
+ROW, PLACEMENT, FACTOR = 21, 10, 7
 # What a ray finds: coverage 0, hit 1, way 2, normal 3:6, point of the texture 6:9, slot 9, open sky 10, sunlit 11,
 # start 12.
 FOUND = 13
@@ -29,7 +30,7 @@ STAR_INNER = 0.45
 
 @compiled()
 def _straight(x, y, z, placement):  # type: ignore[no-untyped-def]
-    """Undo bend, twist and taper, in this order; the form was tapered first."""
+    """Undo bend, twist, taper and stretch, in this order; the form was stretched first."""
     bend, twist, taper = placement[4], placement[5], placement[6]
     if bend != 0.0:
         side = 1.0 if bend > 0 else -1.0
@@ -44,7 +45,7 @@ def _straight(x, y, z, placement):  # type: ignore[no-untyped-def]
     if taper != 0.0:
         width = max(1.0 + taper * z, 0.4)
         x, y = x / width, y / width
-    return x, y, z
+    return x / placement[8], y / placement[9], z
 
 
 @compiled()
@@ -232,6 +233,7 @@ def _meetable(rows, placement, o, d, spread, chosen):  # type: ignore[no-untyped
     for i in range(len(rows)):  # a soft joint draws in what lies within 5/4 of its width
         soft = max(soft, 1.25 * rows[i, 16])
     deformed = placement[4] != 0.0 or placement[5] != 0.0 or placement[6] != 0.0
+    deformed = deformed or placement[8] != 1.0 or placement[9] != 1.0
     for i in range(len(rows)):
         u = rows[i, 0] - (o[0] / s + placement[0])
         v = rows[i, 1] - (o[1] / s + placement[1])

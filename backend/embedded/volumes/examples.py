@@ -9,6 +9,7 @@ import argparse
 import itertools
 import math
 import random
+from dataclasses import replace
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -16,7 +17,7 @@ import numpy as np
 import torch
 
 from backend.cameras import Cameras, framing_distance, orbit
-from backend.embedded.objects.forms import table
+from backend.embedded.objects.forms import Form, fit, table
 from backend.embedded.objects.groups import draw_setting
 from backend.embedded.objects.pictures import picture
 from backend.embedded.objects.surfaces import Light, shade
@@ -30,6 +31,11 @@ RENDERED = 80  # pixels along a side, of which the crop has most
 VIEWS = 3  # of one object
 FRONT_SHARE = 0.5  # of the views, which look at the front more or less
 SHARD = 100  # objects
+# Artists' things are deep otherwise than they look from the front: so are some of ours.
+RESHAPED_SHARE = 0.6  # of the objects
+STRETCH = 0.28  # standard deviation of its logarithm, of width and depth
+MOST_STRETCHED = 1.8
+TAPERED_SHARE, BENT_SHARE = 0.15, 0.1  # of those
 SOFT = 0.03  # world units about the surface, over which occupancy falls from 1 to 0
 
 
@@ -42,8 +48,27 @@ def render_volumes(seed: int, views: int = VIEWS, **thing_arguments) -> dict[str
     """
     rng = random.Random(seed * 7919 + 41)
     thing = make_thing(seed, **thing_arguments)
+    shapes = random.Random(seed * 6151 + 17)
+    if shapes.random() < RESHAPED_SHARE:
+        thing = replace(thing, form=reshaped(thing.form, shapes))
     many = [_one_view(thing, draw_camera(rng), rng) for _ in range(views)]
     return {name: np.stack([one[name] for one in many]) for name in many[0]}
+
+
+def reshaped(form: Form, rng: random.Random) -> Form:
+    """Return a form wider or narrower, deeper or flatter than it was; some, if straight, tapered or bent besides."""
+    wide, deep = (math.exp(rng.gauss(0, STRETCH)) for _ in range(2))
+    stretch = tuple(min(max(factor, 1 / MOST_STRETCHED), MOST_STRETCHED) for factor in (wide, deep))
+    kind, side = rng.random(), rng.choice((-1, 1))
+    taper, bend = form.taper, form.bend
+    if not (form.bend or form.twist or form.taper):
+        if kind < TAPERED_SHARE:
+            taper = side * rng.uniform(0.1, 0.4)
+        elif kind < TAPERED_SHARE + BENT_SHARE:
+            bend = side * rng.uniform(0.2, 0.5)
+    if bend:  # what is wider might reach beyond the middle of the bend
+        stretch = (min(stretch[0], 1.0), stretch[1])
+    return fit(replace(form, stretch=stretch, taper=taper, bend=bend))[0]
 
 
 def draw_camera(rng: random.Random) -> Cameras:
@@ -71,7 +96,7 @@ def _one_view(thing: Thing, camera: Cameras, rng: random.Random) -> dict[str, np
     near, far = distance * (1 - 1 / framed), distance * (1 + 1 / framed)
     unit = distance / framed  # world units, of one of the crop's frame
     points = cells(camera.camera_to_world[0], intrinsics, near, far).double()
-    solid = _occupancy(thing, points.numpy(), unit)
+    solid = _occupancy(thing, points.numpy(), unit, cut[..., 0].numpy() > 0.5)
     coarse = points.unflatten(0, (-1, COARSE)).unflatten(2, (-1, COARSE)).unflatten(4, (-1, COARSE)).mean((1, 3, 5))
     flat = _colours(thing, coarse.reshape(-1, 3).numpy(), finish)
     light = _light(thing, camera, photograph, finish)
@@ -85,8 +110,11 @@ def _one_view(thing: Thing, camera: Cameras, rng: random.Random) -> dict[str, np
     }
 
 
-def _occupancy(thing: Thing, points: np.ndarray, unit: float) -> np.ndarray:
-    """Return how much of cells at points [D, H, W, 3] is inside; looked at closely only near the surface."""
+def _occupancy(thing: Thing, points: np.ndarray, unit: float, shown: np.ndarray) -> np.ndarray:
+    """Return how much of cells at points [D, H, W, 3] is inside; looked at closely only near the surface.
+
+    Something is on every ray that is `shown` [H, W]: what slips between its cells, such as a bar, fills the nearest.
+    """
     written = table(thing.form)
     rough = distances_at(np.ascontiguousarray(points[::2, ::2, ::2].reshape(-1, 3)), written.rows, written.placement)
     shape = points[::2, ::2, ::2].shape[:3]
@@ -94,7 +122,10 @@ def _occupancy(thing: Thing, points: np.ndarray, unit: float) -> np.ndarray:
     cell = 2 * unit * math.sqrt(1 / DEPTHS**2 + 2 / SIZE**2)
     close = np.abs(distance) < cell + SOFT * unit
     distance[close] = distances_at(np.ascontiguousarray(points[close]), written.rows, written.placement)
-    return np.clip(0.5 - distance / (SOFT * unit), 0, 1)
+    solid = np.clip(0.5 - distance / (SOFT * unit), 0, 1)
+    rows, columns = np.nonzero(shown & (solid.max(0) < 0.5))
+    solid[distance[:, rows, columns].argmin(0), rows, columns] = 1.0
+    return solid
 
 
 def _colours(thing: Thing, points: np.ndarray, finish: str) -> np.ndarray:

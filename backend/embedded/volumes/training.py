@@ -20,6 +20,11 @@ AROUND = 1  # pixels about the mask, in which the network is asked for occupancy
 UNSURE = 5.0  # degrees, standard deviation, by which the elevation that is told is wrong
 LOST = 1e-2  # of a coarse cell, from which its colour counts
 COLOURS = 1.0  # what they weigh against occupancy
+PRINTED_SHARE = 0.15  # of the images, which have a picture of something else printed on what is seen
+RECOLOURED_SHARE = 0.25  # whose red, green and blue are exchanged
+UNKNOWN = -1.0  # a colour that is not told: what is printed says nothing of the other sides
+KEPT = 120  # shards that lie in memory, some 60 MB each
+EXCHANGED = 4  # of them, whenever it looks again
 
 
 def new_volume() -> UNet2DModel:
@@ -34,7 +39,7 @@ def new_volume() -> UNet2DModel:
 def volume_loss(network: UNet2DModel, inputs: torch.Tensor, occupancy: torch.Tensor, colours: torch.Tensor):
     """Return the loss of a guess: cross entropy of occupancy near the mask, and colour where the surface may be.
 
-    inputs [B, SEEN, S, S], occupancy [B, D, S, S] and colours [B, 3, D / 2, S / 2, S / 2] in [0, 1].
+    inputs [B, SEEN, S, S], occupancy [B, D, S, S] and colours [B, 3, D / 2, S / 2, S / 2] in [0, 1], or UNKNOWN.
     """
     with torch.autocast("cpu", torch.bfloat16):
         logits, shades = guess(network, inputs)
@@ -42,31 +47,37 @@ def volume_loss(network: UNet2DModel, inputs: torch.Tensor, occupancy: torch.Ten
     each = functional.binary_cross_entropy_with_logits(logits.float(), occupancy, reduction="none")
     outline = (each * near).sum() / (near.sum() * occupancy.shape[1])
     filled = functional.avg_pool3d(occupancy[:, None], COARSE)  # [B, 1, D / 2, S / 2, S / 2]
-    surface = (functional.avg_pool3d(filled, 3, 1, 1) < 1 - LOST) & (filled > LOST)
+    surface = (functional.avg_pool3d(filled, 3, 1, 1) < 1 - LOST) & (filled > LOST) & (colours[:, :1] != UNKNOWN)
     off = (shades.float().sigmoid() - colours).abs().mean(1, keepdim=True)
     return outline + COLOURS * (off * surface).sum() / surface.sum().clamp_min(1)
 
 
 class Examples:
-    """All shards of a folder; those that come while it trains are taken up."""
+    """The shards of a folder, at most `kept` of them at a time; those that come while it trains are taken up."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.known = folder, set()
-        self.shards: list[dict[str, np.ndarray]] = []
+    def __init__(self, folder: Path, kept: int = KEPT) -> None:
+        self.folder, self.kept = folder, kept
+        self.shards: dict[Path, dict[str, np.ndarray]] = {}
 
-    def look_again(self) -> None:
-        """Read the shards that are new."""
-        for path in sorted(self.folder.glob("[0-9]" * 8 + ".npz")):
-            if path not in self.known:
-                self.known.add(path)
-                with np.load(path) as arrays:
-                    self.shards.append({name: arrays[name] for name in arrays.files})
+    def look_again(self, rng: random.Random) -> None:
+        """Read shards that are not in memory; where there are too many, in the place of others."""
+        new = [path for path in sorted(self.folder.glob("[0-9]" * 8 + ".npz")) if path not in self.shards]
+        rng.shuffle(new)
+        full = len(self.shards) >= self.kept
+        for path in new[: EXCHANGED if full else self.kept - len(self.shards)]:
+            if full:
+                del self.shards[rng.choice(list(self.shards))]
+            with np.load(path) as arrays:
+                self.shards[path] = {name: arrays[name] for name in arrays.files}
 
     def batch(self, rng: random.Random) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Draw inputs, occupancy and colours; half of them mirrored, the images a little brighter, darker, noisier."""
-        drawn = []
+        """Draw inputs, occupancy and colours, varied: half of them mirrored, some printed on or in other colours.
+
+        All images are a little brighter, darker, noisier.
+        """
+        drawn, shards = [], list(self.shards.values())
         for _ in range(EXAMPLES):
-            shard = rng.choice(self.shards)
+            shard = rng.choice(shards)
             which = rng.randrange(len(shard["place"]))
             drawn.append({name: array[which] for name, array in shard.items()})
         rgba, place, solid, shades = (
@@ -76,16 +87,35 @@ class Examples:
         noise = torch.Generator().manual_seed(rng.getrandbits(32))
         elevation = (place[:, 0] + UNSURE * torch.randn(EXAMPLES, generator=noise)).clamp(-85, 85)
         cameras = orbit(torch.zeros(EXAMPLES), elevation, fov_degrees=place[:, 1], size=SIZE)
+        images, colours = rgba[..., :3] / 255, shades / 255
+        printed = torch.rand(EXAMPLES, generator=noise) < PRINTED_SHARE
+        images = torch.where(printed[:, None, None, None], printed_on(images, rgba[..., 3:] / 255, rng), images)
+        colours[printed] = UNKNOWN
+        for i in range(EXAMPLES):
+            if rng.random() < RECOLOURED_SHARE:
+                order = rng.sample(range(3), 3)
+                images[i], colours[i] = images[i][..., order], colours[i][order]
         gain = 1 + 0.08 * torch.randn(EXAMPLES, 1, 1, 3, generator=noise)
         grain = 0.03 * torch.rand(EXAMPLES, 1, 1, 1, generator=noise)
         grain = grain * torch.randn(EXAMPLES, SIZE, SIZE, 3, generator=noise)
-        images = (rgba[..., :3] / 255 * gain + grain).clamp(0, 1)
+        images = (images * gain + grain).clamp(0, 1)
         inputs = told(images, rgba[..., 3:] / 255, cameras)
-        occupancy, colours = solid / 255, (shades / 255 * gain[:, 0, 0, :, None, None, None]).clamp(0, 1)
+        lit = (colours * gain[:, 0, 0, :, None, None, None]).clamp(0, 1)
+        occupancy, colours = solid / 255, torch.where(colours == UNKNOWN, UNKNOWN, lit)
         turned = torch.rand(EXAMPLES, generator=noise) < 0.5
         inputs[turned] = mirrored(inputs[turned])
         occupancy[turned], colours[turned] = occupancy[turned].flip(-1), colours[turned].flip(-1)
         return inputs, occupancy, colours
+
+
+def printed_on(images: torch.Tensor, masks: torch.Tensor, rng: random.Random) -> torch.Tensor:
+    """Return images [B, S, S, 3] with a part of the next one, moved, over each, where both have something.
+
+    Shapes stay: a network that sees this does not take what is printed on a carton for a part of it.
+    """
+    shift = rng.randrange(SIZE), rng.randrange(SIZE)
+    other, there = (torch.roll(each.roll(1, 0), shift, (1, 2)) for each in (images, masks))
+    return torch.where(there * masks > 0.5, images + rng.uniform(0.5, 1) * (other - images), images)
 
 
 def train_volume(folder: Path, volumes: Path, minutes: float, weights: Path | None = None) -> UNet2DModel:
@@ -101,7 +131,7 @@ def train_volume(folder: Path, volumes: Path, minutes: float, weights: Path | No
     def loss_of_batch(rng: random.Random) -> torch.Tensor:
         nonlocal drawn
         if drawn % 100 == 0:
-            examples.look_again()
+            examples.look_again(rng)
         drawn += 1
         return volume_loss(network, *examples.batch(rng))
 

@@ -82,7 +82,9 @@ def test_copies_are_where_mirrors_and_turns_put_them():
     np.testing.assert_allclose(ring, np.minimum.reduce(turned), atol=1e-9)
 
 
-@pytest.mark.parametrize("deformed", [{"bend": 0.5}, {"bend": -0.5}, {"twist": 1.4}, {"taper": 0.45}])
+@pytest.mark.parametrize(
+    "deformed", [{"bend": 0.5}, {"bend": -0.5}, {"twist": 1.4}, {"taper": 0.45}, {"stretch": (0.6, 1.7)}]
+)
 def test_deformed_distances_stay_bounds(deformed: dict):
     pieces = (
         Piece(Primitive("box", (0, 0, 0), (0.25, 0.3, 0.8), rounding=0.02)),

@@ -69,7 +69,7 @@ def shard(folder: Path, name: str = "00000000", count: int = 40) -> None:
 def test_examples_depend_on_the_generator_alone_and_mirror_all_together(tmp_path: Path) -> None:
     shard(tmp_path)
     examples = Examples(tmp_path)
-    examples.look_again()
+    examples.look_again(random.Random(0))
     one, again = examples.batch(random.Random(1)), examples.batch(random.Random(1))
     assert all(torch.equal(a, b) for a, b in zip(one, again, strict=True))
     inputs, occupancy, colours = one
@@ -78,8 +78,61 @@ def test_examples_depend_on_the_generator_alone_and_mirror_all_together(tmp_path
     assert not bool(turned.any())
     assert torch.equal((inputs[:, 3] > 0).float(), occupancy.amax(1))
     shard(tmp_path, "00000100")
-    examples.look_again()
+    examples.look_again(random.Random(0))
     assert len(examples.shards) == 2
+
+
+def test_no_more_shards_lie_in_memory_than_may_and_all_have_their_turn(tmp_path: Path) -> None:
+    for i in range(7):
+        shard(tmp_path, f"{100 * i:08d}", 1)
+    examples, rng, met = Examples(tmp_path, kept=5), random.Random(0), set()
+    for _ in range(8):
+        examples.look_again(rng)
+        assert len(examples.shards) == 5
+        met |= set(examples.shards)
+    assert len(met) == 7
+
+
+def test_what_is_printed_on_an_object_changes_its_pixels_and_tells_no_colour_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shard(tmp_path)
+    monkeypatch.setattr(training, "RECOLOURED_SHARE", 0.0)
+    batches = {}
+    for share in (0.0, 1.0):
+        monkeypatch.setattr(training, "PRINTED_SHARE", share)
+        examples = Examples(tmp_path)
+        examples.look_again(random.Random(0))
+        batches[share] = examples.batch(random.Random(1))
+    (plain, solid, _), (printed, still, colours) = batches[0.0], batches[1.0]
+    assert torch.equal(solid, still) and torch.equal(plain[:, 3:], printed[:, 3:])  # shape and mask stay
+    differs = (plain[:, :3] - printed[:, :3]).abs().amax(1) > 0.05
+    assert 0.2 < float(differs[plain[:, 3] > 0].float().mean()) < 0.9 and not bool(differs[plain[:, 3] < 0].any())
+    assert bool((colours == training.UNKNOWN).all())
+
+
+def test_colours_that_are_not_told_cost_nothing() -> None:
+    inputs, occupancy, colours = seen()
+    told = float(volume_loss(Says(0.25, 0.3), inputs, occupancy, colours))  # pyright: ignore
+    nothing = torch.full_like(colours, training.UNKNOWN)
+    assert float(volume_loss(Says(0.25, 0.3), inputs, occupancy, nothing)) == pytest.approx(told - 0.1, abs=0.002)  # pyright: ignore
+
+
+def test_an_image_in_other_colours_has_its_volume_in_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shard(tmp_path)
+    with np.load(tmp_path / "00000000.npz") as arrays:
+        red = {name: arrays[name].copy() for name in arrays.files}
+    red["rgba"][..., 1:3] = 10
+    red["colours"][:, 1:] = 10
+    red["rgba"][..., 0], red["colours"][:, 0] = 200, 200
+    np.savez(tmp_path / "00000000.npz", **red)
+    monkeypatch.setattr(training, "RECOLOURED_SHARE", 1.0)
+    monkeypatch.setattr(training, "PRINTED_SHARE", 0.0)
+    examples = Examples(tmp_path)
+    examples.look_again(random.Random(0))
+    inputs, _, colours = examples.batch(random.Random(1))
+    image, behind = inputs[:, :3, SIZE // 2, SIZE // 2], colours[:, :, 8, 16, 16]
+    assert torch.equal(image.argmax(1), behind.argmax(1)) and len(set(behind.argmax(1).tolist())) == 3
 
 
 class Steps(Budget):
@@ -104,7 +157,7 @@ def test_it_learns_how_deep_things_are_and_is_loaded_by_the_product(
     monkeypatch.setattr(loop, "Budget", Steps)
     shard(tmp_path)
     examples = Examples(tmp_path)
-    examples.look_again()
+    examples.look_again(random.Random(0))
     batch = examples.batch(random.Random(5))
     before = float(volume_loss(training.new_volume(), *batch).detach())
     (tmp_path / "training").mkdir()
