@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch.nn import functional
 
 from backend.cameras import Cameras, framing_distance, orbit
 from backend.embedded.objects.forms import Form, fit, table
@@ -95,10 +96,10 @@ def _one_view(thing: Thing, camera: Cameras, rng: random.Random) -> dict[str, np
     framed, distance = float(framing_distance(fov)), float(camera.position[0].norm())
     near, far = distance * (1 - 1 / framed), distance * (1 + 1 / framed)
     unit = distance / framed  # world units, of one of the crop's frame
-    points = cells(camera.camera_to_world[0], intrinsics, near, far).double()
-    solid = _occupancy(thing, points.numpy(), unit, cut[..., 0].numpy() > 0.5)
-    coarse = points.unflatten(0, (-1, COARSE)).unflatten(2, (-1, COARSE)).unflatten(4, (-1, COARSE)).mean((1, 3, 5))
-    flat = _colours(thing, coarse.reshape(-1, 3).numpy(), finish)
+    points = cells(camera.camera_to_world[0], intrinsics, near, far)
+    solid = _occupancy(thing, points.double().numpy(), unit, cut[..., 0].numpy() > 0.5)
+    coarse = functional.avg_pool3d(points.permute(3, 0, 1, 2), COARSE).permute(1, 2, 3, 0)
+    flat = _colours(thing, coarse.reshape(-1, 3).double().numpy(), finish)
     light = _light(thing, camera, photograph, finish)
     lit = (flat * light).clip(0, 1).reshape(*coarse.shape[:3], 3).transpose(3, 0, 1, 2)
     elevation = math.degrees(math.asin(float(camera.position[0, 2]) / distance))
@@ -140,9 +141,10 @@ def _colours(thing: Thing, points: np.ndarray, finish: str) -> np.ndarray:
 
 def _light(thing: Thing, camera: Cameras, photograph, finish: str) -> np.ndarray:
     """Return by how much the picture is brighter than its materials, in the mean, [3]."""
-    hit = photograph.mask[0, ..., 0] > 0
-    flat = picture(thing.form, camera, (1.0, 1.0, 1.0), Light((0.0, 0.0, 1.0), flat=True), finish=finish).rgb[0]
-    return (photograph.rgb[0][hit].mean(0) / flat[hit].mean(0).clamp_min(0.02)).clamp(0.3, 1.6).numpy()
+    few = camera.with_width(RENDERED // 2)  # enough for a mean
+    flat = picture(thing.form, few, (1.0, 1.0, 1.0), Light((0.0, 0.0, 1.0), flat=True), finish=finish)
+    lit, unlit = (each.rgb[0][each.mask[0, ..., 0] > 0].mean(0) for each in (photograph, flat))
+    return (lit / unlit.clamp_min(0.02)).clamp(0.3, 1.6).numpy()
 
 
 def write_shard(folder: Path, first: int, objects: int = SHARD) -> Path:
