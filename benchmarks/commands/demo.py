@@ -35,6 +35,7 @@ from backend.images import load_image, save_image
 from backend.meshes.mesh import Mesh
 from backend.meshes.rasteriser import render_mesh, silhouette_iou
 from backend.systems.reference import read_target
+from benchmarks.metrics.framing import framed
 from benchmarks.metrics.geometry import (
     align,
     aligned_chamfer,
@@ -63,7 +64,10 @@ def make_sample(path: Path) -> None:
 
 
 def measure(job: Path) -> dict[str, float]:
-    """Compare the job's mesh with the sample: at the given view, from eight others, and as a surface."""
+    """Compare the job's mesh with the sample: at the given view, from eight others, and as a surface.
+
+    The outlines are compared after a fit of the surfaces, and as the mesh stands by the camera of its image.
+    """
     mesh = read_glb(job / protocol.MESH_FILE)
     stage = job / protocol.STAGES_FOLDER / "1-perceive"
     fov = json.loads((stage / "values.json").read_text())["fov_degrees"]
@@ -77,12 +81,18 @@ def measure(job: Path) -> dict[str, float]:
     scale, shift = align(made, true)
     placed = replace(mesh, vertices=mesh.vertices * scale + torch.tensor(shift, dtype=torch.float32))
     others = orbit([22.5 + 45 * i for i in range(8)], [5.0, 30.0] * 4, size=128)
-    overlap = silhouette_iou(render_mesh(placed, others).alpha, photograph(solid, others, torch.ones(3)).mask)
+    outlines = photograph(solid, others, torch.ones(3)).mask
+    overlap = silhouette_iou(render_mesh(placed, others).alpha, outlines)
+    given = orbit([0.0], ELEVATION, fov_degrees=FOV, size=256)
+    photo = photograph(solid, given, torch.ones(3))
+    _, origin, unit = framed(photo.rgb[0], photo.mask[0], given, 128)
+    there = replace(mesh, vertices=mesh.vertices * unit + origin)
     return {
         "reference_mask_iou": float(silhouette_iou(seen.alpha, mask[None])),
         "reference_psnr": -10 * math.log10(float(error)),
         "other_views_iou": float(overlap.mean()),
         "other_views_worst_iou": float(overlap.min()),
+        "framed_iou": float(silhouette_iou(render_mesh(there, others).alpha, outlines).mean()),
         "chamfer": chamfer(scale * made + shift, true),
         "chamfer_ball": aligned_chamfer(ball_points(), true),
         "chamfer_billboard": aligned_chamfer(billboard_points(mask, camera), true),
@@ -124,6 +134,7 @@ def verdict(figures: dict[str, float]) -> str:
         ("mask IoU at the given view", figures["reference_mask_iou"], 0.85, ""),
         ("PSNR inside the mask, dB", figures["reference_psnr"], 18.0, ""),
         ("silhouette IoU from eight other views, after alignment", figures["other_views_iou"], 0.7, ""),
+        ("the same, where the image says that it stands", figures["framed_iou"], 0.7, ""),
         ("Chamfer distance, below that of a ball", -figures["chamfer"], -figures["chamfer_ball"], "below "),
         (
             "Chamfer distance, below that of a flat picture",

@@ -48,7 +48,7 @@ def measure_runs(runs: list[Run], judges: Any, towers: str) -> list[Row]:
     rows = []
     for run in runs:
         figures = evaluated(
-            lambda run=run: textured(read_glb(run.folder / protocol.MESH_FILE)),
+            lambda run=run: textured(read_glb(run.folder / protocol.MESH_FILE), framed=run.case.kind == "image"),
             run.case, judges, run.folder / f"measured-{towers}.json",
         )  # fmt: skip
         rows.append(Row(run.request.system, run.case, run.request.seed, figures | {"seconds": seconds_of(run)}))

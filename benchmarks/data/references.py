@@ -34,15 +34,16 @@ MIN_STEPS = 40  # of an oracle, however little time there is
 
 @dataclass(frozen=True)
 class Thing:
-    """Something to measure: how it looks, and its surface."""
+    """Something to measure: how it looks, its surface, and whether it stands in the world of its picture's crop."""
 
     draw: Draw
     mesh: Mesh
+    framed: bool = False
 
 
-def textured(mesh: Mesh) -> Thing:
+def textured(mesh: Mesh, *, framed: bool = False) -> Thing:
     """Return a mesh with a texture as a thing."""
-    return Thing(mesh_views(mesh), mesh)
+    return Thing(mesh_views(mesh), mesh, framed)
 
 
 def painted(mesh: Mesh, colours: torch.Tensor) -> Thing:

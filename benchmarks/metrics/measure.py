@@ -20,6 +20,7 @@ from benchmarks.judges.bench import Judges
 from benchmarks.judges.reader import read
 from benchmarks.metrics import features, janus, pictures, surfaces, words
 from benchmarks.metrics.colours import colour_distance, from_behind
+from benchmarks.metrics.framing import frame_of
 from benchmarks.metrics.geometry import held_out_cameras, surface_points
 
 FAMILY = 16  # members that a prompt's result is compared with
@@ -39,7 +40,8 @@ def against_truth(thing: Thing, case: Case, judges: Judges) -> dict[str, float]:
     """Compare with the true object: its surface, and 24 held-out views after alignment.
 
     Photos without a pose leave the azimuth open, so it is fitted for subjects; a single image shows the front, and
-    the half of the views that stand behind the object show what it does not.
+    the half of the views that stand behind the object show what it does not. What was made of one is compared once
+    more where its image says that it stands.
     """
     true_surface, true, wanted = _truth(case)
     made = surface_points(thing.mesh)
@@ -50,7 +52,8 @@ def against_truth(thing: Thing, case: Case, judges: Judges) -> dict[str, float]:
     seen = moved(thing.draw, fit)(cameras)
     back = from_behind(cameras)
     front = [i for i in range(len(cameras)) if i not in back]
-    return {
+    figures = _where_it_stands(thing, case, wanted, back) if thing.framed else {}
+    return figures | {
         "chamfer": surfaces.chamfer_l1(laid, true),
         "f_score": surfaces.f_score(laid, true),
         "volume_iou": math.nan if case.model else surfaces.volume_iou(placed, true_surface),  # theirs are not closed
@@ -63,6 +66,15 @@ def against_truth(thing: Thing, case: Case, judges: Judges) -> dict[str, float]:
         "normal_error": float(pictures.normal_error(seen.normal, wanted.normal).nanmean()),
         **{f"lpips_{n}": float(apart(seen.rgb, wanted.rgb).mean()) for n, apart in judges.distances.items()},
     }
+
+
+def _where_it_stands(thing: Thing, case: Case, wanted: Views, back: list[int]) -> dict[str, float]:
+    seen = moved(thing.draw, frame_of(case))(held_out_cameras())
+    decibels = pictures.psnr(seen.rgb, wanted.rgb).clamp_max(60)
+    overlap = float(pictures.silhouette_iou(seen.alpha, wanted.alpha).mean())
+    return {
+        "framed_psnr": float(decibels.mean()), "framed_back_psnr": float(decibels[back].mean()), "framed_iou": overlap,
+    }  # fmt: skip
 
 
 @lru_cache(maxsize=4)  # a result and five references are measured against it

@@ -69,6 +69,8 @@ def demo(figures: dict[str, Any]) -> list[list[str]]:
         ["mask IoU at the given view", f"{figures['reference_mask_iou']:.2f}", "0.85"],
         ["PSNR inside the mask", f"{figures['reference_psnr']:.1f} dB", "18 dB"],
         ["silhouette IoU, eight other views, after alignment", f"{figures['other_views_iou']:.2f}", "0.70"],
+        *([["the same, where the image says that it stands", f"{figures['framed_iou']:.2f}", "0.70"]]
+          if "framed_iou" in figures else []),
         ["Chamfer distance", f"{figures['chamfer']:.3f}",
          f"below a ball ({figures['chamfer_ball']:.3f}) and a flat picture ({figures['chamfer_billboard']:.3f})"],
     ]  # fmt: skip

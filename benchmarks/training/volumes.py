@@ -9,43 +9,27 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import random
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from backend.cameras import Cameras, azimuth_elevation, framing_distance, orbit
+from backend.cameras import Cameras, orbit
 from backend.embedded.objects.groups import draw_setting
 from backend.embedded.objects.pictures import picture
 from backend.embedded.objects.world import HELD_OUT_2, make_thing
-from backend.images import MARGIN, crop_box, save_image, square_crop
+from backend.images import save_image
 from backend.rendering.volume import volume_renderer
 from backend.representations.inflated import inflated_grid
 from backend.representations.radiance_grid import RadianceGrid
 from backend.systems.guessed import guess_field
-from backend.systems.reference import Target
+from benchmarks.metrics.framing import framed
 from benchmarks.metrics.intervals import bootstrap, paired_bootstrap
 
 AZIMUTHS = (0.0, 30.0, 90.0, 180.0, -90.0)
 FIRST_SEED = HELD_OUT_2.first_seed + 60_000
 ELEVATION, FOV, SIZE = 15.0, 40.0, 128
-
-
-def framed(rgb: torch.Tensor, mask: torch.Tensor, camera: Cameras) -> tuple[Target, torch.Tensor, float]:
-    """Return what the systems see of a picture [S, S, 3] and mask [S, S, 1]; where its world's origin is, and its unit.
-
-    Their world is that of the crop: its middle is the origin, and its circle has a radius of 0.92.
-    """
-    left, top, side = crop_box(mask, MARGIN, enclose="circle")
-    pixels, cut = square_crop(rgb, mask, SIZE, MARGIN, enclose="circle")
-    focal, distance = float(camera.intrinsics[0, 0, 0]), float(camera.position[0].norm())
-    fov = math.degrees(2 * math.atan(side / 2 / focal))
-    elevation = float(azimuth_elevation(camera)[1][0])
-    seen = Target(orbit([0.0], [elevation], fov_degrees=fov, size=SIZE), pixels[None], cut[None])
-    across = torch.tensor([left + side / 2 - SIZE / 2, top + side / 2 - SIZE / 2, 0.0]) / focal * distance
-    return seen, camera.camera_to_world[0, :3, :3] @ across, distance / float(framing_distance(fov))
 
 
 def moved(cameras: Cameras, origin: torch.Tensor, unit: float) -> Cameras:
@@ -97,7 +81,7 @@ def main() -> None:
         thing, setting = make_thing(seed, unseen=True), draw_setting(random.Random(seed))
         cameras = orbit(list(AZIMUTHS), ELEVATION, fov_degrees=FOV, size=SIZE)
         truth = picture(thing.form, cameras, setting.colour, setting.lamp, finish=setting.finish)
-        seen, origin, unit = framed(truth.rgb[0], truth.mask[0], cameras[0])
+        seen, origin, unit = framed(truth.rgb[0], truth.mask[0], cameras[0], SIZE)
         there, behind = moved(cameras, origin, unit), torch.tensor(setting.colour)
         guess = guess_field(seen, options.networks)
         assert guess is not None, f"nothing is guessed of {seed}"

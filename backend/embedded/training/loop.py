@@ -154,6 +154,7 @@ def load_training(path: Path, averaged: Averaged, optimiser: torch.optim.Optimiz
 def log(folder: Path, **values) -> None:
     """Append one JSON line to the training log and show it."""
     line = json.dumps({k: round(v, 5) if isinstance(v, float) else v for k, v in values.items()})
+    folder.mkdir(parents=True, exist_ok=True)
     with (folder / "training_log.jsonl").open("a") as file:
         file.write(line + "\n")
     print(line, flush=True)

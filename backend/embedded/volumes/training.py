@@ -20,6 +20,7 @@ AROUND = 1  # pixels about the mask, in which the network is asked for occupancy
 UNSURE = 5.0  # degrees, standard deviation, by which the elevation that is told is wrong
 LOST = 1e-2  # of a coarse cell, from which its colour counts
 COLOURS = 1.0  # what they weigh against occupancy
+OVERLAP = 0.3  # the same, of the overlap of what is guessed with what is there: it counts thin things as much as thick
 PRINTED_SHARE = 0.15  # of the images, which have a picture of something else printed on what is seen
 RECOLOURED_SHARE = 0.25  # whose red, green and blue are exchanged
 UNKNOWN = -1.0  # a colour that is not told: what is printed says nothing of the other sides
@@ -37,7 +38,7 @@ def new_volume() -> UNet2DModel:
 
 
 def volume_loss(network: UNet2DModel, inputs: torch.Tensor, occupancy: torch.Tensor, colours: torch.Tensor):
-    """Return the loss of a guess: cross entropy of occupancy near the mask, and colour where the surface may be.
+    """Return the loss of a guess: cross entropy and soft IoU of occupancy near the mask, colour at possible surfaces.
 
     inputs [B, SEEN, S, S], occupancy [B, D, S, S] and colours [B, 3, D / 2, S / 2, S / 2] in [0, 1], or UNKNOWN.
     """
@@ -46,10 +47,13 @@ def volume_loss(network: UNet2DModel, inputs: torch.Tensor, occupancy: torch.Ten
     near = functional.max_pool2d(inputs[:, 3:4], 2 * AROUND + 1, 1, AROUND) > 0  # [B, 1, S, S]
     each = functional.binary_cross_entropy_with_logits(logits.float(), occupancy, reduction="none")
     outline = (each * near).sum() / (near.sum() * occupancy.shape[1])
+    guessed = logits.float().sigmoid() * near
+    both = (guessed * occupancy).sum((1, 2, 3))
+    apart = 1 - (both / (guessed.sum((1, 2, 3)) + occupancy.sum((1, 2, 3)) - both).clamp_min(1)).mean()
     filled = functional.avg_pool3d(occupancy[:, None], COARSE)  # [B, 1, D / 2, S / 2, S / 2]
     surface = (functional.avg_pool3d(filled, 3, 1, 1) < 1 - LOST) & (filled > LOST) & (colours[:, :1] != UNKNOWN)
     off = (shades.float().sigmoid() - colours).abs().mean(1, keepdim=True)
-    return outline + COLOURS * (off * surface).sum() / surface.sum().clamp_min(1)
+    return outline + OVERLAP * apart + COLOURS * (off * surface).sum() / surface.sum().clamp_min(1)
 
 
 class Examples:

@@ -24,6 +24,7 @@ def test_fitting_trains_what_requires_gradients_and_loads_it_again(tmp_path):
     def loss_of_batch(rng: random.Random) -> torch.Tensor:
         return (module(rng.random()) - 3).square().mean()
 
+    tmp_path = tmp_path / "new"  # a folder that is not there yet
     fit(tmp_path, "line", module, loss_of_batch, 0.01, peak_rate=0.05, batch=1, decay=0.5)
     assert torch.equal(module.frozen.weight, start.frozen.weight)
     assert not torch.equal(module.trained.weight, start.trained.weight)

@@ -40,10 +40,13 @@ def seen() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     return inputs, occupancy, torch.full((1, 3, DEPTHS // 2, SIZE // 2, SIZE // 2), 0.2)
 
 
-def test_the_loss_is_cross_entropy_near_the_mask_and_the_error_of_colours_at_surfaces() -> None:
+def test_the_loss_is_cross_entropy_and_overlap_near_the_mask_and_the_error_of_colours_at_surfaces() -> None:
     inputs, occupancy, colours = seen()
     share = 8 / DEPTHS * (SIZE // 2) / (SIZE // 2 + 1)  # of the cells behind the mask and a pixel about it
-    expected = -(share * np.log(0.25) + (1 - share) * np.log(0.75)) + 0.1
+    cells = SIZE * (SIZE // 2 + 1) * DEPTHS
+    overlap = 0.25 * share / (0.25 + share - 0.25 * share)  # soft IoU, of shares of those cells
+    assert share * cells == pytest.approx(float(occupancy.sum()))
+    expected = -(share * np.log(0.25) + (1 - share) * np.log(0.75)) + training.OVERLAP * (1 - overlap) + 0.1
     assert float(volume_loss(Says(0.25, 0.3), inputs, occupancy, colours)) == pytest.approx(expected, abs=0.01)  # pyright: ignore
     colours[:, :, 14:] = 0.9  # far behind the slab, where nothing is
     assert float(volume_loss(Says(0.25, 0.3), inputs, occupancy, colours)) == pytest.approx(expected, abs=0.01)  # pyright: ignore
