@@ -8,11 +8,12 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
 from .events import Turn, decode, encode
-from .inside import LinkInside, file_size, open_file, write_whole
+from .inside import LinkInside, file_size, open_file, remove_inside, write_whole
 from .job_folder import EVENTS_FILE, LOCK_FILE
 from .shared_files import take_lock
 from .typed_json import ProtocolError
@@ -27,6 +28,7 @@ HOLD_FILE = "hold"  # while it is there, no job has its turn
 TURNS_LOCK_FILE = ".turns"  # held by the worker that is just taking a turn
 TURNS_BYTES = 4 << 20  # no more is read of a file of turns
 MOST_WORKERS = 16  # of a queue
+LEFT_SECONDS = 60.0  # after which a half written file of turns is one that a killed program has left
 
 
 def worker_lock(worker: int) -> str:
@@ -54,9 +56,15 @@ def read_turns(path: Path) -> list[Turn]:
 
 
 def write_turns(path: Path, turns: Sequence[Turn]) -> None:
-    """Replace a file of turns, whole or not at all."""
+    """Replace a file of turns, whole or not at all; what killed programs have left of it goes."""
     content = "".join(map(encode, turns)).encode()
     write_whole(path.parent, path.name, content, temporary=f"{path.name}.{os.getpid()}.tmp")
+    with os.scandir(path.parent) as entries:
+        halves = [each for each in entries if each.name.startswith(f"{path.name}.") and each.name.endswith(".tmp")]
+    for half in halves:
+        with contextlib.suppress(OSError):  # its program was quicker
+            if time.time() - half.stat(follow_symlinks=False).st_mtime > LEFT_SECONDS:
+                remove_inside(path.parent, half.name)
 
 
 def has_begun(job: Path, turn: Turn) -> bool:

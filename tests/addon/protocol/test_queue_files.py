@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 from addon import protocol
+from addon.protocol import queue_files
 
 OWN = "import sys; from addon import protocol; from pathlib import Path; tie = protocol.Tie(Path(sys.argv[1])); "
 OWN += "print(tie.take(), flush=True); sys.stdin.read()"
@@ -51,3 +54,16 @@ def test_one_program_at_a_time_has_the_tie_until_it_cuts_it_or_dies(tmp_path: Pa
         other.kill()
     assert ours.take()
     ours.cut()
+
+
+def test_what_a_killed_program_has_left_of_a_file_of_turns_goes_and_another_s_does_not(tmp_path: Path) -> None:
+    path = tmp_path / protocol.QUEUE_FILE
+    left, begun, stranger = (tmp_path / name for name in ("queue.jsonl.7.tmp", "queue.jsonl.8.tmp", "other.7.tmp"))
+    for each in (left, begun, stranger):
+        each.write_text("{")
+    long_ago = time.time() - 2 * queue_files.LEFT_SECONDS
+    for each in (left, stranger):
+        os.utime(each, (long_ago, long_ago))
+    protocol.write_turns(path, [protocol.new_turn("a")])
+    assert not left.exists() and begun.exists() and stranger.exists()
+    assert [turn.job for turn in protocol.read_turns(path)] == ["a"]
