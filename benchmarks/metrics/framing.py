@@ -1,4 +1,4 @@
-"""Where an object stands that was made of a picture: its world is the crop's, and the picture's camera says where that is.
+"""Where an object stands that was made of a picture: its world is the crop's, and the picture's camera says where.
 
 So a result can be compared with the truth from any side without fitting one to the other. A fit by surfaces pays for
 what is too deep by making everything smaller: outlines that are right from the front then are not any more.
