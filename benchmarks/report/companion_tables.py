@@ -38,21 +38,30 @@ def novel_views(figures: dict[str, Any]) -> list[list[str]]:
     return rows
 
 
+VOLUME_SETS = {"generated": "the generator's", "image": "the benchmark's fifteen", "artists": "artists' models"}
+
+
 def volumes(figures: dict[str, Any]) -> list[list[str]]:
     """Return the rows of guessed volumes: sides of them beside those of a copy, and less these, pair by pair."""
-    rows = [["turned by", "measure", "a copy of the front", "its outline, blown up", "guessed", "guessed less a copy"]]
-    for turn in ("30", "90", "180", "-90"):
-        for measure, unit, digits in (("psnr", " dB", 1), ("iou", "", 2)):
-            copy, blown, own = (
-                figures["sides"][name][measure][turn] for name in ("a copy", "its outline, blown up", "guessed")
-            )
-            less = f"{own[3]:+.{digits}f}{unit} ({own[4]:+.{digits}f} to {own[5]:+.{digits}f})"
-            rows.append(
-                [
-                    f"{turn} degrees", "PSNR" if measure == "psnr" else "silhouette IoU",
-                    *(f"{one[0]:.{digits}f}{unit}" for one in (copy, blown, own)), less,
-                ]
-            )  # fmt: skip
+    rows = [
+        ["objects", "turned by", "measure", "a copy of the front", "its outline, blown up", "guessed",
+         "guessed less a copy"],
+    ]  # fmt: skip
+    for name, called in VOLUME_SETS.items():
+        if name not in figures:
+            continue
+        sides = figures[name]["sides"]
+        for turn in ("30", "90", "180", "-90"):
+            for measure, unit, digits in (("psnr", " dB", 1), ("iou", "", 2)):
+                copy, blown, own = (sides[who][measure][turn] for who in ("a copy", "its outline, blown up", "guessed"))
+                less = f"{own[3]:+.{digits}f}{unit} ({own[4]:+.{digits}f} to {own[5]:+.{digits}f})"
+                rows.append(
+                    [
+                        f"{figures[name]['objects']} of {called}", f"{turn} degrees",
+                        "PSNR" if measure == "psnr" else "silhouette IoU",
+                        *(f"{one[0]:.{digits}f}{unit}" for one in (copy, blown, own)), less,
+                    ]
+                )  # fmt: skip
     return rows
 
 

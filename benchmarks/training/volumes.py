@@ -1,8 +1,9 @@
 """Measures what is guessed behind one image: `python -m benchmarks.training.volumes --objects 40 --sheet F --out F`.
 
-Held-out objects with held-out shapes are seen from the front, cut out as the systems do it, and the guessed volume is
-drawn from other sides, beside a copy of the front and its outline, blown up. PSNR before the picture's own background
-and IoU of the silhouettes: mean and 95 % interval, then less the copy's, paired.
+Objects are seen from the front, cut out as the systems do it, and the guessed volume is drawn from other sides, beside
+a copy of the front and its outline, blown up. They are held-out objects with held-out shapes of the generator, or with
+`--cases` those of the quality benchmark: `image`, `artists`. PSNR before the picture's own background and IoU of the
+silhouettes: mean and 95 % interval, then less the copy's, paired.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import random
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -24,12 +26,22 @@ from backend.rendering.volume import volume_renderer
 from backend.representations.inflated import inflated_grid
 from backend.representations.radiance_grid import RadianceGrid
 from backend.systems.guessed import guess_field
+from benchmarks.data.cases import ELEVATION, FOV, Case, choose, true_views
 from benchmarks.metrics.framing import framed
 from benchmarks.metrics.intervals import bootstrap, paired_bootstrap
 
 AZIMUTHS = (0.0, 30.0, 90.0, 180.0, -90.0)
 FIRST_SEED = HELD_OUT_2.first_seed + 60_000
-ELEVATION, FOV, SIZE = 15.0, 40.0, 128
+SIZE = 128
+
+
+@dataclass(frozen=True)
+class Truth:
+    """An object as cameras see it: sRGB [V, S, S, 3] before a colour `behind` [3], and outlines [V, S, S, 1]."""
+
+    rgb: torch.Tensor
+    mask: torch.Tensor
+    behind: torch.Tensor
 
 
 def moved(cameras: Cameras, origin: torch.Tensor, unit: float) -> Cameras:
@@ -65,32 +77,54 @@ def compared(figures: list[list[list[float]]], copies: list[list[list[float]]]) 
     return found
 
 
+def generated(seed: int, cameras: Cameras) -> Truth:
+    """Return a held-out object of the second world, in a setting of its own."""
+    thing, setting = make_thing(seed, unseen=True), draw_setting(random.Random(seed))
+    seen = picture(thing.form, cameras, setting.colour, setting.lamp, finish=setting.finish)
+    return Truth(seen.rgb, seen.mask, torch.tensor(setting.colour))
+
+
+def shown(case: Case, cameras: Cameras) -> Truth:
+    """Return the object of a case, before white."""
+    seen = true_views(case)(cameras)
+    return Truth(seen.rgb, seen.alpha, torch.ones(3))
+
+
+def rows_of(truth: Truth, cameras: Cameras, networks: str) -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
+    """Return pictures [V, S, S, 3] and what is solid in them [V, S, S, 1]: as guessed, and as it would be otherwise."""
+    seen, origin, unit = framed(truth.rgb[0], truth.mask[0], cameras[0], SIZE)
+    there = moved(cameras, origin, unit)
+    guess = guess_field(seen, networks)
+    assert guess is not None, "nothing is guessed"
+    blown = inflated_grid(64, seen.camera, seen.rgb, seen.mask)
+    return {
+        "guessed": drawn(guess, there, truth.behind),
+        "its outline, blown up": drawn(blown, there, truth.behind),
+        "a copy": (truth.rgb[:1].expand_as(truth.rgb), truth.mask[:1].expand_as(truth.mask)),
+    }
+
+
 def main() -> None:
     """Print and write the figures; with --sheet also pictures: the true sides above the guessed ones."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=Path)
+    parser.add_argument("--out", type=Path, help="a file of results, in which other sets are kept")
     parser.add_argument("--sheet", type=Path)
-    parser.add_argument("--objects", type=int, default=40)
+    parser.add_argument("--objects", type=int, default=40, help="of the generator")
+    parser.add_argument("--first", type=int, default=0, help="which of the generator's held-out objects is the first")
+    parser.add_argument("--cases", default="", help="of the quality benchmark, instead of the generator's objects")
     parser.add_argument("--shown", type=int, default=8)
     parser.add_argument("--networks", default="", help="folder with one folder for each network; empty: our own")
     options = parser.parse_args()
     torch.set_num_threads(1)
+    cameras = orbit(list(AZIMUTHS), ELEVATION, fov_degrees=FOV, size=SIZE)
+    first = FIRST_SEED + options.first
+    objects = (generated(seed, cameras) for seed in range(first, first + options.objects))
+    if options.cases:
+        objects = (shown(case, cameras) for case in choose(options.cases))
     values: dict[str, list[list[list[float]]]] = {}
     sheet: list[torch.Tensor] = []
-    for seed in range(FIRST_SEED, FIRST_SEED + options.objects):
-        thing, setting = make_thing(seed, unseen=True), draw_setting(random.Random(seed))
-        cameras = orbit(list(AZIMUTHS), ELEVATION, fov_degrees=FOV, size=SIZE)
-        truth = picture(thing.form, cameras, setting.colour, setting.lamp, finish=setting.finish)
-        seen, origin, unit = framed(truth.rgb[0], truth.mask[0], cameras[0], SIZE)
-        there, behind = moved(cameras, origin, unit), torch.tensor(setting.colour)
-        guess = guess_field(seen, options.networks)
-        assert guess is not None, f"nothing is guessed of {seed}"
-        blown = inflated_grid(64, seen.camera, seen.rgb, seen.mask)
-        rows = {
-            "guessed": drawn(guess, there, behind),
-            "its outline, blown up": drawn(blown, there, behind),
-            "a copy": (truth.rgb[:1].expand_as(truth.rgb), truth.mask[:1].expand_as(truth.mask)),
-        }
+    for truth in objects:
+        rows = rows_of(truth, cameras, options.networks)
         for name, (pictures, masks) in rows.items():
             values.setdefault(name, []).append(measures(pictures, masks, truth.rgb, truth.mask))
         if len(sheet) < options.shown:
@@ -98,7 +132,9 @@ def main() -> None:
     table = {name: compared(each, values["a copy"]) for name, each in values.items()}
     print(json.dumps(table, indent=1))
     if options.out:
-        options.out.write_text(json.dumps({"objects": options.objects, "sides": table}, indent=1) + "\n")
+        kept = json.loads(options.out.read_text()) if options.out.is_file() else {}
+        kept[options.cases or "generated"] = {"objects": len(values["a copy"]), "sides": table}
+        options.out.write_text(json.dumps(kept, indent=1) + "\n")
     if options.sheet:
         half = (len(sheet) + 1) // 2
         save_image(options.sheet, torch.cat([torch.cat(sheet[:half]), torch.cat(sheet[half:])], 1))

@@ -7,11 +7,11 @@ import torch
 
 from backend.cameras import framing_distance, orbit
 from backend.representations.hull import project
-from benchmarks.data.cases import choose, true_views
+from benchmarks.data.cases import FOV, choose, true_views
 from benchmarks.data.draw import moved as moved_by
 from benchmarks.metrics.framing import frame_of, framed
 from benchmarks.metrics.surfaces import Similarity
-from benchmarks.training.volumes import FOV, SIZE, moved
+from benchmarks.training.volumes import SIZE, moved
 
 
 def test_a_point_lies_where_the_crop_shows_it() -> None:

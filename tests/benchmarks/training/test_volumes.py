@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import sys
+from pathlib import Path
+
 import pytest
 import torch
 
+from benchmarks.training import volumes
 from benchmarks.training.volumes import compared, measures
 
 
@@ -24,3 +29,18 @@ def test_differences_are_paired() -> None:
     found = compared(ours, copies)["psnr"]["90"]
     assert found[0] == 20 and found[1] < 15 and found[3:] == [2, 2, 2]
     assert compared(ours, copies)["iou"]["-90"][3:] == [0.25] * 3
+
+
+def test_the_objects_of_cases_and_of_the_generator_are_measured_alike_and_other_sets_are_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "volumes.json"
+    for chosen in (["--objects", "1"], ["--cases", "image-robot"]):
+        monkeypatch.setattr(sys, "argv", ["volumes", *chosen, "--out", str(out)])
+        volumes.main()
+    kept = json.loads(out.read_text())
+    assert set(kept) == {"generated", "image-robot"} and all(each["objects"] == 1 for each in kept.values())
+    sides = kept["image-robot"]["sides"]
+    assert sides["a copy"]["psnr"]["0"][0] == 40 and sides["a copy"]["iou"]["0"][0] == 1
+    assert sides["guessed"]["psnr"]["0"][0] > 20 > sides["its outline, blown up"]["psnr"]["90"][0]
+    assert sides["guessed"]["iou"]["90"][0] > sides["a copy"]["iou"]["90"][0]
