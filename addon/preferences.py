@@ -352,13 +352,14 @@ def draw_diagnosis(
         text = f"{text} {say(found.hint)}"
     paragraph(layout, context, text, ICONS[found.is_usable])
     useless = (HERE if is_here else set()) | (INSTALLING if own_python(context) else set())
+    useless |= {"log"} if own_python(context) and job is None else set()  # it tells of what Install has made
     shown = [name for name in found.fixes if name not in useless]
     reason = why_offline(context) if INSTALLING & set(shown) else ""
     if reason:
         paragraph(layout, context, reason, "INFO")
         shown.append("online")
-    is_narrow = context.region is not None and context.region.width < NARROW * context.preferences.system.ui_scale
-    row = layout.column(align=True) if is_narrow else layout.row(align=True)
+    is_wide = context.region is None or context.region.width >= NARROW * context.preferences.system.ui_scale
+    row = layout.row(align=True) if is_wide else layout.column(align=True)
     row.scale_y = 1.3
     for name in dict.fromkeys(shown):
         place = row.row(align=True)
@@ -380,12 +381,10 @@ def _draw_status(box: Any, context: bpy.types.Context) -> None:
     folder = environment_folder(context)
     is_ours = not own_python(context)
     if is_ours:
-        size = environment.read_record(folder).get("bytes")
-        free = wording.size(environment.free_bytes(folder))
-        text = say("{free} are free at {folder}", free=free, folder=folder)
-        if size:
-            taken = wording.size(int(size))
-            text = say("It takes {taken}; {free} are free at {folder}", taken=taken, free=free, folder=folder)
+        told = {"free": wording.size(environment.free_bytes(folder)), "folder": folder}
+        text = say("{free} are free at {folder}", **told)
+        if size := environment.read_record(folder).get("bytes"):
+            text = say("It takes {taken}; {free} are free at {folder}", taken=wording.size(int(size)), **told)
         paragraph(box, context, text, "DISK_DRIVE")
     row = box.row(align=True)
     if found.kind != "missing":
