@@ -31,6 +31,7 @@ MODULES = (
     "ui.edit",
     "ui.batch_operators",
     "language.words",
+    "language.manual",
     "ui.farms.send",
     "cli.commands",
 )
@@ -63,7 +64,10 @@ def _register(module: ModuleType, done: list[Callable[[], object]]) -> None:
     """Register one module, and note how each step is taken back."""
     import bpy
 
+    from .language.words import take_context
+
     for cls in module.CLASSES:
+        take_context(cls)
         bpy.utils.register_class(cls)  # pyright: ignore[reportAttributeAccessIssue]
         done.append(functools.partial(bpy.utils.unregister_class, cls))  # pyright: ignore[reportAttributeAccessIssue]
     if hasattr(module, "register_extra"):

@@ -22,7 +22,7 @@ from .protocol import Phrase
 NAME = paths.EXTENSION or "addon"  # outside of an installed extension, the package itself
 AUTOMATIC, CPU = "AUTOMATIC", "CPU"
 MAX_PATH_IN_JOBS = 110  # characters of a job's name and of the longest name of a file in it
-HERE = ("choose", "device", "models")  # fixes that show the preferences
+HERE = {"choose", "device", "models"}  # fixes that show the preferences
 INSTALLING = {"install", "repair"}  # fixes that fetch packages
 # What was chosen, among our files: Blender forgets the preferences of an add-on that is disabled.
 KEPT_FILE = "preferences.json"
@@ -30,6 +30,7 @@ KEPT = (
     "existing_python", "base_python", "wheels", "environment_folder", "device_number", "jobs_folder", "keep_jobs",
     "keep_running", "threads_of_a_worker", "models_folder", "hub_endpoint", "torch_build",
 )  # fmt: skip
+NARROW = 500  # pixels of a sidebar, in which few buttons beside each other can be read
 ICONS = {True: "CHECKMARK", False: "ERROR"}
 
 # Asked before packages are changed: each ends what uses them and returns nothing, or says why it cannot.
@@ -38,6 +39,7 @@ before_change: list[Callable[[], str]] = []
 when_drawn: list[Callable[[], None]] = []
 # Draw more of the preferences, below what is drawn here: each takes a layout and the context.
 drawn_below: list[Callable[[Any, bpy.types.Context], None]] = []
+when_chosen: list[Callable[[], None]] = []  # the same for when another Python or GPU was chosen
 # Called when something was chosen that a running queue goes by.
 when_changed: list[Callable[[], None]] = []
 
@@ -64,6 +66,8 @@ def _set_device(preferences: Any, number: int) -> None:
 def _changed(preferences: Any, context: bpy.types.Context) -> None:
     """Forget what was found: it was about another Python or GPU."""
     background.forget()
+    for heed in when_chosen:
+        heed()
 
 
 def _keeping_changed(preferences: Any, context: bpy.types.Context) -> None:
@@ -164,14 +168,11 @@ class MAQUETTE_AP_preferences(bpy.types.AddonPreferences):
         column.prop(self, "existing_python")
         install = column.column()
         install.active = not self.existing_python
-        install.prop(self, "base_python")
-        install.prop(self, "torch_build")
-        install.prop(self, "wheels")
-        install.prop(self, "environment_folder")
+        for name in ("base_python", "torch_build", "wheels", "environment_folder"):
+            install.prop(self, name)
         column = layout.column()
-        column.prop(self, "jobs_folder")
-        column.prop(self, "keep_jobs")
-        column.prop(self, "keep_running")
+        for name in ("jobs_folder", "keep_jobs", "keep_running"):
+            column.prop(self, name)
         for draw in drawn_below:
             draw(layout, context)
         layout.operator("wm.url_open", text="Manual", icon="HELP").url = paths.MANUAL.as_uri()
@@ -328,10 +329,8 @@ def status(context: bpy.types.Context) -> diagnosis.Diagnosis:
     try:
         interpreter(context)
     except environment.EnvironmentMissing as missing:
-        is_own = own_python(context)
-        return (
-            diagnosis.Diagnosis("missing", missing.message) if is_own else diagnosis.glance(environment_folder(context))
-        )
+        own = diagnosis.Diagnosis("python", missing.message, missing.hint)
+        return own if own_python(context) else diagnosis.glance(environment_folder(context))
     sentence = Phrase("The backend is there; Check says what it can run.")
     return diagnosis.Diagnosis("fine", sentence, is_usable=True)
 
@@ -352,12 +351,15 @@ def draw_diagnosis(
     if found.hint not in found.sentence:
         text = f"{text} {say(found.hint)}"
     paragraph(layout, context, text, ICONS[found.is_usable])
-    shown = [name for name in found.fixes if not (name in HERE and is_here)]
+    useless = (HERE if is_here else set()) | (INSTALLING if own_python(context) else set())
+    useless |= {"log"} if own_python(context) and job is None else set()  # it tells of what Install has made
+    shown = [name for name in found.fixes if name not in useless]
     reason = why_offline(context) if INSTALLING & set(shown) else ""
     if reason:
         paragraph(layout, context, reason, "INFO")
         shown.append("online")
-    row = layout.row(align=True)
+    is_wide = context.region is None or context.region.width >= NARROW * context.preferences.system.ui_scale
+    row = layout.row(align=True) if is_wide else layout.column(align=True)
     row.scale_y = 1.3
     for name in dict.fromkeys(shown):
         place = row.row(align=True)
@@ -379,12 +381,10 @@ def _draw_status(box: Any, context: bpy.types.Context) -> None:
     folder = environment_folder(context)
     is_ours = not own_python(context)
     if is_ours:
-        size = environment.read_record(folder).get("bytes")
-        free = wording.size(environment.free_bytes(folder))
-        text = say("{free} are free at {folder}", free=free, folder=folder)
-        if size:
-            taken = wording.size(int(size))
-            text = say("It takes {taken}; {free} are free at {folder}", taken=taken, free=free, folder=folder)
+        told = {"free": wording.size(environment.free_bytes(folder)), "folder": folder}
+        text = say("{free} are free at {folder}", **told)
+        if size := environment.read_record(folder).get("bytes"):
+            text = say("It takes {taken}; {free} are free at {folder}", taken=wording.size(int(size)), **told)
         paragraph(box, context, text, "DISK_DRIVE")
     row = box.row(align=True)
     if found.kind != "missing":

@@ -31,11 +31,23 @@ WORDS: dict[str, tuple[str, str, str, str]] = {
         "約{time}、{memory:.1f} GB",
         "约 {time}，{memory:.1f} GB",
     ),
-    "How long it takes is known after the first job": (
-        "Wie lange es dauert, zeigt der erste Auftrag",
-        "La duración se sabrá tras el primer trabajo",
-        "所要時間は最初のジョブの後に分かります",
-        "完成首个任务后即可知道所需时间",
+    "Time: known after the first job": (
+        "Dauer: nach dem ersten Auftrag",
+        "Tiempo: tras el primer trabajo",
+        "所要時間：最初のジョブの後",
+        "用时：完成首个任务后可知",
+    ),
+    "{name} was imported; what you have selected stays selected": (
+        "{name} wurde importiert; deine Auswahl bleibt",
+        "{name} se ha importado; tu selección se conserva",
+        "{name}をインポートしました。選択はそのままです",
+        "已导入 {name}；您的选择保持不变",
+    ),
+    "Generate shows what {job} was asked for": (
+        "Unter Erzeugen steht jetzt, was für {job} verlangt war",
+        "Generar muestra lo que se pidió para {job}",
+        "「生成」に{job}の設定を表示しました",
+        "“生成”中已显示 {job} 的设置",
     ),
     "Cancelling at the next step": (
         "Wird beim nächsten Schritt abgebrochen",
@@ -252,11 +264,11 @@ WORDS: dict[str, tuple[str, str, str, str]] = {
         "{name}：{word}、{size}",
         "{name}：{word}，{size}",
     ),
-    "{name}: {sizes} faces": (
-        "{name}: {sizes} Flächen",
-        "{name}: {sizes} caras",
-        "{name}：{sizes} 面",
-        "{name}：{sizes} 个面",
+    "{name}: {sizes} faces; the mesh that they are made of is hidden": (
+        "{name}: {sizes} Flächen; das Mesh, aus dem sie sind, ist ausgeblendet",
+        "{name}: {sizes} caras; la malla de la que proceden está oculta",
+        "{name}：{sizes} 面。元のメッシュは非表示です",
+        "{name}：{sizes} 个面；原网格已隐藏",
     ),
     "{image}: {size} x {size} pixels on {mesh}": (
         "{image}: {size} x {size} Pixel auf {mesh}",

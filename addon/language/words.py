@@ -9,12 +9,15 @@ the scene's fields have words; others are English still, and so is what the back
 
 from __future__ import annotations
 
+import sys
+from typing import Any
+
 import bpy
 
 from . import course, installation, refusals, scene_tooltips, settings, setup, setup_tooltips, systems, tab
 
 NAME = __name__
-OWN = "Maquette"  # of words that Blender itself has in another meaning: its Prompt is that of its console
+OWN = "Maquette"  # of words that Blender itself may have in another meaning: its Prompt is that of its console
 CONTEXTS = ("*", "Operator", OWN)  # labels of operators are looked up in the second
 LOCALES = ("de", "es", "ja", "zh_HANS")  # Blender takes a language's own for each of its countries
 ALSO = {"zh_CN": "zh_HANS"}  # as Blender 4.5 and earlier may call it
@@ -30,6 +33,31 @@ def dictionary() -> dict[str, dict[tuple[str, str], str]]:
         for place, locale in enumerate(LOCALES)
     }
     return made | {other: made[locale] for other, locale in ALSO.items()}
+
+
+def take_context(cls: type) -> None:
+    """Let Blender look up a class's label, and those of its properties, as OWN: where it has the same word itself, such
+    as "Paper", its translation goes before ours and may mean another thing.
+    """
+    kinds = bpy.types.Operator, bpy.types.Panel, bpy.types.Menu
+    if issubclass(cls, kinds) and getattr(cls, "bl_label", "") in WORDS:
+        setattr(cls, "bl_translation_context", OWN)  # noqa: B010 - Blender's classes are made at run time
+    for base in cls.__mro__:
+        annotations = vars(base).get("__annotations__", {})
+        for name, value in annotations.items():
+            made = eval(value, vars(sys.modules[base.__module__])) if isinstance(value, str) else value
+            keywords = getattr(made, "keywords", None)
+            if keywords is not None:  # a property, not yet registered
+                if says_ours(keywords):
+                    keywords["translation_context"] = OWN
+                annotations[name] = made
+
+
+def says_ours(keywords: dict[str, Any]) -> bool:
+    """Say whether a property has a label or a choice among our words."""
+    items = keywords.get("items", ())
+    names = [item[1] for item in items if isinstance(item, tuple)] if isinstance(items, list | tuple) else []
+    return callable(items) or any(str(name) in WORDS for name in (keywords.get("name", ""), *names))
 
 
 def register_extra() -> None:

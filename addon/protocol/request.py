@@ -8,7 +8,7 @@ import math
 import re
 from collections.abc import Collection
 from dataclasses import dataclass, field
-from pathlib import PurePosixPath, PureWindowsPath
+from pathlib import PurePath, PurePosixPath, PureWindowsPath
 from typing import Any
 
 from .phrases import Phrase
@@ -185,6 +185,11 @@ class Request:
         """Return the path of every file of the job folder that the request names."""
         kept = (f"{SUBJECT_FOLDER}/{name}" for name in self.subject_files)
         return *(image.path for image in self.images), *([self.start] if self.start else []), *kept
+
+    @property
+    def title(self) -> str:
+        """Return what an artist knows it by: its prompt, else what its first image is called; may be empty."""
+        return self.prompt or next((PurePath(image.name).stem for image in self.images if image.name), "")
 
     @property
     def roles(self) -> set[str]:

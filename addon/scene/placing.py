@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from .importer import Imported
 
 GAP = 0.1  # between two things in a row, in widths of the one that is placed
-ROOM = 4.0  # what is so many times as wide or deep is a floor, a wall or a room, in which things stand
+ROOM = 4.0  # what is so many times as wide or deep is a floor, a wall or a room, in which things stand, or a block
 TOUCH = 1e-4  # of its size: so far things may reach into each other, as what stands on a floor does
 APART = 2.5  # between the middles of two results of a batch, in units; they are about two units across
 IN_A_ROW = 5  # results; of more, the rows make a square
@@ -58,24 +58,29 @@ def place_beside(made: Imported) -> float:
     if main is None:
         return 0.0
     bpy.context.view_layer.update()  # else its matrix is that of before
-    others = [
-        box_of(each) for each in bpy.context.view_layer.objects
+    there = [
+        each for each in bpy.context.view_layer.objects
         if each.type in SOLID and each.visible_get() and each not in (made.mesh, made.points)
     ]  # fmt: skip
-    shift = free_shift(box_of(main), others)
+    box = box_of(main)
+    blocks = [box_of(each) for each in there if encloses(each, middle_of(box)) and not looked_into(box_of(each))]
+    shift = free_shift(box, map(box_of, there), blocks)
     for item in (made.mesh, made.points):
         if item is not None:
             item.location.x += shift
     return shift
 
 
-def free_shift(box: Box, others: Iterable[Box]) -> float:
-    """Return how far along +X a box must go so that it is in none of the others that are no rooms for it."""
+def free_shift(box: Box, others: Iterable[Box], blocks: Collection[Box] = ()) -> float:
+    """Return how far along +X a box must go so that it is in none of the others that are no rooms for it.
+
+    `blocks` are those among them in which it would not be seen, whatever their size.
+    """
     width, depth, height = size_of(box)
     reach = TOUCH * max(width, depth, height)
     blocking = []
     for other in others:
-        is_room = max(size_of(other)[:2]) > ROOM * max(width, depth)
+        is_room = other not in blocks and max(size_of(other)[:2]) > ROOM * max(width, depth)
         is_beside = min(overlap(box, other, axis) for axis in (1, 2)) <= reach
         if not (is_room or is_beside):
             blocking.append(other)
@@ -84,6 +89,45 @@ def free_shift(box: Box, others: Iterable[Box]) -> float:
         if overlap(box, other, 0, shift) > reach:
             shift = other[1][0] - box[0][0] + GAP * width
     return shift
+
+
+def encloses(item: bpy.types.Object, point: Corner) -> bool:
+    """Say whether a point is in a closed mesh: whichever way it looks, it sees the inside of a face.
+
+    A room has faces that look inwards, or a side that is open.
+    """
+    import bpy
+    from mathutils import Vector
+
+    if item.type != "MESH" or not len(item.data.polygons) or not item.matrix_world.determinant():
+        return False
+    shown = item.evaluated_get(bpy.context.evaluated_depsgraph_get())
+    into = item.matrix_world.inverted()
+    for axis in range(3):
+        for sign in (1.0, -1.0):
+            ray = into.to_3x3() @ Vector(sign if each == axis else 0.0 for each in range(3))
+            is_hit, _, normal, _ = shown.ray_cast(into @ Vector(point), ray)
+            if not is_hit or normal.dot(ray) <= 0:
+                return False
+    return True
+
+
+def looked_into(box: Box) -> bool:
+    """Say whether the scene's camera or a 3D view is in a box: then what is in there can be seen."""
+    import bpy
+
+    eyes = [bpy.context.scene.camera.matrix_world.translation] if bpy.context.scene.camera is not None else []
+    for window in bpy.context.window_manager.windows:
+        for area in window.screen.areas if window.scene == bpy.context.scene else ():
+            if area.type == "VIEW_3D":
+                eyes.append(area.spaces.active.region_3d.view_matrix.inverted().translation)
+    return any(all(box[0][axis] < eye[axis] < box[1][axis] for axis in range(3)) for eye in eyes)
+
+
+def middle_of(box: Box) -> Corner:
+    """Return the middle of a box."""
+    (x0, y0, z0), (x1, y1, z1) = box
+    return (x0 + x1) / 2, (y0 + y1) / 2, (z0 + z1) / 2
 
 
 def size_of(box: Box) -> Corner:

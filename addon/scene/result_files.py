@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import struct
 import time
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from .. import protocol
@@ -23,6 +24,7 @@ MESH_BYTES = 1 << 30
 MESH_JSON_BYTES = 1 << 24
 PICTURE_PIXELS = 8192 * 8192  # of all pictures of a mesh: 268 MB when they are decoded; a result has 2048 x 2048
 PNG_START = b"\x89PNG\r\n\x1a\n"
+KEPT_SUBJECT = re.compile("[0-9a-f]{64}")
 JPEG_FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}  # the segments that say how large the picture is
 
 Property = str | int | float | bool
@@ -52,6 +54,8 @@ def read_metadata(job_folder: Path) -> dict[str, Property]:
     if request:
         moment = os.path.getmtime(job_folder / protocol.REQUEST_FILE)
         found["created"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(moment))
+    if image := _first_image(request):
+        found["image"] = image
     for source in (request, result):
         for key in ("system", "prompt", "negative_prompt", "seed", "preset", "prior", "points", "subject"):
             if key in source:
@@ -63,10 +67,22 @@ def read_metadata(job_folder: Path) -> dict[str, Property]:
     return {PROPERTY_PREFIX + key: _property(value) for key, value in found.items() if value not in ("", None)}
 
 
+def _first_image(request: dict[str, Any]) -> str:
+    """Return what the artist's first picture is called, empty where none has a name."""
+    images = request.get("images")
+    names = [image.get("name") for image in images if isinstance(image, dict)] if isinstance(images, list) else []
+    return next((name for name in names if isinstance(name, str) and name), "")
+
+
 def subject_name(metadata: dict[str, Property]) -> str:
-    """Name the subject in a few words: the job's own word for it, or its prompt without article and afterthoughts."""
-    words = str(metadata.get(f"{PROPERTY_PREFIX}subject") or metadata.get(f"{PROPERTY_PREFIX}prompt") or "")
-    words = words.split(",")[0].split(".")[0].strip()
+    """Name the subject in a few words: the job's own word for it, its prompt without article and afterthoughts, or else
+    what its picture is called.
+    """
+    own = str(metadata.get(f"{PROPERTY_PREFIX}subject", ""))
+    kept = KEPT_SUBJECT.fullmatch(own)  # which a request names by its hash, and the prompt in words
+    words = "" if kept else own
+    words = words or str(metadata.get(f"{PROPERTY_PREFIX}prompt", ""))
+    words = words.split(",")[0].split(".")[0].strip() or PurePath(str(metadata.get(f"{PROPERTY_PREFIX}image", ""))).stem
     first, _, others = words.partition(" ")
     return others.strip() if first.lower() in ("a", "an", "the") and others else words
 

@@ -20,12 +20,18 @@ from ..jobs import pending_imports
 from ..jobs.progress import JobProgress
 from ..language.saying import say
 
+TOLD_SECONDS = 15.0  # in the status bar
+
+Selection = tuple[frozenset[str], str]  # the names of the selected objects, and of the active one
+
 _log = logging.getLogger(__name__)
 
 _pending: dict[Path, pending_imports.PendingImport] = {}
 _unwritten: set[Path] = set()  # those among them that are known to this Blender only
 _file = ""  # the open .blend, when it was loaded or saved last
 _errors: dict[Path, str] = {}
+_selected: dict[Path, Selection] = {}  # when their results were wanted
+_left: Selection | None = None  # by our last import
 _next: Path | None = None  # what the next call of `import_next` imports; until then the panel says so
 
 
@@ -34,6 +40,7 @@ def want(job: Path, at: pending_imports.Place | None = None) -> None:
     global _file
     _file = bpy.data.filepath
     _pending[job] = pending_imports.pending_import(_file, at)
+    _selected.setdefault(job, selection())
     try:
         pending_imports.write(job, _pending[job])
         _unwritten.discard(job)
@@ -126,9 +133,12 @@ def hindrance() -> str:
 
 
 def _import(job: Path, at: pending_imports.Place | None) -> None:
-    """Import a result as one undo step."""
+    """Import a result as one undo step; select it, unless the artist has selected something else meanwhile."""
+    global _left
     _errors.pop(job, None)
-    window, wishes = first_window(), {"job": str(job), "select": False} | ({"location": at} if at else {})
+    now = selection()
+    is_untouched = not now[0] or now in (_selected.pop(job, None), _left)
+    window, wishes = first_window(), {"job": str(job), "select": is_untouched} | ({"location": at} if at else {})
     try:
         if window is None:
             bpy.ops.maquette.import_result("EXEC_DEFAULT", True, **wishes)
@@ -138,6 +148,40 @@ def _import(job: Path, at: pending_imports.Place | None) -> None:
     except RuntimeError as failure:  # how an operator reports what went wrong
         _errors[job] = str(failure).strip().removeprefix("Error: ")
         _log.exception("The result of %s was not imported.", job.name)
+        return
+    if is_untouched:
+        _left = selection()
+    elif window is not None:
+        _tell(window, say("{name} was imported; what you have selected stays selected", name=job_title(job)))
+
+
+def selection() -> Selection:
+    """Return what is selected now."""
+    window = first_window()
+    objects = (window or bpy.context).view_layer.objects
+    return frozenset(item.name for item in objects.selected), objects.active.name if objects.active is not None else ""
+
+
+def job_title(job: Path) -> str:
+    """Return what an artist knows a job by."""
+    try:
+        return protocol.read_request(job).title or job.name
+    except (protocol.ProtocolError, OSError):
+        return job.name
+
+
+def _tell(window: bpy.types.Window, text: str) -> None:
+    """Say something in the status bar for a while."""
+    window.workspace.status_text_set(text)
+    if bpy.app.timers.is_registered(_quieten):
+        bpy.app.timers.unregister(_quieten)
+    bpy.app.timers.register(_quieten, first_interval=TOLD_SECONDS, persistent=True)
+
+
+def _quieten() -> None:
+    """Let the status bar say again what it says."""
+    for window in bpy.context.window_manager.windows:
+        window.workspace.status_text_set(None)
 
 
 def first_window() -> bpy.types.Window | None:
@@ -176,8 +220,11 @@ def file_saved() -> None:
 
 def close() -> None:
     """Forget everything; what is wanted after a restart is in its files."""
-    global _file, _next
-    _file, _next = "", None
-    for kept in (_pending, _unwritten, _errors):
+    global _file, _next, _left
+    _file, _next, _left = "", None, None
+    for kept in (_pending, _unwritten, _errors, _selected):
         kept.clear()
+    if bpy.app.timers.is_registered(_quieten):
+        bpy.app.timers.unregister(_quieten)
+        _quieten()
     pending_imports.leave()

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import re
 import tempfile
@@ -112,12 +113,17 @@ def plan_of(
     styles: list[tuple[Path, dict[str, Any]]],
     prompt: str,
     folder: Path,
+    seen: tuple[float, float, float] = (0.0, 0.0, 40.0),
 ) -> list[batch.Item]:
-    """Return what is to be done for each picture, with the settings of the panel; the jobs lie in a folder."""
+    """Return what is to be done for each picture, with the settings of the panel; the jobs lie in a folder.
+
+    All pictures are `seen` from one place: elevation, azimuth, field of view, in degrees.
+    """
     props = context.scene.maquette
 
     def request_of(prompt: str, image: protocol.InputImage) -> protocol.Request:
-        images = protocol.input_images([(Path(image.path), {"name": image.name}), *styles])
+        said = {"name": image.name} | protocol.image_fields("reconstruct", *seen)
+        images = protocol.input_images([(Path(image.path), said), *styles])
         return properties.request_of(props, images, prompt=prompt)
 
     return batch.plan(pictures, prompt, request_of, folder, session.waiting(), [source for source, _ in styles])
@@ -150,6 +156,29 @@ class MAQUETTE_OT_batch(bpy.types.Operator):
         name="Import When Done",
         description="Put the results into a row or square at the 3D cursor, each when it is done",
         default=False,
+        options={"SKIP_SAVE"},
+    )
+    elevation: bpy.props.FloatProperty(
+        name="Elevation",
+        description="How high the camera stood above the object in every picture; 0 looked at it from the side",
+        subtype="ANGLE",
+        min=math.radians(-90),
+        max=math.radians(90),
+    )
+    azimuth: bpy.props.FloatProperty(
+        name="Azimuth",
+        description="Which side the camera saw in every picture; 0 is the front, 90 the side at your right",
+        subtype="ANGLE",
+        min=math.radians(-360),
+        max=math.radians(360),
+    )
+    field_of_view: bpy.props.FloatProperty(
+        name="Field of View",
+        description="Opening angle of the camera along the longer side of every picture",
+        subtype="ANGLE",
+        min=math.radians(1),
+        max=math.radians(120),
+        default=math.radians(40),
     )
 
     @classmethod
@@ -160,14 +189,20 @@ class MAQUETTE_OT_batch(bpy.types.Operator):
         return context.scene is not None
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
-        """Ask for the prompt, and show what would be done."""
-        return context.window_manager.invoke_props_dialog(self, width=420, title=LABEL, confirm_text="Generate")
+        """Ask for the prompt and the camera, and show what would be done."""
+        if not self.properties.is_property_set("import_when_done"):
+            self.import_when_done = context.scene.maquette.import_when_done
+        title = MAQUETTE_OT_batch_folder.bl_label if self.directory else LABEL
+        return context.window_manager.invoke_props_dialog(self, width=420, title=title, confirm_text="Generate")
 
     def draw(self, context: bpy.types.Context) -> None:
         """Draw the wishes; what is selected is counted, and judged when the artist has decided."""
         layout = self.layout
         layout.use_property_split = True
         layout.prop(self, "prompt")
+        column = layout.column(align=True)
+        for name in ("elevation", "azimuth", "field_of_view"):
+            column.prop(self, name)
         layout.prop(self, "import_when_done")
         count = len(selected_empties(context)) + len(selected_files(context)) + sum(1 for _ in selected_assets(context))
         if styles := len(properties.chosen_images(context.scene.maquette, "visual_prompt")):
@@ -188,7 +223,7 @@ class MAQUETTE_OT_batch(bpy.types.Operator):
                 pictures = pictures_of(context, self.directory, Path(temporary))
                 styles = generate.files_of(context.scene.maquette, "visual_prompt", Path(temporary), MAX_NUMBER)
                 preferences.interpreter(context)  # or say what is missing, before anything is written
-                items = plan_of(context, pictures, styles, self.prompt, preferences.jobs_folder(context))
+                items = plan_of(context, pictures, styles, self.prompt, preferences.jobs_folder(context), self._seen())
                 made, spots = self._begin(context, items)
         except (ValueError, *generate.CANNOT_START) as error:
             self.report({"ERROR"}, generate.sentence(error))
@@ -203,6 +238,13 @@ class MAQUETTE_OT_batch(bpy.types.Operator):
             bpy.app.timers.register(_watch, first_interval=WATCH_SECONDS, persistent=True)
         self.report({"WARNING" if made.problems else "INFO"}, say_report(batch.summary(made)))
         return {"FINISHED"}
+
+    def _seen(self) -> tuple[float, float, float]:
+        """Return from where all pictures were taken, in degrees."""
+        elevation, azimuth, fov = (
+            round(math.degrees(angle), 4) for angle in (self.elevation, self.azimuth, self.field_of_view)
+        )
+        return elevation, azimuth, fov
 
     def _begin(self, context: bpy.types.Context, items: list[batch.Item]) -> tuple[batch.Batch, Spots]:
         """Make the jobs; return them, and the place of each picture's result around the 3D cursor."""

@@ -203,6 +203,9 @@ class MAQUETTE_OT_use_settings(bpy.types.Operator):
         missing = take_request(context.scene.maquette, Path(self.job), request)
         if missing:
             self.report({"WARNING"}, " ".join(missing))
+        else:
+            told = "Generate shows what {job} was asked for"
+            self.report({"INFO"}, say_report(told, job=request.title or Path(self.job).name))
         session.redraw()
         return {"FINISHED"}
 

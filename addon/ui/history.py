@@ -104,7 +104,7 @@ def show(manager: bpy.types.WindowManager, known: JobIndex) -> None:
     for entry in known.entries:
         item = rows.add()
         item.job = entry.name
-        item.name = entry.request.prompt if entry.request else entry.name  # what the list's filter looks at
+        item.name = entry.request.title if entry.request else entry.name  # what the list's filter looks at
     names = [entry.name for entry in known.entries]
     manager.maquette_history_row = names.index(job) if job in names else min(row, max(len(names) - 1, 0))
     session.redraw()
@@ -199,7 +199,7 @@ def _draw_job(layout: Any, context: bpy.types.Context, entry: Entry) -> None:
     if picture:
         box.template_icon(icon_value=picture, scale=6.0)
     if entry.request is not None:
-        paragraph(box, context, entry.request.prompt or entry.job.name)
+        paragraph(box, context, entry.request.title or entry.job.name)
         preset = Phrase(PRESETS[entry.request.preset][0])
         box.label(text=say("Seed {seed}, {preset}", seed=entry.request.seed, preset=preset), translate=False)
     row = box.row()
@@ -215,9 +215,8 @@ def _draw_job(layout: Any, context: bpy.types.Context, entry: Entry) -> None:
         row = column.row(align=True)
         row.context_pointer_set(BUTTON, context.scene.maquette)
         row.operator("maquette.edit", text="Edit by Text...", icon="GREASEPENCIL").job = job
-        row = column.row(align=True)
-        row.operator("maquette.remesh", text="Mesh Again...", icon="MOD_REMESH").job = job
-        row.operator("maquette.make_levels", text="Levels of Detail...", icon="MOD_DECIM").job = job
+        column.operator("maquette.remesh", text="Mesh Again...", icon="MOD_REMESH").job = job
+        column.operator("maquette.make_levels", text="Levels of Detail...", icon="MOD_DECIM").job = job
         column.operator("maquette.bake_onto", text="Bake onto Mesh...", icon="RENDER_STILL").job = job
         subjects.draw_keep(column, entry.job, entry.request)
     if state in (WAITING, store.RUNNING):
@@ -229,8 +228,9 @@ def _draw_job(layout: Any, context: bpy.types.Context, entry: Entry) -> None:
         row.operator("maquette.repeat", icon="DUPLICATE").job = job
         if entry.request is not None:
             row.operator("maquette.use_settings", text="Use Settings", icon="COPYDOWN").job = job
+    row = column.row(align=True)  # two in a row can be read in a sidebar as wide as Blender makes it
     row.operator("maquette.open_folder", icon="FILE_FOLDER").job = job
-    column.operator("maquette.remove_job", icon="TRASH").job = job
+    row.operator("maquette.remove_job", icon="TRASH").job = job
 
 
 # ---- operators -------------------------------------------------------------------------------------------------------

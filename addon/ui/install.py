@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import logging
 import re
 from pathlib import Path
@@ -24,17 +25,6 @@ WAIT = "Wait until the other work on the backend is done"
 CHECKED_FILE = "checked"  # names the version and the Python that were found to be well
 DRIVER_PAGE = "https://www.nvidia.com/drivers"
 LOWER_PRESETS = dict(zip(list(PRESETS)[1:], PRESETS, strict=False))  # the next shorter one
-# Page -> the operators that it is about; of all others there is OTHER_PAGE.
-PAGES = {
-    "edit-by-text.md": ["edit"],
-    "installing.md": "install_backend verify_backend check_backend remove_backend stop_setup fix".split(),
-    "models.md": "fetch_model verify_models remove_model import_model".split(),
-    "queue-and-history.md": (
-        "batch batch_folder hold_queue keep_newest move_job refresh_history remove_job repeat resume".split()
-    ),
-}
-OTHER_PAGE = paths.MANUAL.name
-
 # What Blender puts before the sentence of an operator that another one called: its kind, or which poll said no.
 CALLED = re.compile(r"^(Error: |Operator bpy\.ops\.[\w.]+\(\) (failed, )?)+")
 
@@ -308,7 +298,7 @@ def _tick() -> float | None:
     return None
 
 
-# ---- once after an update --------------------------------------------------------------------------------------------
+# ---- once after an update, and when a Python is chosen ---------------------------------------------------------------
 
 
 def _note_drawing() -> None:
@@ -324,7 +314,6 @@ def check_after_update() -> None:
 
     That takes seconds, in a process of its own, and needs no network.
     """
-    global _asked
     if background.task() is not None:
         return
     try:
@@ -335,9 +324,29 @@ def check_after_update() -> None:
             return
     except (environment.EnvironmentMissing, OSError):  # the preferences say so already
         return
+    _ask(python)
+
+
+def _ask(python: Path) -> None:
+    global _asked
     background.start("diagnose", python, variables=preferences.child_variables(bpy.context))
-    _asked = asked
+    _asked = f"{paths.version()} {python}"
     start_timer()
+
+
+def _note_choice() -> None:
+    if not bpy.app.background and not bpy.app.timers.is_registered(check_chosen):
+        bpy.app.timers.register(check_chosen, first_interval=0.0, persistent=True)
+
+
+def check_chosen() -> float | None:
+    """Ask the Python that was chosen what it can run, so that a wrong one is told before a job; later if busy."""
+    if background.task() is not None:
+        return TICK_SECONDS
+    if preferences.own_python(bpy.context):
+        with contextlib.suppress(environment.EnvironmentMissing):  # the preferences say so already
+            _ask(preferences.interpreter(bpy.context))
+    return None
 
 
 def _note_answer() -> None:
@@ -352,26 +361,20 @@ def _note_answer() -> None:
     _asked = ""
 
 
-def manual() -> tuple[str, tuple[tuple[str, str], ...]]:
-    """Return where the manual is and which page is about which operator: its copy in the extension, no web site."""
-    pages = [(f"bpy.ops.maquette.{name}", page) for page, names in PAGES.items() for name in names]
-    return paths.MANUAL.parent.as_uri() + "/", (*pages, ("bpy.ops.maquette.*", OTHER_PAGE))
-
-
 def register_extra() -> None:
-    """Map the operators to the manual; heed when the preferences are drawn; end what is at work when Blender leaves."""
-    bpy.utils.register_manual_map(manual)
+    """Heed when the preferences are drawn or a Python is chosen; end what is at work when Blender leaves."""
     preferences.when_drawn.append(_note_drawing)
+    preferences.when_chosen.append(_note_choice)
     atexit.register(background.close)
 
 
 def unregister_extra() -> None:
     """End what is at work and take everything back."""
     global _is_noted, _asked
-    bpy.utils.unregister_manual_map(manual)
     preferences.when_drawn.remove(_note_drawing)
+    preferences.when_chosen.remove(_note_choice)
     atexit.unregister(background.close)
-    for timer in (_tick, check_after_update):
+    for timer in (_tick, check_after_update, check_chosen):
         if bpy.app.timers.is_registered(timer):
             bpy.app.timers.unregister(timer)
     _is_noted, _asked = False, ""

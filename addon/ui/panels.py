@@ -9,12 +9,12 @@ from typing import Any
 
 import bpy
 
-from .. import preferences
+from .. import preferences, wording
 from ..install import background
 from ..install.environment import EnvironmentMissing
 from ..language.saying import say
-from ..protocol import ProtocolError, preflight
-from ..protocol.systems import Group, Setting, built_systems
+from ..protocol import Phrase, ProtocolError, preflight
+from ..protocol.systems import ROLES, Group, Setting, built_systems
 from . import fill_in, generate, properties, reference_list, session, subjects
 from .models import choice
 
@@ -45,7 +45,7 @@ class MAQUETTE_PT_generate(_Panel, bpy.types.Panel):
         layout.use_property_split = True
         layout.use_property_decorate = False
         _draw_backend(layout, context)
-        layout.prop(props, "system")
+        layout.prop(props, "system", text="")  # their names need the whole width
         is_kept = subjects.draw(layout, context)
         column = layout.column(align=True)
         column.use_property_split = False
@@ -68,28 +68,32 @@ class MAQUETTE_PT_generate(_Panel, bpy.types.Panel):
         row.scale_y = 1.6
         row.context_pointer_set(generate.BUTTON, props)
         row.operator("maquette.generate", icon="SHADERFX")
-        _draw_forecast(layout, context, props)
+        _draw_time(layout, context, props)
 
 
 def _draw_backend(layout: Any, context: bpy.types.Context) -> None:
-    """Say what is missing, with the way to it, or how far that has come."""
-    try:
-        preferences.interpreter(context)
-    except EnvironmentMissing:
-        box = layout.box()
-        if task := background.task():
-            box.progress(factor=task.share, text=say(task.text or task.command), translate=False)
-        else:
-            preferences.draw_diagnosis(box, context, preferences.status(context))
+    """Say what is missing or cannot run, with the way to it, or how far that has come."""
+    found = preferences.status(context)
+    if found.is_usable:
+        return
+    box = layout.box()
+    if task := background.task():
+        box.progress(factor=task.share, text=say(task.text or task.command), translate=False)
+    else:
+        preferences.draw_diagnosis(box, context, found)
 
 
-def _draw_forecast(layout: Any, context: bpy.types.Context, props: Any) -> None:
-    """Say how long the job would take and how much memory, where it could be begun."""
+def _draw_time(layout: Any, context: bpy.types.Context, props: Any) -> None:
+    """Say how far the running job is, which a small screen has no room for below; else what the next one would take."""
     try:
         environment = preferences.interpreter(context).parent.parent
         text = preflight.panel_line(properties.request_of(props), choice.base_folder(props, context), environment)
     except (ProtocolError, EnvironmentMissing):
-        return
+        text = ""
+    if running := session.running():
+        course = session.course(running)
+        left = wording.time_left(course.seconds_left) if course.seconds_left is not None else Phrase("Running")
+        text = Phrase("{share:.0%}: {left}", share=course.share, left=left)
     if text:
         row = layout.row()
         row.active = False
@@ -120,15 +124,22 @@ def _draw_references(layout: Any, props: Any) -> None:
     if not 0 <= props.active_reference < len(props.references):
         return
     selected = props.references[props.active_reference]
-    layout.prop(selected, "role")
+    roles = properties.roles_of(props)
+    role = properties.role_of(selected, props)
+    if selected.role in roles:
+        layout.prop(selected, "role")
+    elif len(roles) > 1:  # it was something to another system
+        layout.prop_menu_enum(selected, "role", text=say(ROLES[role][0]), translate=False)
     row = layout.row()
     row.use_property_split = False
     if selected.image is not None:
         picture = row.column()
         picture.ui_units_x = THUMBNAIL
         picture.template_icon(layout.icon(selected.image), scale=THUMBNAIL)
+    if "reconstruct" not in roles:
+        return  # nobody says from where photos were taken
     column = row.column(align=True)
-    column.active = selected.role == "reconstruct"
+    column.active = role == "reconstruct"
     column.prop(selected, "elevation")
     column.prop(selected, "azimuth")
     column.prop(selected, "field_of_view")

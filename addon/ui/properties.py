@@ -299,15 +299,15 @@ def chosen_images(props: MAQUETTE_PG_scene, role: str = "") -> list[MAQUETTE_PG_
     """Return the reference images that name a picture, all or those of a role; none beside a kept subject."""
     if _named_subject(props):
         return []
-    return [each for each in props.references if each.image is not None and role in ("", _role_of(each, props))]
+    return [each for each in props.references if each.image is not None and role in ("", role_of(each, props))]
 
 
 def roles_chosen(props: MAQUETTE_PG_scene) -> set[str]:
     """Return what the reference images that name a picture are."""
-    return {_role_of(each, props) for each in chosen_images(props)}
+    return {role_of(each, props) for each in chosen_images(props)}
 
 
-def _role_of(reference: MAQUETTE_PG_reference, props: MAQUETTE_PG_scene) -> str:
+def role_of(reference: MAQUETTE_PG_reference, props: MAQUETTE_PG_scene) -> str:
     """Return what an image is; of one that was something that the chosen system does not take, what that takes."""
     return str(reference.role) if reference.role in roles_of(props) else roles_of(props)[0]
 
@@ -315,7 +315,7 @@ def _role_of(reference: MAQUETTE_PG_reference, props: MAQUETTE_PG_scene) -> str:
 def seen_from(reference: MAQUETTE_PG_reference, props: MAQUETTE_PG_scene) -> dict[str, Any]:
     """Return what a request says of one reference image, but for its path; only what it shows has a place."""
     angles = (reference.elevation, reference.azimuth, reference.field_of_view)
-    return protocol.image_fields(_role_of(reference, props), *(round(math.degrees(angle), 4) for angle in angles))
+    return protocol.image_fields(role_of(reference, props), *(round(math.degrees(angle), 4) for angle in angles))
 
 
 def request_of(

@@ -104,6 +104,9 @@ def unknown_words(tokenizer: Any, prompts: str, *, taught: str = "") -> list[Dou
     """Return what to say of words that a prior's tokenizer has to cut into pieces; none of `taught`."""
     if unknown := [word for word in words_in_pieces(tokenizer, prompts) if word != taught.lower()]:
         sentence = f"The prior does not know {', '.join(repr(word) for word in unknown)}."
-        hint = "It draws what it can of the other words; docs/embedded-prior.md lists what the embedded prior knows."
+        hint = (
+            "It draws what it can of the other words. Those that it knows are behind the magnifying glass over "
+            "Blender's prompt, and in docs/embedded-prior.md."
+        )
         return [(sentence, hint)]
     return []

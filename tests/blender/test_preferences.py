@@ -234,25 +234,6 @@ def test_progress_is_drawn_with_a_way_to_stop(own: Any, bpy: Any, monkeypatch: p
 # ---- the manual ------------------------------------------------------------------------------------------------------
 
 
-def test_online_manual_of_each_operator_is_a_page_that_is_there(enabled: Any) -> None:
-    from bl_operators.wm import WM_OT_doc_view_manual  # type: ignore[import-not-found]
-
-    from addon import paths
-    from addon.ui import install
-
-    manual = paths.MANUAL.parent
-    names = [name for name in dir(enabled.ops.maquette) if not name.startswith("_")]
-    assert {"generate", "batch", "install_backend"} <= set(names)
-    pages = {}
-    for name in names:
-        address = WM_OT_doc_view_manual._lookup_rna_url(f"bpy.ops.maquette.{name}", verbose=False)
-        assert address.startswith(manual.as_uri()), (name, address)
-        pages[name] = address.rpartition("/")[2]
-        assert (manual / pages[name]).is_file()
-    assert (pages["install_backend"], pages["batch"]) == ("installing.md", "queue-and-history.md")
-    assert {name for about in install.PAGES.values() for name in about} <= set(names)
-
-
 # ---- once after an update ----
 
 

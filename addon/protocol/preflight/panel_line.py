@@ -13,7 +13,7 @@ from .base_networks import read_base
 from .forecast import GB, duration, forecast, settings_of
 from .speed import Speed, read_speed
 
-UNMEASURED = Phrase("How long it takes is known after the first job")
+UNMEASURED = Phrase("Time: known after the first job")
 
 
 def panel_line(request: Request, base: Path, environment: Path) -> str:

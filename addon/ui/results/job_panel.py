@@ -68,7 +68,7 @@ class MAQUETTE_PT_warnings(bpy.types.Panel):
     bl_idname = "MAQUETTE_PT_warnings"
     bl_label = "Warnings"
     bl_space_type = "VIEW_3D"
-    bl_region_type = "UI"
+    bl_region_type = "HEADER"  # in the sidebar it would make a tab of its own, "Misc", with nothing in it
     bl_options = {"INSTANCED"}
     bl_ui_units_x = 16
 
@@ -112,7 +112,7 @@ def _draw_waiting(layout: Any, job: Path) -> None:
 def title(job: Path) -> str:
     """Return what a job makes, in the artist's words."""
     request = _request(job)
-    return request.prompt if request and request.prompt else job.name
+    return (request.title if request else "") or job.name
 
 
 @functools.lru_cache(maxsize=64)
@@ -145,7 +145,7 @@ def _draw_progress(layout: Any, job: Path, course: JobProgress) -> None:
         left = say(wording.time_left(course.seconds_left))
     told = session.told(job)
     row.label(text=told or left, icon="TIME" if told else "NONE", translate=False)
-    if course.memory_bytes:
+    if course.memory_bytes and not told:
         memory = row.row()
         memory.alignment = "RIGHT"
         memory.label(text=wording.size(course.memory_bytes), icon="MEMORY", translate=False)

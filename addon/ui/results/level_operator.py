@@ -62,7 +62,15 @@ class MAQUETTE_OT_make_levels(bpy.types.Operator):
             return {"CANCELLED"}
         made = levels.make_levels(mesh, self.count, f"{mesh.name} LOD", faces=self.faces, quads=self.quads)
         sizes = ", ".join(str(len(item.data.polygons)) for item in made.objects)
-        self.report({"INFO"}, say_report("{name}: {sizes} faces", name=made.name, sizes=sizes))
+        for item in context.selected_objects:
+            item.select_set(False)
+        finest = made.objects[0]
+        finest.select_set(True)
+        context.view_layer.objects.active = finest
+        mesh.hide_render = True  # it stands in the same place, and would flicker through its copy
+        mesh.hide_set(True)
+        told = "{name}: {sizes} faces; the mesh that they are made of is hidden"
+        self.report({"INFO"}, say_report(told, name=made.name, sizes=sizes))
         return {"FINISHED"}
 
 

@@ -239,3 +239,10 @@ def test_what_does_not_fit_the_system_is_refused_before_there_is_a_folder(
     assert not (tmp_path / "jobs").exists()
     named: Any = str(tmp_path / "jobs")  # as scripts have it
     assert api.submit(prompt="a red mug", jobs=named, stop_after="sides").is_dir()
+
+
+def test_a_request_is_known_by_its_prompt_or_by_the_name_of_its_first_picture() -> None:
+    photo = InputImage(path="inputs/00.png", name="old teapot.final.png")
+    assert Request(system="customize_it_3d", images=(photo,)).title == "old teapot.final"
+    assert Request(system="tv3dg", prompt="a red mug", images=(photo,)).title == "a red mug"
+    assert Request(system="customize_it_3d", images=(InputImage(path="inputs/00.png"),)).title == ""

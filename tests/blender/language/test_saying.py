@@ -15,10 +15,15 @@ def german(enabled: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     """The module, in a Blender that speaks German; its module for Python has no languages of its own."""
     from addon.language import saying, words
 
-    def look_up(text: str) -> str:
-        return words.dictionary()["de"].get(("*", text), text)
+    def look_up(text: str, context: str = "*") -> str:
+        if context == "*" and text in ("History", "Solidify"):  # of Blender's own words, which go before ours
+            return {"History": "Protokol", "Solidify": "Verdicken"}[text]
+        return words.dictionary()["de"].get((context, text), text)
 
-    found = SimpleNamespace(pgettext_iface=look_up, pgettext_rpt=lambda text: f"R: {look_up(text)}")
+    def look_up_report(text: str, context: str = "*") -> str:
+        return f"R: {look_up(text, context)}"
+
+    found = SimpleNamespace(pgettext_iface=look_up, pgettext_rpt=look_up_report)
     found.pgettext_tip = look_up
     monkeypatch.setattr(saying, "bpy", SimpleNamespace(app=SimpleNamespace(translations=found)))
     return saying
@@ -50,3 +55,7 @@ def test_errors_are_said_by_what_they_were_made_of(german: Any) -> None:
 
 def test_a_reason_has_no_full_stop(german: Any) -> None:
     assert [german.without_stop(text) for text in ("It is.", "そうです。", "So")] == ["It is", "そうです", "So"]
+
+
+def test_our_word_goes_before_blenders_own_and_that_before_english(german: Any) -> None:
+    assert german.say("History") == "Verlauf" and german.say("Solidify") == "Verdicken"

@@ -179,3 +179,24 @@ def test_blender_gets_them_and_gives_them_back(enabled: Any, monkeypatch: pytest
     assert [given[0] for given in asked] == [words.NAME, words.NAME]
     made = asked[0][1]
     assert made["de"][("Operator", "Generate")] == "Erzeugen" and made["zh_CN"] is made["zh_HANS"]
+
+
+def test_labels_are_looked_up_among_our_words_first(enabled: Any) -> None:
+    """Blender translates "Field of View", "Paper" and others itself, and not always to what we mean."""
+    from addon import _modules
+    from addon.language import words
+
+    counted = 0
+    for cls in (cls for module in _modules() for cls in module.CLASSES):
+        if issubclass(cls, enabled.types.Panel | enabled.types.Operator) and cls.bl_label in words.WORDS:
+            assert cls.bl_rna.translation_context == words.OWN, cls
+        known = cls.bl_rna
+        if issubclass(cls, enabled.types.Operator):
+            known = getattr(enabled.ops.maquette, cls.bl_idname.partition(".")[2]).get_rna_type()
+        for item in known.properties:
+            if item.identifier in getattr(cls, "__annotations__", {}) and item.name in words.WORDS:
+                assert item.translation_context == words.OWN, (cls, item.identifier)
+                counted += 1
+    assert counted > 100
+    scene = enabled.context.scene.maquette.bl_rna.properties
+    assert {scene[name].translation_context for name in ("preset", "outputs", "system")} == {words.OWN}

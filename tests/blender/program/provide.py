@@ -131,10 +131,12 @@ def interpreter_places() -> list[Path]:
     if settings.exists():
         said = re.search(r"^home\s*=\s*(.+?)\s*$", settings.read_text(encoding="utf-8"), re.MULTILINE)
         home = Path(said[1]) if said else home
+    elsewhere = (CHECKOUT / ".venv").resolve()  # as in a second work tree, which links the first one's
+    linked = [elsewhere] if elsewhere.is_dir() and not elsewhere.is_relative_to(CHECKOUT) else []
     if home != Path("/usr/bin"):
-        return [home.parent.resolve()]
+        return [*linked, home.parent.resolve()]
     name = f"python{sys.version_info[0]}.{sys.version_info[1]}"  # the system's own: only that, the rest is the root's
-    return [Path("/usr/bin") / name, Path("/usr/lib") / name]
+    return [*linked, Path("/usr/bin") / name, Path("/usr/lib") / name]
 
 
 def run(command: list[str], what: str) -> str:

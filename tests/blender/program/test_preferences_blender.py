@@ -66,6 +66,28 @@ def press(shown: Window, operator: str, share: float) -> None:
     raise AssertionError(f"no {operator} in the preferences")
 
 
+def field(shown: Window, name: str) -> tuple[float, float]:
+    """Return where a field of the preferences is."""
+    x, top, width, height = shown.value("rectangle('WINDOW', 'PREFERENCES')")
+    for y in range(top + 5, top + height, ROW):
+        shown.move(x + width * 0.6, y)
+        time.sleep(HOVER_SECONDS)
+        if shown.value("pointed('WINDOW', 'PREFERENCES')").endswith(name):
+            return x + width * 0.6, y + 2
+    raise AssertionError(f"no field {name} in the preferences")
+
+
+def buttons(shown: Window, share: float) -> list[str]:
+    """Return what the mouse finds on its way down the preferences."""
+    x, top, width, height = shown.value("rectangle('WINDOW', 'PREFERENCES')")
+    seen = []
+    for y in range(top + 5, top + height, ROW):
+        shown.move(x + width * share, y)
+        time.sleep(HOVER_SECONDS)
+        seen.append(shown.value("pointed('WINDOW', 'PREFERENCES')"))
+    return seen
+
+
 def test_the_backend_is_installed_and_removed_with_the_mouse(shown: Window) -> None:
     assert shown.value(STATUS) == "The backend is not installed."
     shown.screenshot(SCREENSHOTS / "preferences-not-installed.png")
@@ -80,3 +102,21 @@ def test_the_backend_is_installed_and_removed_with_the_mouse(shown: Window) -> N
     press(shown, "maquette.remove_backend", 0.9)
     shown.key("Return")  # it asks first
     shown.wait(lambda: shown.value(STATUS) == "The backend is not installed.", "the removal")
+
+
+def test_a_python_without_the_packages_is_told_as_soon_as_it_is_typed(shown: Window) -> None:
+    shown.click(*field(shown, "existing_python"), times=2)
+    shown.key("ctrl+a")
+    shown.type(str(interpreters.this().path))
+    shown.key("Return")
+    wrong = "torch is missing or broken, and so are"
+    shown.wait(lambda: shown.value(f"{STATUS}.startswith({wrong!r})"), "the sentence about the wrong Python", 120.0)
+    time.sleep(1.0)  # until it is drawn
+    shown.screenshot(SCREENSHOTS / "preferences-wrong-python.png")
+    shown.click(*field(shown, "existing_python"), times=2)
+    shown.key("ctrl+a")
+    shown.type("/nowhere/python")
+    shown.key("Return")
+    shown.wait(lambda: shown.value(STATUS) == "There is no Python at /nowhere/python.", "that it is not there")
+    seen = buttons(shown, 0.3)
+    assert "maquette.fix" not in seen, seen  # nothing to install, nor a reason to go online

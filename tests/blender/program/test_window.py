@@ -79,7 +79,9 @@ def test_an_artist_makes_an_object(shown: Window) -> None:
     overall = [bars[others + 1] for bars in lengths if len(bars) >= others + 2]  # below the bar of the stage
     assert len(overall) >= 3 and overall == sorted(overall) and overall[-1] > overall[0] + 100, lengths
 
-    shown.wait(lambda: shown.value(artist.MADE), "an object in the scene")
+    (made,) = shown.wait(lambda: shown.value(artist.MADE), "an object in the scene")
+    objects = "bpy.context.window_manager.windows[0].view_layer.objects"
+    assert shown.value(f"[item.name for item in {objects}.selected] + [{objects}.active.name]") == [made, made]
     red = artist.reddish(artist.viewport(shown, before))
     end = time.monotonic() + 60.0
     while (seen := artist.reddish(artist.viewport(shown, shown.screenshot(PICTURES / "3-done.png")))) <= red + 1000:

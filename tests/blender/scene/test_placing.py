@@ -82,3 +82,64 @@ def test_results_stand_in_a_row_and_the_first_beside_what_was_there(tmp_path: Pa
     assert boxes[0][0][0] == pytest.approx(2.5 + placing.GAP * width)
     assert boxes[1][0][0] == pytest.approx(boxes[0][1][0] + placing.GAP * width)
     assert 0 < shifts[0] < shifts[1]
+
+
+def add_cube(size: float, *, is_turned: bool = False, is_open: bool = False, **how: Any) -> Any:
+    """Add a cube; `is_turned` lets its faces look inwards, as a room's do; `is_open` takes one away."""
+    import bmesh
+
+    scale = how.pop("scale", (1.0, 1.0, 1.0))
+    bpy.ops.mesh.primitive_cube_add(size=size, **how)
+    made = bpy.context.object
+    made.scale = scale
+    work = bmesh.new()
+    work.from_mesh(made.data)
+    if is_turned:
+        bmesh.ops.reverse_faces(work, faces=work.faces[:])
+    if is_open:
+        bmesh.ops.delete(work, geom=[work.faces[:][0]], context="FACES_ONLY")
+    work.to_mesh(made.data)
+    work.free()
+    return made
+
+
+@pytest.mark.parametrize(
+    ("how", "is_in"),
+    [
+        ({}, True),
+        ({"rotation": (0.3, 0.4, 0.5)}, True),
+        ({"scale": (2.0, -1.0, 1.0)}, True),  # mirrored
+        ({"location": (4.0, 0.0, 0.0)}, False),
+        ({"is_turned": True}, False),
+        ({"is_open": True}, False),
+    ],
+)
+def test_a_closed_mesh_encloses_what_is_in_it(how: dict[str, Any], is_in: bool) -> None:
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    made = add_cube(2.0, **dict(how))
+    bpy.context.view_layer.update()
+    assert placing.encloses(made, (0.1, 0.2, 0.3)) == is_in
+
+
+@pytest.mark.parametrize("place", ["outside", "inside"])
+def test_a_small_result_stands_beside_a_large_block_unless_somebody_looks_into_it(tmp_path: Path, place: str) -> None:
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    block = add_cube(20.0)
+    camera = bpy.data.objects.new("Camera", bpy.data.cameras.new("Camera"))
+    camera.location = (0.0, -9.0 if place == "inside" else -30.0, 1.0)
+    bpy.context.scene.collection.objects.link(camera)
+    bpy.context.scene.camera = camera
+    made = importer.import_result(make_result(tmp_path / "job"))
+    assert made.mesh is not None
+    assert placing.ROOM * max(placing.size_of(placing.box_of(made.mesh))[:2]) < 20.0
+    shift = placing.place_beside(made)
+    bpy.context.view_layer.update()
+    if place == "inside":
+        assert shift == 0.0
+    else:
+        assert placing.box_of(made.mesh)[0][0] > placing.box_of(block)[1][0]
+
+
+def test_a_block_pushes_whatever_its_size() -> None:
+    wide = moved(size=9.0)
+    assert placing.free_shift(moved(), [wide], [wide]) == pytest.approx(5.1)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import struct
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+from addon import protocol
 from addon.scene import result_files
 from tests.blender.made_results import two_colours
 
@@ -17,3 +20,19 @@ def test_a_jpeg_says_how_large_it_is() -> None:
     with pytest.raises(result_files.ImportFailed, match="it is neither PNG nor JPEG"):
         result_files.check_picture(b"\xff\xd8" + app0, "it")
     assert result_files.check_picture(two_colours(16), "it") == (16, 16)
+
+
+def test_an_object_is_called_as_its_picture_where_nothing_was_said_of_it(tmp_path: Path) -> None:
+    photo = protocol.InputImage(path="inputs/00.png", name="old teapot.png")
+    (tmp_path / "x.png").touch()
+    job = protocol.make_job(tmp_path, protocol.Request(system="customize_it_3d", images=(photo,)), [tmp_path / "x.png"])
+    assert result_files.subject_name(result_files.read_metadata(job)) == "old teapot"
+    for strange in ("null", '["x"]', '[{"name": 3}]', '{"name": "x"}'):
+        (job / "request.json").write_text(f'{{"images": {strange}}}')
+        assert result_files.subject_name(result_files.read_metadata(job)) == ""
+
+
+def test_an_object_is_not_called_by_the_hash_of_a_kept_subject() -> None:
+    said: dict[str, Any] = {"maquette_subject": "0" * 64, "maquette_prompt": "a sks bear wearing a hat"}
+    assert result_files.subject_name(said) == "sks bear wearing a hat"
+    assert result_files.subject_name(said | {"maquette_subject": "the bear"}) == "bear"

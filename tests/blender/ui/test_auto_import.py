@@ -166,3 +166,49 @@ def test_a_result_that_had_to_wait_is_imported_later(
     monkeypatch.setattr(session.auto_import, "hindrance", lambda: "")
     session._tick()
     assert session.imported == [job] and not session.auto_import.is_wanted(job)
+
+
+def add_cube(bpy: Any, name: str) -> Any:
+    cube = bpy.data.objects.new(name, bpy.data.meshes.new(name))
+    bpy.context.scene.collection.objects.link(cube)
+    return cube
+
+
+@pytest.fixture
+def brought(enabled: Any, session: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let each import bring an object that is named after its job."""
+    from addon.scene import importer, placing
+
+    def bring(job: Path, **_: Any) -> importer.Imported:
+        item = add_cube(enabled, job.name)
+        return importer.Imported(enabled.context.scene.collection, item, None)
+
+    monkeypatch.setattr(importer, "import_result", bring)
+    monkeypatch.setattr(placing, "place_beside", lambda made: 0.0)
+
+
+@pytest.mark.parametrize("doing", ["nothing", "selected before", "selected meanwhile", "selects nothing meanwhile"])
+def test_a_result_is_selected_unless_the_artist_has_selected_something_meanwhile(
+    enabled: Any, session: Any, brought: None, doing: str
+) -> None:
+    cube = add_cube(enabled, "Cube")
+    cube.select_set(doing in ("selected before", "selects nothing meanwhile"))
+    first, second = submit(enabled, session), submit(enabled, session)
+    cube.select_set(doing in ("selected before", "selected meanwhile"))
+    for job in (first, second):
+        session.queue(enabled.context).tell(job, HELLO, DONE)
+        session.pump()
+        session.pump()
+    expected = "Cube" if doing == "selected meanwhile" else second.name  # the one that came last
+    assert [item.name for item in enabled.context.selected_objects] == [expected]
+    assert (enabled.context.view_layer.objects.active is not None) == (doing != "selected meanwhile")
+
+
+def test_the_status_bar_tells_of_it_for_a_while(enabled: Any, session: Any) -> None:
+    told: list[Any] = []
+    window: Any = SimpleNamespace(workspace=SimpleNamespace(status_text_set=told.append))
+    for _ in range(2):
+        session.auto_import._tell(window, "a red mug was imported")
+    assert told == ["a red mug was imported"] * 2 and enabled.app.timers.is_registered(session.auto_import._quieten)
+    session.auto_import.close()
+    assert not enabled.app.timers.is_registered(session.auto_import._quieten)

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from pathlib import Path
 from types import SimpleNamespace
@@ -234,3 +235,33 @@ def test_the_menus_of_the_browsers_offer_it(enabled: Any) -> None:
     for name in batch_operators.MENUS:
         assert batch_operators._draw_menu not in getattr(enabled.types, name)._dyn_ui_initialize()
     addon.register()
+
+
+def test_a_batch_says_from_where_its_pictures_were_taken(
+    enabled: Any, folder: Path, pictures: Path, window: None
+) -> None:
+    from addon.ui import session
+
+    queue: Any = session._queue
+    angles = {"elevation": math.radians(15), "azimuth": math.radians(-90), "field_of_view": math.radians(30)}
+    enabled.ops.maquette.batch("EXEC_DEFAULT", directory=str(pictures), **angles)
+    for job in queue.waiting:
+        (seen,) = protocol.read_request(job).images
+        assert (seen.elevation_degrees, seen.azimuth_degrees, seen.fov_degrees) == (15.0, -90.0, 30.0)
+
+
+def test_the_dialog_of_a_batch_offers_what_the_panel_has(enabled: Any, folder: Path) -> None:
+    from addon.ui import batch_operators
+    from tests.blender.layout import Layout
+
+    cls: Any = batch_operators.MAQUETTE_OT_batch
+    shown: dict[str, Any] = {}
+    manager = SimpleNamespace(invoke_props_dialog=lambda operator, **how: shown.update(how))
+    for is_wanted, is_said, expected in ((True, False, True), (False, False, False), (True, True, False)):
+        enabled.context.scene.maquette.import_when_done = is_wanted
+        given = SimpleNamespace(is_property_set=lambda name, is_said=is_said: is_said)
+        operator = SimpleNamespace(properties=given, import_when_done=False, directory="/pictures", layout=Layout())
+        context = SimpleNamespace(scene=enabled.context.scene, window_manager=manager)
+        cls.invoke(operator, context, None)
+        assert operator.import_when_done == expected
+    assert shown["title"] == "Generate from a Folder"

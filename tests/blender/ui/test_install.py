@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -146,3 +147,35 @@ def test_every_fix_does_something(own: Any, bpy: Any, tmp_path: Path, monkeypatc
 def test_a_fix_that_fails_says_so(own: Any, bpy: Any, tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match="^Error: Blender may not go online"):  # and nothing about operators
         bpy.ops.maquette.fix(fix="install")
+
+
+def test_a_python_that_is_chosen_is_asked_at_once(
+    own: Any, bpy: Any, installs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from addon import preferences
+    from addon.ui import install
+
+    (tmp_path / "user").mkdir()
+    asked: list[Any] = []
+    monkeypatch.setattr(preferences, "when_chosen", [lambda: asked.append("now")])
+    own.existing_python = str(installs)
+    assert asked == ["now"]
+    monkeypatch.setenv(
+        "DOCTOR", json.dumps({"findings": [{"name": "numba", "is_ok": False, "text": "none"}], "gpus": []})
+    )
+    assert install.check_chosen() is None and background.task() is not None
+    assert install.check_chosen() == install.TICK_SECONDS  # later: all is busy
+    while background.task() is not None:
+        install._tick()
+    found = preferences.status(bpy.context)
+    assert found.kind == "broken" and found.sentence.startswith("numba is missing or broken")
+    layout = draw(bpy)
+    fixes = [text for kind, text in layout.drawn if kind == "operator"]
+    assert "Repair" not in fixes and not shows(layout, "Blender may not go online")  # it is not ours to repair
+
+
+def test_a_python_that_is_not_there_is_no_reason_to_go_online(own: Any, bpy: Any, tmp_path: Path) -> None:
+    own.existing_python = str(tmp_path / "gone")
+    layout = draw(bpy)
+    assert shows(layout, "There is no Python at") and not shows(layout, "Blender may not go online")
+    assert "Install" not in layout.texts

@@ -202,3 +202,43 @@ def test_the_fake_layout_refuses_what_blender_refuses(enabled: Any) -> None:
     ):
         with pytest.raises((AttributeError, KeyError, TypeError, ValueError)):
             wrong()
+
+
+def test_a_backend_that_cannot_run_is_told_in_the_tab(
+    enabled: Any, backend: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from addon.install import background, diagnosis
+
+    monkeypatch.setattr(background, "found", lambda: diagnosis.Diagnosis("broken", "numba is missing or broken."))
+    layout = draw(enabled.context, "MAQUETTE_PT_generate")
+    assert "numba is missing or broken." in " ".join(layout.texts) and "Choose Python" in layout.texts
+    assert "Repair" not in layout.texts  # the Python is the artist's own
+
+
+def test_the_line_under_generate_says_how_far_the_running_job_is(
+    enabled: Any, backend: None, job: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    show(monkeypatch, job, "progress", is_running=True)
+    texts = draw(enabled.context, "MAQUETTE_PT_generate").texts
+    assert any(text.endswith("%: About 1 min 15 s left") for text in texts), texts
+
+
+def test_every_panel_of_the_sidebar_is_in_our_tab(enabled: Any) -> None:
+    from addon.ui import session
+
+    ours = [cls for cls in enabled.types.Panel.__subclasses__() if cls.__name__.startswith("MAQUETTE_")]
+    assert len(ours) > 10
+    for cls in ours:  # one without a tab makes another, "Misc", with nothing in it
+        assert cls.bl_region_type != "UI" or cls.bl_category == session.CATEGORY, cls
+
+
+def test_a_picture_shows_only_what_the_system_asks_for(enabled: Any, backend: None) -> None:
+    props = enabled.context.scene.maquette
+    props.references.add().image = enabled.data.images.new("seen", 2, 2)
+    props.references[0].role = "visual_prompt"
+    assert {"Shows", "Elevation"} <= set(draw(enabled.context, "MAQUETTE_PT_generate").texts)
+    props.system = "dreambooth3d"  # photos are nothing else, and nobody says from where they were taken
+    assert not {"Shows", "Elevation"} & set(draw(enabled.context, "MAQUETTE_PT_generate").texts)
+    props.system = "customize_it_3d"  # which has no style
+    texts = draw(enabled.context, "MAQUETTE_PT_generate").texts
+    assert "Object" in texts and "Elevation" in texts

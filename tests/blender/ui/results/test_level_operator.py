@@ -17,6 +17,10 @@ def test_levels_are_made_of_a_result_that_is_not_there_yet(enabled: Any, folder:
     assert len(made.objects) == 2 and all(len(item.data.polygons) <= 8 for item in made.objects)
     meshes = [item for item in enabled.data.objects if item.name == "red mug"]
     assert len(meshes) == 1 and len(meshes[0].data.polygons) == 12
+    assert meshes[0].hide_get() and meshes[0].hide_render  # its finest copy would flicker in its place
+    finest, coarser = made.objects
+    assert finest.visible_get() and not finest.hide_render and not coarser.visible_get()
+    assert enabled.context.view_layer.objects.active == finest and list(enabled.context.selected_objects) == [finest]
 
 
 def test_what_the_artist_has_done_to_the_mesh_is_in_its_levels(enabled: Any, folder: Path) -> None:
