@@ -1,6 +1,6 @@
 """What is imported stands beside what is there, not in it."""
 
-# pyright: reportMissingImports=false
+# pyright: reportMissingImports=false, reportOptionalMemberAccess=false
 
 from __future__ import annotations
 
@@ -82,3 +82,19 @@ def test_results_stand_in_a_row_and_the_first_beside_what_was_there(tmp_path: Pa
     assert boxes[0][0][0] == pytest.approx(2.5 + placing.GAP * width)
     assert boxes[1][0][0] == pytest.approx(boxes[0][1][0] + placing.GAP * width)
     assert 0 < shifts[0] < shifts[1]
+
+
+def test_what_belongs_together_goes_aside_together_and_only_from_what_counts(tmp_path: Path) -> None:
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    job = make_result(tmp_path / "job")
+    there = importer.import_result(job, location=(0.0, 0.0, 0.0))
+    made = [importer.import_result(job, location=(x, 0.0, 0.0)) for x in (0.1, -0.5)]
+    assert placing.place_beside(*made, among=[]) == 0.0
+    shift = placing.place_beside(*made, among=there.objects)
+    bpy.context.view_layer.update()
+    boxes = [placing.box_of(each.mesh) for each in (there, *made)]
+    assert [each.mesh.location.x for each in made] == pytest.approx([0.1 + shift, -0.5 + shift])
+    assert all(each.points.location == each.mesh.location for each in made)
+    both = placing.box_around(boxes[1:])
+    assert both[0][0] == pytest.approx(boxes[0][1][0] + placing.GAP * placing.size_of(both)[0])
+    assert both == ((boxes[2][0][0], *boxes[1][0][1:]), (boxes[1][1][0], *boxes[1][1][1:]))
