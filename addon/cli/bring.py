@@ -14,10 +14,13 @@ from typing import TYPE_CHECKING
 
 from .. import api, protocol
 from ..jobs import store
-from ..scene import placing
+from ..scene import as_pictured, placing
 from ..scene.result_files import ImportFailed
 
 if TYPE_CHECKING:
+    import bpy
+
+    from ..scene.importer import Imported
     from .commands import Outcome
 
 LOOK_AGAIN_SECONDS = 1.0  # between two looks at the folders
@@ -35,7 +38,7 @@ def check_target(save: Path | None) -> None:
 
 
 def bring(
-    placed: Sequence[tuple[int, Path]],
+    placed: Sequence[tuple[int, tuple[Path, ...]]],
     arguments: argparse.Namespace,
     outcome: Outcome,
     problems: Problems | None = None,
@@ -43,8 +46,9 @@ def bring(
 ) -> None:
     """Import finished jobs, each at its place in a row or grid, not into what stands there unless --at says so.
 
-    The file is saved under another name. `count` is how many places there are, where more jobs may come. Jobs that
-    cannot be imported go into `problems`, else the first is raised.
+    At one place come the different things of one picture, which stand there as in the picture. The file is saved under
+    another name. `count` is how many places there are, where more jobs may come. Jobs that cannot be imported go into
+    `problems`, else the first is raised.
     """
     import bpy
 
@@ -55,27 +59,41 @@ def bring(
     count = max(count, 1 + max(place for place, _ in placed))
     first = arguments.at or bpy.context.scene.cursor.location
     spots = placing.around(first, count, arguments.apart, arguments.columns)
-    for place, job in placed:
-        try:
-            made = api.import_result(
-                job,
-                location=spots[place],
-                name=arguments.name,
-                outputs=tuple(arguments.output) or protocol.OUTPUTS,
-                as_asset=arguments.asset,
-                tags=arguments.tag,
-            )
+    is_wide = any(len(jobs) > 1 for _, jobs in placed)  # things of one picture reach further than their place
+    brought: list[bpy.types.Object] = []
+    for place, jobs in placed:
+        made: list[tuple[Path, Imported]] = []
+        for job in jobs:
+            try:
+                made.append((job, _import(job, spots[place], arguments)))
+            except ImportFailed as error:
+                if problems is None:
+                    raise
+                problems.append((job.name, str(error)))
+        strangers = as_pictured.arrange(made) if len(jobs) > 1 else []
+        groups = [[each for _, each in made if each not in strangers], *([each] for each in strangers)]
+        for group in filter(None, groups):
             if arguments.at is None:
-                placing.place_beside(made)
-        except ImportFailed as error:
-            if problems is None:
-                raise
-            problems.append((job.name, str(error)))
+                placing.place_beside(*group)
+            elif is_wide:
+                placing.place_beside(*group, among=brought)
+            brought += [item for each in group for item in each.objects]
     try:
         bpy.ops.wm.save_as_mainfile(filepath=str(arguments.save.resolve()), compress=True)
     except RuntimeError as error:  # how an operator reports what went wrong
         raise OSError(str(error).strip().removesuffix(".")) from error
     outcome.saved = str(arguments.save.resolve())
+
+
+def _import(job: Path, spot: placing.Corner, arguments: argparse.Namespace) -> Imported:
+    return api.import_result(
+        job,
+        location=spot,
+        name=arguments.name,
+        outputs=tuple(arguments.output) or protocol.OUTPUTS,
+        as_asset=arguments.asset,
+        tags=arguments.tag,
+    )
 
 
 def jobs_in(folders: Sequence[Path]) -> list[Path]:
@@ -101,13 +119,19 @@ def bring_home(arguments: argparse.Namespace, outcome: Outcome) -> Problems:
         jobs = jobs_in(arguments.folders)
         states = {job: _state(job) for job in jobs}
         named = set(arguments.folders) if not arguments.watch else set()
-        ready = [(n, job) for n, job in enumerate(jobs) if job not in done]
-        ready = [(n, job) for n, job in ready if states[job] == store.FINISHED or job in named]
+        groups = as_pictured.together(jobs)
+        ready = [
+            (place, tuple(job for job in group if job not in done and (states[job] == store.FINISHED or job in named)))
+            for place, group in enumerate(groups)
+            if not arguments.watch or all(states[job] in OVER for job in group)  # things of one picture come together
+        ]
+        ready = [(place, group) for place, group in ready if group]
         if ready:
-            bring(ready, arguments, outcome, None if named else problems, len(jobs))
+            bring(ready, arguments, outcome, None if named else problems, len(groups))
             failed = {name for name, _ in problems}
-            done |= {job for _, job in ready}
-            for _, job in ready:
+            brought = [job for _, group in ready for job in group]
+            done |= set(brought)
+            for job in brought:
                 if job.name not in failed:
                     text = protocol.plain_text(f"{job.name} is imported ({len(done)} of {len(jobs)})")
                     sys.stderr.write(f"{text}\n")

@@ -243,7 +243,7 @@ def _run(job: Path, arguments: argparse.Namespace, outcome: Outcome) -> None:
     except (api.JobError, EnvironmentMissing) as error:
         _note(entry, job, error)
         raise
-    bring.bring([(0, job)], arguments, outcome)
+    bring.bring([(0, (job,))], arguments, outcome)
 
 
 def _batch(arguments: argparse.Namespace, outcome: Outcome) -> None:
@@ -280,8 +280,12 @@ def _batch(arguments: argparse.Namespace, outcome: Outcome) -> None:
                 print(protocol.plain_text(f"{made.jobs[job]}: {result}"), file=sys.stderr)
             else:
                 made.ends[job] = result
-    finished = [(place, job) for job, place in places.items() if entries.get(job, {}).get("state") == "finished"]
-    bring.bring(sorted(finished), arguments, outcome, made.problems)
+    finished: dict[int, list[Path]] = {}  # by their pictures
+    for job, place in sorted(places.items(), key=lambda each: each[1]):
+        if entries.get(job, {}).get("state") == "finished":
+            finished.setdefault(place // max(1, arguments.pieces), []).append(job)
+    placed = [(place, tuple(jobs)) for place, jobs in finished.items()]
+    bring.bring(placed, arguments, outcome, made.problems)
     outcome.report = batch.summary(made)
     outcome.exit_code = FAILED if made.problems or any(entry["state"] != "finished" for entry in outcome.jobs) else DONE
 

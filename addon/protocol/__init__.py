@@ -9,6 +9,7 @@
     inside                  opening, making, renaming, removing what is in a folder, never through a link
     shared_files            locks
     plain_text              what strangers have written, for a terminal
+    pictured                where in its picture an object was
     phrases                 sentences that can be translated before they are filled in
     preflight/              how long a job will take, and how much memory
     arguments               what both command lines ask about a system
@@ -103,6 +104,8 @@ from .phrases import joined as joined
 from .phrases import packed as packed
 from .phrases import sentence_of as sentence_of
 from .phrases import unpacked as unpacked
+from .pictured import Pictured as Pictured
+from .pictured import read_pictured as read_pictured
 from .plain_text import plain_text as plain_text
 from .queue_files import COMMANDS_FILE as COMMANDS_FILE
 from .queue_files import HOLD_FILE as HOLD_FILE

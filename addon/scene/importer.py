@@ -20,12 +20,13 @@ import numpy as np
 
 from .. import protocol
 from .assets import mark_asset
-from .points import MAX_DISTANCE, make_points, placed_as_mesh, read_ply
+from .points import MAX_DISTANCE, make_points, placed_as_mesh, read_ply, resize_points
 from .result_files import (
     PROPERTY_PREFIX,
     TEXTURE_PROPERTY,
     ImportFailed,
     check_mesh_file,
+    check_result,
     file_in,
     read_json,
     read_metadata,
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 
 FILES = {"mesh": protocol.MESH_FILE, "points": protocol.POINTS_FILE}
 SRGB_INPUTS = ("Base Color", "Emission Color", "Specular Tint", "Sheen Tint", "Coat Tint")  # the others take numbers
+BASE_PROPERTY = f"{PROPERTY_PREFIX}base"
 # What a glTF file may bring beside the mesh, its material and its textures; none of it belongs to a result.
 NOT_OF_A_RESULT = ("OBJECT", "COLLECTION", "ACTION", "CAMERA", "LIGHT", "ARMATURE")
 
@@ -49,6 +51,16 @@ class Imported:
     collection: bpy.types.Collection
     mesh: bpy.types.Object | None
     points: bpy.types.Object | None
+
+    @property
+    def objects(self) -> list[bpy.types.Object]:
+        """Return the objects, the mesh before the points."""
+        return [item for item in (self.mesh, self.points) if item is not None]
+
+    @property
+    def base(self) -> float:
+        """Return how high, in the result's files, the point lies that is now the origin."""
+        return self.objects[0][BASE_PROPERTY][2]
 
 
 def _everything() -> list[bpy.types.ID]:
@@ -104,7 +116,9 @@ def import_result(
         raise ImportFailed(f"{job_folder / protocol.RESULT_FOLDER} {lacking} {wanted}: run the job to its end first.")
     name = shortened(name or subject_name(metadata) or job_folder.name)
     columns = read_ply(points_path) if points_path else {}
-    columns = placed_as_mesh(columns, read_json(job_folder, protocol.RESULT_FILE)) if columns else {}
+    result = read_json(job_folder, protocol.RESULT_FILE)
+    check_result(result)
+    columns = placed_as_mesh(columns, result) if columns else {}
     at = tuple(scene.cursor.location) if location is None else location
 
     collection = bpy.data.collections.new(name)
@@ -121,7 +135,7 @@ def import_result(
     for item in (mesh, points):
         if item is not None:
             item.location = at
-            item[f"{PROPERTY_PREFIX}base"] = base
+            item[BASE_PROPERTY] = base
     if mesh is not None and points is not None:
         points.hide_render = True
         points.hide_set(True)
@@ -130,6 +144,19 @@ def import_result(
         prompt = str(metadata.get(f"{PROPERTY_PREFIX}prompt", ""))
         mark_asset(shown, description=prompt, tags=tags, picture=picture)
     return Imported(collection, mesh, points)
+
+
+def resize(made: Imported, factor: float) -> None:
+    """Make what was imported larger about its base; its objects keep unit scale."""
+    from mathutils import Matrix
+
+    if made.mesh is not None:
+        made.mesh.data.transform(Matrix.Scale(factor, 4))
+        made.mesh.data.update()
+    if made.points is not None:
+        resize_points(made.points, factor)
+    for item in made.objects:
+        item[BASE_PROPERTY] = [factor * value for value in item[BASE_PROPERTY]]
 
 
 @_whole_or_nothing()

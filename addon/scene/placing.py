@@ -50,24 +50,24 @@ def apart_at(height: float) -> float:
     return APART * height / 2 if height else APART
 
 
-def place_beside(made: Imported) -> float:
-    """Move what was imported along +X as far as it stands in another visible object; return how far, in units."""
+def place_beside(*made: Imported, among: Iterable[bpy.types.Object] | None = None) -> float:
+    """Move what was imported together along +X as far as it stands in another visible object; return how far, in units.
+
+    `among` are the objects that count, all if not given.
+    """
     import bpy
 
-    main = made.mesh or made.points
-    if main is None:
+    items = [item for each in made for item in each.objects]
+    if not items:
         return 0.0
     bpy.context.view_layer.update()  # else its matrix is that of before
-    there = [
-        each for each in bpy.context.view_layer.objects
-        if each.type in SOLID and each.visible_get() and each not in (made.mesh, made.points)
-    ]  # fmt: skip
-    box = box_of(main)
+    counted = bpy.context.view_layer.objects if among is None else among
+    there = [each for each in counted if each.type in SOLID and each.visible_get() and each not in items]
+    box = box_around(box_of(each.objects[0]) for each in made)
     blocks = [box_of(each) for each in there if encloses(each, middle_of(box)) and not looked_into(box_of(each))]
     shift = free_shift(box, map(box_of, there), blocks)
-    for item in (made.mesh, made.points):
-        if item is not None:
-            item.location.x += shift
+    for item in items:
+        item.location.x += shift
     return shift
 
 
@@ -134,6 +134,16 @@ def size_of(box: Box) -> Corner:
     """Return the width, depth and height of a box."""
     (x0, y0, z0), (x1, y1, z1) = box
     return x1 - x0, y1 - y0, z1 - z0
+
+
+def box_around(boxes: Iterable[Box]) -> Box:
+    """Return the box around boxes."""
+    lows, highs = zip(*boxes, strict=True)
+    low, high = (
+        tuple(end(corner[axis] for corner in corners) for axis in range(3))
+        for end, corners in ((min, lows), (max, highs))
+    )
+    return low, high  # pyright: ignore[reportReturnType] - three each
 
 
 def overlap(box: Box, other: Box, axis: int, shift: float = 0.0) -> float:

@@ -11,15 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .result_files import ImportFailed
+from .result_files import MAX_DISTANCE, ImportFailed, place_of_mesh
 
 if TYPE_CHECKING:
     import bpy
 
 POINTS = 20_000_000  # at most; the largest captures have six million Gaussians
-MAX_DISTANCE = 1e5  # units from the origin; results lie within two
 HEADER_BYTES = 1 << 16
-PLACE = {"scale": 1.0, "lift": 0.0}  # in result.json, where the mesh was given another
 LOOK_NAME = "Maquette points"
 COLOUR, RADIUS, OPACITY = "Color", "radius", "opacity"  # attributes that the look reads
 FAINTEST_SHOWN = 0.1  # opacity; the look draws opaque balls, and a cloud of faint ones would hide the object
@@ -70,20 +68,25 @@ def make_points(
     return item
 
 
+def resize_points(item: bpy.types.Object, factor: float) -> None:
+    """Make points of `make_points` larger about their origin, and what each of them is with them."""
+    for name, field in (("position", "vector"), (RADIUS, "value"), ("scale", "vector")):
+        attribute = item.data.attributes.get(name)
+        if attribute is not None:
+            values = np.empty(len(attribute.data) * (3 if field == "vector" else 1), dtype=np.float32)
+            attribute.data.foreach_get(field, values)
+            attribute.data.foreach_set(field, values * np.float32(factor))
+    item.data.update_tag()
+
+
 def placed_as_mesh(columns: dict[str, np.ndarray], result: dict[str, Any]) -> dict[str, np.ndarray]:
     """Return points in the size and place of their mesh, as the `mesh` of result.json says, if it says anything.
 
     The mesh may have been given a height in metres and an origin at its base; points.ply never is.
     """
-    facts = result.get("mesh")
-    said = [facts.get(name, default) if isinstance(facts, dict) else default for name, default in PLACE.items()]
-    if not all(isinstance(number, int | float) and abs(number) <= MAX_DISTANCE for number in said):
-        raise ImportFailed(f"The mesh has the scale and lift {str(said)[:80]}; no result has such ones.")
-    scale, lift = said
+    scale, lift = place_of_mesh(result)
     if scale == 1 and lift == 0:
         return columns
-    if not scale >= 1 / MAX_DISTANCE:
-        raise ImportFailed(f"The mesh has the scale {scale}; no result has such a small one.")
     moved = {axis: (columns[axis] * scale).astype(np.float32) for axis in "xyz"}
     moved["z"] += np.float32(lift)
     grown = {name: columns[name] + np.float32(math.log(scale)) for name in columns if name.startswith("scale_")}

@@ -22,6 +22,8 @@ NAME_BYTES = 59  # Blender before 5.0 keeps 63, and a copy's .001 must fit
 JSON_BYTES = 1 << 20  # a result.json is a few kilobytes
 MESH_BYTES = 1 << 30
 MESH_JSON_BYTES = 1 << 24
+MAX_DISTANCE = 1e5  # units from the origin; results lie within two
+PLACE = {"scale": 1.0, "lift": 0.0}  # in result.json, where the mesh was given another
 PICTURE_PIXELS = 8192 * 8192  # of all pictures of a mesh: 268 MB when they are decoded; a result has 2048 x 2048
 PNG_START = b"\x89PNG\r\n\x1a\n"
 KEPT_SUBJECT = re.compile("[0-9a-f]{64}")
@@ -90,6 +92,32 @@ def subject_name(metadata: dict[str, Property]) -> str:
 def shortened(name: str) -> str:
     """Cut a name to what Blender keeps of it, not through the middle of a letter."""
     return name.encode("utf-8", "backslashreplace")[:NAME_BYTES].decode(errors="ignore").strip()
+
+
+def place_of_mesh(result: dict[str, Any]) -> tuple[float, float]:
+    """Return the scale of a result's mesh and how far it was lifted then, as result.json says. Raises ImportFailed."""
+    facts = result.get("mesh")
+    said = [facts.get(name, default) if isinstance(facts, dict) else default for name, default in PLACE.items()]
+    if not all(isinstance(number, int | float) and abs(number) <= MAX_DISTANCE for number in said):
+        raise ImportFailed(f"The mesh has the scale and lift {str(said)[:80]}; no result has such ones.")
+    scale, lift = said
+    if not scale >= 1 / MAX_DISTANCE:
+        raise ImportFailed(f"The mesh has the scale {scale}; no result has such a small one.")
+    return scale, lift
+
+
+def picture_of(result: dict[str, Any]) -> protocol.Pictured | None:
+    """Return where in its picture the object was, None where result.json does not say so. Raises ImportFailed."""
+    try:
+        return protocol.read_pictured(result)
+    except protocol.ProtocolError as error:
+        raise ImportFailed(str(error)) from error
+
+
+def check_result(result: dict[str, Any]) -> None:
+    """Raise ImportFailed where what result.json says of its object's size and place cannot be."""
+    place_of_mesh(result)
+    picture_of(result)
 
 
 def read_json(job_folder: Path, name: str) -> dict[str, Any]:

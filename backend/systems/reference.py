@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from addon.protocol import InputImage
+from addon.protocol import InputImage, Pictured
 from backend.cameras import Cameras, orbit
 from backend.diffusion.denoiser import Prior
 from backend.diffusion.joint_views import SeenView
@@ -39,6 +40,7 @@ class Reference:
 
     target: Target
     photo: Target
+    pictured: Pictured | None = None  # where in the picture it was
 
 
 def perceive(job: Job, image: InputImage, size: int, *, how: str = "auto", piece: int = 0) -> Reference:
@@ -60,7 +62,8 @@ def perceive(job: Job, image: InputImage, size: int, *, how: str = "auto", piece
     values = job.stage("perceive", make)
     folder, place = job.stage_path("perceive"), (image.azimuth_degrees, image.elevation_degrees, values["fov_degrees"])
     with named(image):
-        seen = Reference(read_target(folder, *place, size=size), read_target(folder, *place))
+        targets = (read_target(folder, *place, size=size), read_target(folder, *place))
+    seen = Reference(*targets, pictured(image, values))
     if not said:
         is_replaced = bool(job.stages[-1]["replaced"])
         warn_of_cut_out(job, image, thinness(seen.target.mask[0]) if is_replaced else values.get("doubts", ()))
@@ -103,24 +106,39 @@ def cut_out(
 ) -> dict[str, Any]:
     """Write the subject's rgb.png and mask.png, and return the crop's field of view and coverage, and what to doubt.
 
-    They are squares of as many pixels as the crop has, `size` at least and MAX_PIXELS at most. `fov_degrees` is that of
-    the image's longer side; a crop of half the side sees half the tangent. `given` is the artist's mask. Raises
+    And `crop`: where its middle is, right and down from the picture's, and its side, in shares of the picture's longer
+    side. They are squares of as many pixels as the crop has, `size` at least and MAX_PIXELS at most. `fov_degrees` is
+    that of the image's longer side; a crop of half the side sees half the tangent. `given` is the artist's mask. Raises
     EmptyMask, BadInput.
     """
     rgb, alpha = load_image(path)
     found = find_subject(rgb, alpha, given=given, how=how, piece=piece)
-    mask = found.mask
-    side = crop_box(mask, MARGIN, enclose="circle")[2]
-    tangent = math.tan(math.radians(fov_degrees) / 2) * side / max(rgb.shape[:2])
+    mask, longer = found.mask, max(rgb.shape[:2])
+    left, top, side = crop_box(mask, MARGIN, enclose="circle")
+    across, down = left + (side - rgb.shape[1]) / 2, top + (side - rgb.shape[0]) / 2  # between the middles
+    tangent = math.tan(math.radians(fov_degrees) / 2) * side / longer
     rgb, mask = square_crop(rgb, mask, max(size, min(MAX_PIXELS, round(side))), MARGIN, enclose="circle")
     save_image(folder / "rgb.png", rgb)
     save_image(folder / "mask.png", mask.expand(-1, -1, 3))
     return {
         "fov_degrees": math.degrees(2 * math.atan(tangent)),
         "foreground": float((mask > 0.5).float().mean()),
+        "crop": [across / longer, down / longer, side / longer],
         "source": found.source,
         "doubts": [list(doubt) for doubt in (*found.doubts, *thinness(resize_cut_out(rgb, mask, size)[1]))],
     }
+
+
+def pictured(image: InputImage, values: Mapping[str, Any], place: tuple[float, float] | None = None) -> Pictured | None:
+    """Return where an object was in its picture, given what `cut_out` has said; None where it has not said it.
+
+    `place` is the camera's azimuth and elevation, where it is not the request's.
+    """
+    if "crop" not in values:  # of a stage that was made before there were any
+        return None
+    azimuth, elevation = place or (image.azimuth_degrees, image.elevation_degrees)
+    across, down, side = values["crop"]
+    return Pictured(across, down, side, azimuth, elevation, image.fov_degrees)
 
 
 def read_target(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from addon import protocol
+from addon.protocol.pictured import KEY as PICTURE_KEY
 from backend.cameras import Cameras, framing_distance, orbit
 from backend.export import PointKind, write_glb, write_result_json
 from backend.images import save_preview, save_turntable
@@ -62,6 +63,7 @@ def write_results(
     mesh: Callable[[], tuple[Mesh, dict[str, float]]] | tuple[Mesh, dict[str, float]],
     points: Points,
     made_with: Mapping[str, Any],
+    pictured: protocol.Pictured | None = None,
     origin: str = "centre",
     height: float = 0.0,
     mirror: str = "none",
@@ -72,8 +74,8 @@ def write_results(
 
     Which of them, the request says. `mesh` makes the textured mesh and says of it what goes into result.json, as does
     `made_with`: the prior's fingerprint and all settings. Where points come from it, it is what `mesh_stage` gave.
-    `origin`, `height` and `mirror` are those of model.glb, as `placed` and `symmetric` have them; points.ply stays as
-    it was made.
+    `pictured` is where in its picture the object was. `origin`, `height` and `mirror` are those of model.glb, as
+    `placed` and `symmetric` have them; points.ply stays as it was made.
     """
     request, result = job.request, job.folder / protocol.RESULT_FOLDER
     protocol.make_folder_in(job.folder, protocol.RESULT_FOLDER)
@@ -114,6 +116,7 @@ def write_results(
             "threads": record["threads"], "inputs": record["inputs"], "warnings": record["warnings"],
             "gaussians": points.count if points.kind == "gaussians" else 0,
             "faces": 0 if shape is None else len(shape.faces), "mesh": facts,
+            **({} if pictured is None else {PICTURE_KEY: asdict(pictured)}),
         },
     )  # fmt: skip
 

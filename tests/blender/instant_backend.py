@@ -26,6 +26,16 @@ def write_interpreter(path: Path) -> Path:
     return path
 
 
+def pictured(request: protocol.Request) -> dict[str, float] | None:
+    """Return where a picture shows its two things: the second half as large, nearer and at the right."""
+    piece, images = request.settings.get("piece"), request.images
+    if piece not in (1, 2) or not images:
+        return None
+    place = {1: (-0.2, 0.0, 0.4), 2: (0.2, 0.1, 0.2)}[piece]
+    camera = (images[0].azimuth_degrees, images[0].elevation_degrees, images[0].fov_degrees)
+    return vars(protocol.Pictured(*place, *camera))
+
+
 def run(job: Path) -> None:
     """Run one job in the way that its prompt names."""
     request = protocol.read_request(job)
@@ -55,7 +65,7 @@ def run(job: Path) -> None:
         sys.stdin.read()  # until whoever started it closes the pipe
         say(protocol.Interrupted(reason="the program that started the job is gone", seconds=1.0))
         return
-    write_files(job, seed=request.seed, outputs=request.outputs)
+    write_files(job, seed=request.seed, outputs=request.outputs, picture=pictured(request))
     paths = sorted(f"result/{path.name}" for path in (job / "result").iterdir())
     say(protocol.Finished(results=tuple(paths), seconds=0.5))
 

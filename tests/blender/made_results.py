@@ -133,8 +133,10 @@ def make_result(job: Path, *, prompt: str = "a red mug, studio light", seed: int
     return job
 
 
-def write_files(job: Path, *, seed: int, outputs: Collection[str] = ("mesh", "points")) -> None:
-    """Write what a job leaves in its folder `result`."""
+def write_files(
+    job: Path, *, seed: int, outputs: Collection[str] = ("mesh", "points"), picture: Mapping[str, float] | None = None
+) -> None:
+    """Write what a job leaves in its folder `result`; `picture` is where in its picture the object was."""
     result = job / "result"
     result.mkdir()
     if "mesh" in outputs:
@@ -145,6 +147,7 @@ def write_files(job: Path, *, seed: int, outputs: Collection[str] = ("mesh", "po
     files = {path.name: {"sha256": hashlib.sha256(path.read_bytes()).hexdigest()} for path in sorted(result.iterdir())}
     said = {"points": "gaussians", "seed": seed, "seconds": {"distil": 1.5}, "files": files}
     said |= {"inputs": {"inputs/00.png": "00ff"}, "made_with": {"prior": "abc", "settings": {"steps": 300}}}
+    said |= {} if picture is None else {"picture": dict(picture)}
     (result / "result.json").write_text(json.dumps(said), encoding="utf-8")
 
 

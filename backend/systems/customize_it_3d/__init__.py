@@ -99,6 +99,7 @@ def run(job: Job) -> None:
         mesh=(made, facts | more),
         points=points,
         made_with=made_with | {"subject": f"{settings.token} {seen.subject}", "class": seen.subject},
+        pictured=seen.pictured,
         origin=settings.origin, height=settings.height, mirror=settings.mirror,
     )  # fmt: skip
 
@@ -117,7 +118,7 @@ def surface_stage(
             none = Points("none", 0, lambda path: None, volume_renderer(field), 1.0)
             write_results(
                 job, mesh=(mesh, dict(facts)), points=none, made_with=made_with | {"class": seen.subject},
-                origin=settings.origin, height=settings.height, mirror=settings.mirror,
+                pictured=seen.pictured, origin=settings.origin, height=settings.height, mirror=settings.mirror,
             )  # fmt: skip
         return {"vertices": mesh.vertices, "faces": mesh.faces, "uv": mesh.uv, "texture": mesh.texture} | facts
 

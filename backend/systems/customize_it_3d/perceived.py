@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from addon.protocol import InputImage
+from addon.protocol import InputImage, Pictured
 from addon.protocol.systems.customize_it_3d import CustomizeIt3DSettings
 from addon.protocol.systems.subject_prompts import class_word
 from backend.cameras import azimuth_elevation, orbit
@@ -28,7 +28,7 @@ from backend.systems.customize_it_3d.modalities import (
     normal_picture,
     normals_of,
 )
-from backend.systems.reference import Target, cut_out, cut_out_given, read_target
+from backend.systems.reference import Target, cut_out, cut_out_given, pictured, read_target
 from backend.vision.image_encoder import load_image_text
 from backend.vision.naming import propose_names
 from backend.vision.normals import load_geometry
@@ -49,6 +49,7 @@ class Perceived:
     normal: Tensor  # [1, S, S, 3], unit, camera axes
     subject: str  # its class
     prompt: str = ""  # what the artist says of it, or the image encoder
+    pictured: Pictured | None = None  # where in the artist's picture it was
 
     def picture(self, kind: str) -> Tensor:
         """Return one of the images as the prior learns it, [1, S, S, 3]."""
@@ -138,9 +139,10 @@ def perceive(job: Job, prior: Prior, settings: CustomizeIt3DSettings, prompt: st
     folder, size = job.stage_path("modalities"), prior.image_size
     words = (made["subject"], prompt or made["caption"])
     seen = read_perceived(folder, place, made["fov_degrees"], size, *words)
-    if not settings.find_camera:
-        return seen
-    return read_perceived(folder, found_camera(job, prior, seen), made["fov_degrees"], size, *words)
+    if settings.find_camera:
+        place = found_camera(job, prior, seen)
+        seen = read_perceived(folder, place, made["fov_degrees"], size, *words)
+    return seen if image is None else replace(seen, pictured=pictured(image, made, place))
 
 
 def found_camera(job: Job, prior: Prior, seen: Perceived) -> tuple[float, float]:

@@ -126,8 +126,8 @@ def run(job: Job) -> None:
     splats = partial(write_splats_glb, gaussians=gaussians) if settings.splats_glb else None
     points = Points("gaussians", len(gaussians), write, splat_renderer(gaussians), extent(gaussians, 0.999), splats)
     write_results(
-        job, mesh=to_mesh, points=points, made_with=made_with, origin=settings.origin, height=settings.height,
-        mirror=settings.mirror,
+        job, mesh=to_mesh, points=points, made_with=made_with, pictured=reference.pictured if reference else None,
+        origin=settings.origin, height=settings.height, mirror=settings.mirror,
     )  # fmt: skip
 
 

@@ -11,7 +11,7 @@ import pytest
 from addon import api, protocol
 from addon.jobs import store
 from tests.addon.jobs.test_store import HELLO, say
-from tests.addon.protocol.made_subjects import PHOTOS
+from tests.addon.made_subjects import PHOTOS
 
 PNG = b"\x89PNG\r\n\x1a\n" + struct.pack(">I4sII", 13, b"IHDR", 8, 8)
 

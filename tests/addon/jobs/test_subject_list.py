@@ -9,7 +9,7 @@ import pytest
 
 from addon import protocol
 from addon.jobs import subject_list
-from tests.addon.protocol.made_subjects import made_job
+from tests.addon.made_subjects import made_job
 
 
 def test_it_is_read_again_when_a_subject_is_kept_or_deleted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

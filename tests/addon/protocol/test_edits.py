@@ -9,7 +9,7 @@ import pytest
 
 from addon import protocol
 from addon.protocol.edits import VALUES_FILE
-from tests.addon.protocol.made_subjects import made_job, write
+from tests.addon.made_subjects import made_job, write
 
 
 def finished_job(folder: Path) -> Path:

@@ -11,7 +11,7 @@ import pytest
 
 from addon import protocol
 from addon.protocol import ProtocolError, subjects
-from tests.addon.protocol.made_subjects import made_job, write
+from tests.addon.made_subjects import made_job, write
 
 FILES = {
     "photos/photo-01.png", "photos/photo-03.png", "classes/tensors.safetensors",

@@ -11,7 +11,7 @@ import pytest
 from addon import protocol
 from backend import __main__ as program
 from backend.cli.subjects import subjects_folder
-from tests.addon.protocol.made_subjects import made_job
+from tests.addon.made_subjects import made_job
 
 
 def said(capsys: pytest.CaptureFixture[str], *words: object) -> tuple[int, str]:

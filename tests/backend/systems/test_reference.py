@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from backend.errors import BadInput, EmptyMask, JobStopped
 from backend.images import load_image, save_image
 from backend.runtime.control import Control
 from backend.runtime.job import Job
-from backend.systems.reference import Target, cut_out, perceive, read_target, seen_view
+from backend.systems.reference import Target, cut_out, perceive, pictured, read_target, seen_view
 
 
 def ball(folder: Path, *, fov: float, distance: float, size: int = 384) -> Path:
@@ -117,6 +118,33 @@ def test_a_mask_of_the_artists_is_taken_and_one_piece_can_be_chosen(tmp_path: Pa
     job, _ = job_of(tmp_path / "wrong", two, torch.ones(64, 96, 1))
     with pytest.raises(BadInput, match=r"cup\.png: The mask has 96 x 64 pixels, its picture 96 x 96"):
         perceive(job, job.request.images[0], 32)
+
+
+def test_where_in_the_picture_a_piece_was_is_said_in_shares_of_its_longer_side(tmp_path: Path) -> None:
+    """In a picture of 128 x 96 a box of 40 x 40 about (30, 50), and one of 20 x 20 about (100, 30)."""
+    two = torch.full((96, 128, 3), 0.85)
+    two[30:70, 10:50] = two[20:40, 90:110] = torch.tensor([0.8, 0.1, 0.1])
+    for piece, (across, down, width) in {1: (30 - 64, 50 - 48, 40), 2: (100 - 64, 30 - 48, 20)}.items():
+        job, _ = job_of(tmp_path / str(piece), two)
+        image = replace(job.request.images[0], azimuth_degrees=30.0, elevation_degrees=15.0, fov_degrees=50.0)
+        seen = perceive(job, image, 32, piece=piece)
+        there = seen.pictured
+        assert there is not None and (there.across, there.down) == pytest.approx((across / 128, down / 128))
+        circle = width * math.sqrt(2) / 0.92
+        assert 0.9 * circle < there.side * 128 <= circle + 1  # the mask of a box has soft corners
+        assert (there.azimuth_degrees, there.elevation_degrees, there.fov_degrees) == (30.0, 15.0, 50.0)
+        half = math.tan(math.radians(50 / 2)) * there.side  # as the crop's own camera has it
+        width_of_one = float(seen.photo.camera.intrinsics[0, 0, 0]) / seen.photo.camera.width
+        assert 0.5 / width_of_one == pytest.approx(half, rel=1e-4)
+        again, _ = job_of(tmp_path / str(piece), two)
+        assert perceive(again, image, 32, piece=piece).pictured == there
+
+
+def test_a_stage_from_before_that_was_said_says_nothing() -> None:
+    image = protocol.InputImage(path="inputs/00.png", elevation_degrees=15.0)
+    assert pictured(image, {"fov_degrees": 20.0}) is None
+    there = pictured(image, {"crop": [0.1, -0.2, 0.5]}, (40.0, 5.0))
+    assert there == protocol.Pictured(0.1, -0.2, 0.5, 40.0, 5.0, 40.0)
 
 
 def test_a_line_is_too_thin_until_its_mask_is_painted_thicker(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ import pytest
 
 from addon import protocol
 from addon.cli import commands
-from tests.addon.protocol.made_subjects import made_job
+from tests.addon.made_subjects import made_job
 from tests.blender.instant_backend import write_interpreter
 from tests.blender.made_results import make_result, two_colours
 

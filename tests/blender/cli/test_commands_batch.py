@@ -12,6 +12,7 @@ import pytest
 
 from addon import protocol
 from addon.jobs import store
+from addon.scene.as_pictured import Thing, stands
 from tests.blender.cli.test_commands import Answer, Runner, interrupt_when, objects_of, pytestmark, run
 from tests.blender.made_results import two_colours
 
@@ -111,6 +112,30 @@ def test_a_third_piece_of_a_picture_of_two_things_is_left_out(run: Runner, pictu
     answer = batch(run, pictures / "the_mug.png", "--pieces", 3)
     assert answer.code == 0 and len(run.jobs) == 2 and states(answer) == ["finished"] * 2
     assert "2 finished, 1 left out because their pictures have fewer things" in answer.json["report"]
+
+
+def test_things_of_a_picture_stand_as_in_it_at_the_pictures_place_in_the_row(
+    run: Runner, bpy: Any, pictures: Path
+) -> None:
+    """In a first run and in a second one, where all is done; the row has one place for each picture."""
+    both, saved = [pictures / "the_mug.png", pictures / "a_red-car.png"], run.folder / "out.blend"
+    camera = (0.0, 20.0, 40.0)
+    things = [Thing(protocol.Pictured(*place, *camera), -0.2) for place in ((-0.2, 0.0, 0.4), (0.2, 0.1, 0.2))]
+    stand = stands(things)[1]
+    for already in (0, 4):
+        bpy.ops.wm.read_factory_settings(use_empty=True)
+        options = ["--pieces", 3, "--elevation", 20, "--output", "mesh", "--apart", 9, "--save", saved]
+        answer = batch(run, *both, *options)
+        assert answer.code == 0 and len(run.jobs) == 4 and states(answer) == ["finished"] * 4
+        assert f"{already} skipped" in answer.json["report"] or not already
+        objects = objects_of(bpy, saved)
+        assert list(objects) == ["mug", "mug.001", "red car", "red car.001"]
+        for name, x in (("mug", 0.0), ("red car", 9.0)):
+            assert objects[name] == [x, 0, 0]
+            assert objects[f"{name}.001"] == pytest.approx([x + stand.offset[0], stand.offset[1], 0], abs=1e-5)
+            heights = [bpy.data.objects[each].dimensions.z for each in (name, f"{name}.001")]
+            assert heights == pytest.approx([0.8, 0.8 * stand.size])
+            assert bpy.data.objects[f"{name}.001"].scale[:] == (1, 1, 1)
 
 
 def test_a_result_that_cannot_be_imported_does_not_keep_the_others(run: Runner, bpy: Any, pictures: Path) -> None:

@@ -1,6 +1,6 @@
 """What is imported stands beside what is there, not in it."""
 
-# pyright: reportMissingImports=false
+# pyright: reportMissingImports=false, reportOptionalMemberAccess=false
 
 from __future__ import annotations
 
@@ -143,3 +143,19 @@ def test_a_small_result_stands_beside_a_large_block_unless_somebody_looks_into_i
 def test_a_block_pushes_whatever_its_size() -> None:
     wide = moved(size=9.0)
     assert placing.free_shift(moved(), [wide], [wide]) == pytest.approx(5.1)
+
+
+def test_what_belongs_together_goes_aside_together_and_only_from_what_counts(tmp_path: Path) -> None:
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    job = make_result(tmp_path / "job")
+    there = importer.import_result(job, location=(0.0, 0.0, 0.0))
+    made = [importer.import_result(job, location=(x, 0.0, 0.0)) for x in (0.1, -0.5)]
+    assert placing.place_beside(*made, among=[]) == 0.0
+    shift = placing.place_beside(*made, among=there.objects)
+    bpy.context.view_layer.update()
+    boxes = [placing.box_of(each.mesh) for each in (there, *made)]
+    assert [each.mesh.location.x for each in made] == pytest.approx([0.1 + shift, -0.5 + shift])
+    assert all(each.points.location == each.mesh.location for each in made)
+    both = placing.box_around(boxes[1:])
+    assert both[0][0] == pytest.approx(boxes[0][1][0] + placing.GAP * placing.size_of(both)[0])
+    assert both == ((boxes[2][0][0], *boxes[1][0][1:]), (boxes[1][1][0], *boxes[1][1][1:]))

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from addon import protocol
-from tests.addon.protocol.made_subjects import made_job
+from tests.addon.made_subjects import made_job
 from tests.blender.layout import Layout
 
 ASKED = protocol.Request(

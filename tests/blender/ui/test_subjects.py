@@ -13,7 +13,7 @@ import pytest
 from addon import protocol
 from addon.jobs import store
 from addon.protocol.systems.subject_prompts import RECIPES
-from tests.addon.protocol.made_subjects import made_job
+from tests.addon.made_subjects import made_job
 from tests.blender.ui.test_panels import draw
 
 PANEL = "MAQUETTE_PT_generate"

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from addon import protocol
 from backend.errors import BadInput, JobStopped
 from backend.systems import customize_it_3d
 from benchmarks.commands.demo import read_glb
@@ -27,6 +28,7 @@ def test_a_job_that_stops_after_the_shape_leaves_its_mesh(tmp_path: Path) -> Non
         customize_it_3d.run(new_job(tmp_path / "job", stop_after="surface", mirror="right"))
     facts = json.loads((tmp_path / "job/result/result.json").read_text())
     assert facts["points"] == "none" and facts["faces"] > 0 and "surface" not in facts["seconds"]
+    assert protocol.read_pictured(facts) is not None
     assert (tmp_path / "job/result/model.glb").is_file() and not (tmp_path / "job/result/points.ply").exists()
     assert is_symmetric(read_glb(tmp_path / "job/result/model.glb"))
 
@@ -39,6 +41,7 @@ def test_a_job_leaves_mesh_and_points_and_goes_on_to_the_same_bytes_after_a_kill
     facts = json.loads((tmp_path / "whole/result/result.json").read_text())
     assert facts["points"] == "coloured" and facts["faces"] > 0 and facts["system"] == "customize_it_3d"
     assert facts["made_with"]["subject"] == "sks robot"
+    assert facts["picture"]["elevation_degrees"] == 15.0 and 0.5 < facts["picture"]["side"] < 1.1
     assert is_symmetric(read_glb(tmp_path / "whole/result/model.glb"))
     assert {"threshold", "silhouette_iou", "texture_error"} <= facts["mesh"].keys()
     assert list(facts["seconds"]) == [

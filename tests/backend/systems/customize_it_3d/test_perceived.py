@@ -128,6 +128,7 @@ def test_the_camera_is_found_where_the_prior_is_sure_of_it(tmp_path: Path, monke
     azimuth, elevation = azimuth_elevation(seen.target.camera)
     assert (float(azimuth), float(elevation)) == pytest.approx((90, 25), abs=1e-3) and asked == ["a robot"]
     assert "The image was taken from azimuth 90, elevation 25 degrees, as the prior sees it." in warnings(said)
+    assert seen.pictured and (seen.pictured.azimuth_degrees, seen.pictured.elevation_degrees) == (90, 25)
     sureness = 1.0
     unsure = look(new_job(tmp_path / "unsure", find_camera=True, said=said))
     assert float(azimuth_elevation(unsure.target.camera)[1]) == pytest.approx(15, abs=1e-3)

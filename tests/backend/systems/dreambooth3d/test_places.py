@@ -30,7 +30,7 @@ from backend.systems.dreambooth3d.places import (
     spread,
     taught_photos,
 )
-from tests.addon.protocol.made_subjects import PHOTOS
+from tests.addon.made_subjects import PHOTOS
 
 
 @pytest.fixture(scope="module")

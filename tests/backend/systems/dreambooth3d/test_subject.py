@@ -27,7 +27,7 @@ from backend.systems.dreambooth3d.subject import (
     teach,
     view_examples,
 )
-from tests.addon.protocol.made_subjects import PHOTOS
+from tests.addon.made_subjects import PHOTOS
 
 FEW = DreamBooth3DSettings(partial_steps=2, full_steps=4, tuning_rate=1e-3, tuning_rank=2, tuning_whole="lora")
 
