@@ -48,6 +48,7 @@ from addon.install import driver, environment, pip_steps  # noqa: E402
 
 ROOT = Path(__file__).resolve().parent
 LOCKS = ("backend/requirements.lock", "requirements-dev.lock", "backend/torch.lock")
+ILLUSTRATED = "manual.md queue-and-history.md edit-by-text.md customize-it-3d.md dreambooth3d.md".split()  # in the zip
 DEMO_FILES = ("model.glb", "points.ply", "preview.png", "turntable.webp", "scene.blend", "result.json")
 # Modules of benchmarks/commands/ without --out for figures and --gpu.
 NOT_BENCHMARKS = {"demo", "edits", "playground", "scene", "variants"}
@@ -343,7 +344,9 @@ def make_zip(root: Path) -> Path:
         )
     files = [root / "LICENSE", root / "blender_manifest.toml"]
     files += [path for folder in ("addon", "backend") for path in (root / folder).rglob("*") if is_shipped(path, root)]
-    files += (root / "docs").glob("*.md")  # what the right-click menu's Online Manual opens
+    files += [path for kind in ("*.md", "examples/*.py", "decisions/*.md") for path in (root / "docs").glob(kind)]
+    shown = "".join(path.read_text(encoding="utf-8") for path in files if path.name in ILLUSTRATED)
+    files += [root / "docs" / name for name in re.findall(r"!\[[^]]*\]\((images/[^)]+)\)", shown)]
     contents = {path.relative_to(root).as_posix(): path.read_bytes() for path in files}
     contents["__init__.py"] = f'"""{facts["tagline"]}."""\nfrom .addon import register, unregister\n'.encode()
     target = root / "dist" / f"{facts['id']}-{facts['version']}.zip"

@@ -175,7 +175,7 @@ class MAQUETTE_AP_preferences(bpy.types.AddonPreferences):
             column.prop(self, name)
         for draw in drawn_below:
             draw(layout, context)
-        layout.operator("wm.url_open", text="Manual", icon="HELP").url = paths.MANUAL.as_uri()
+        layout.operator("maquette.open_manual", text="Manual", icon="HELP")
 
 
 # ---- what others ask -------------------------------------------------------------------------------------------------

@@ -72,6 +72,22 @@ def test_the_zip_holds_the_extension_and_nothing_else(source):
     assert [path.name for path in archive.parent.iterdir()] == [archive.name]
 
 
+def test_the_zip_holds_the_pictures_of_the_pages_that_artists_are_sent_to_and_the_examples(source):
+    for name in ("images/one.png", "images/two.png", "examples/a.py", "decisions/0001-x.md"):
+        (source / "docs" / name).parent.mkdir(exist_ok=True)
+        (source / "docs" / name).touch()
+    (source / "docs/manual.md").write_text("![Shown](images/one.png)\n[A file](images/two.png)\n")
+    with zipfile.ZipFile(build.make_zip(source)) as content:
+        names = [name for name in content.namelist() if name.startswith("docs/")]
+    assert names == [
+        "docs/decisions/0001-x.md", "docs/examples/a.py", "docs/images/one.png", "docs/installing.md", "docs/manual.md",
+    ]  # fmt: skip
+
+
+def test_every_page_that_is_illustrated_in_the_zip_is_there():
+    assert all((ROOT / "docs" / name).is_file() for name in build.ILLUSTRATED)
+
+
 def test_the_same_files_give_the_same_zip(source, tmp_path):
     first = build.make_zip(source).read_bytes()
     copy = tmp_path / "copy"  # other times, other permissions, another order on disk

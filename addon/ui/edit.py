@@ -38,6 +38,9 @@ class MAQUETTE_OT_edit(bpy.types.Operator):
     problem: bpy.props.StringProperty(
         name="Problem", description="Why the dialog is here again", options={"SKIP_SAVE", "HIDDEN"}
     )
+    refused: bpy.props.StringProperty(
+        name="Refused", description="The prompt that it is about", options={"SKIP_SAVE", "HIDDEN"}
+    )
     is_asked: bpy.props.BoolProperty(
         name="In a Dialog", description="The prompt comes from a dialog", options={"SKIP_SAVE", "HIDDEN"}
     )
@@ -74,7 +77,7 @@ class MAQUETTE_OT_edit(bpy.types.Operator):
         layout = self.layout
         layout.label(text=say("Change the words; say all of what it is to be:"), translate=False)
         layout.prop(self, "prompt", text="")
-        if self.problem:
+        if self.problem and self.prompt == self.refused:  # not any more when it was changed
             layout.label(text=self.problem, icon="ERROR", translate=False)
         if _is_rough(Path(self.job)):
             text = say("It begins from a Quick Test, which is rough: a Draft changes better")
@@ -98,8 +101,8 @@ class MAQUETTE_OT_edit(bpy.types.Operator):
                 session.enqueue(context, job, props.import_when_done)
         except (*generate.CANNOT_START, api.JobError, importer.ImportFailed) as error:
             if self.is_asked:  # the dialog is there again, with what was typed
-                again = {"job": self.job, "prompt": self.prompt, "problem": generate.sentence(error)}
-                bpy.ops.maquette.edit("INVOKE_DEFAULT", **again)
+                again = {"job": self.job, "prompt": self.prompt, "refused": self.prompt}
+                bpy.ops.maquette.edit("INVOKE_DEFAULT", problem=generate.sentence(error), **again)
                 return {"CANCELLED"}
             self.report({"ERROR"}, generate.sentence(error))
             return {"CANCELLED"}

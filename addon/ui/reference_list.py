@@ -73,7 +73,7 @@ class MAQUETTE_OT_add_references(bpy.types.Operator):
             try:
                 images.append(bpy.data.images.load(str(path), check_existing=True))
             except RuntimeError as error:
-                reason = str(error).strip()
+                reason = str(error).strip().removeprefix("Error: ")
                 self.report({"ERROR"}, say_report("{file} cannot be read: {reason}", file=path.name, reason=reason))
         if not images:
             self.report({"WARNING"}, say_report("No image was added"))

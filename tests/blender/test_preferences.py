@@ -167,7 +167,7 @@ def test_without_the_network_install_is_grey_with_its_reason_and_the_way_there(
     monkeypatch.setattr(Layout, "__setattr__", lambda layout, name, value: states.append((name, value)), raising=False)
     shown = draw(bpy)
     assert shows(shown, "Blender may not go online") and shows(shown, "Network Preferences")
-    assert ("enabled", False) in states and shown.buttons["wm.url_open"].given["url"].endswith("docs/manual.md")
+    assert ("enabled", False) in states and "maquette.open_manual" in shown.buttons
     own.wheels, states[:] = str(tmp_path), []
     shown = draw(bpy)
     assert not shows(shown, "Blender may not go online") and not shows(shown, "Network Preferences")
@@ -193,7 +193,12 @@ def test_everything_is_drawn_with_a_tooltip(own: Any, bpy: Any) -> None:
         "Token",
     }
     assert shows(layout, "The backend is not installed.") and shows(layout, "are free at")
-    assert layout.buttons.keys() == {"maquette.fix", "maquette.fetch_model", "maquette.import_model", "wm.url_open"}
+    assert layout.buttons.keys() == {
+        "maquette.fix",
+        "maquette.fetch_model",
+        "maquette.import_model",
+        "maquette.open_manual",
+    }
     assert layout.buttons["maquette.fix"].given["fix"] == "online"  # the last of its buttons: Blender may not go online
 
 
@@ -224,7 +229,7 @@ def test_progress_is_drawn_with_a_way_to_stop(own: Any, bpy: Any, monkeypatch: p
     monkeypatch.setattr(background, "_task", task)
     layout = draw(bpy)
     assert ("progress", "fetching torch (3 of 60)") in layout.drawn
-    assert layout.buttons.keys() >= {"maquette.stop_setup", "wm.url_open"}
+    assert layout.buttons.keys() >= {"maquette.stop_setup", "maquette.open_manual"}
     assert "maquette.check_backend" not in layout.buttons
     assert bpy.ops.maquette.stop_setup.poll() and not bpy.ops.maquette.install_backend.poll()
     task.is_stopping = True

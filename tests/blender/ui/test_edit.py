@@ -77,12 +77,16 @@ def test_the_dialog_begins_with_the_old_words(enabled: Any, folder: Path) -> Non
     assert invoke(dialog, asked, None) == {"CANCELLED"} and "is not a job folder" in said[0]
     layout = Layout()
     kind = enabled.ops.maquette.edit.get_rna_type()
-    properties: Any = SimpleNamespace(layout=layout, bl_rna=kind, job=str(first), problem="The prompt is empty")
+    said_of: dict[str, Any] = {"bl_rna": kind, "job": str(first), "problem": "The prompt is empty", "refused": ""}
+    properties: Any = SimpleNamespace(layout=layout, prompt="", **said_of)
     edit.MAQUETTE_OT_edit.draw(properties, enabled.context)
     assert "Change the words; say all of what it is to be:" in layout.texts and "prop" in [
         kind for kind, _ in layout.drawn
     ]
     assert "The prompt is empty" in layout.texts
+    changed: Any = SimpleNamespace(layout=Layout(), prompt="a blue mug", **said_of)
+    edit.MAQUETTE_OT_edit.draw(changed, enabled.context)
+    assert "The prompt is empty" not in changed.layout.texts  # it is not about this one
 
 
 def test_the_button_says_why_it_cannot(enabled: Any, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -185,7 +189,7 @@ def test_a_dialog_that_is_refused_is_there_again_with_what_was_typed(
     assert execute(dialog, enabled.context) == {"CANCELLED"} and reported == []
     assert again == [
         {
-            "how": "INVOKE_DEFAULT", "job": str(first), "prompt": "a  red mug",
+            "how": "INVOKE_DEFAULT", "job": str(first), "prompt": "a  red mug", "refused": "a  red mug",
             "problem": "The prompt is that of the result to begin from: say what is to be different.",
         }
     ]  # fmt: skip
