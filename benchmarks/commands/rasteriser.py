@@ -1,8 +1,9 @@
 """Time the CPU rasteriser of Gaussians: against the naive dense version, by size, and from one thread to two.
 
-    python -m benchmarks.commands.rasteriser [--out FILE.json] [--gpu]
+    python -m benchmarks.commands.rasteriser [--out FILE.json] [--gpu] [--points]
 
-With --gpu, the renderer's overhead over calling gsplat directly is timed as well.
+And the renderer of neural points, beside its floor; with --points that alone. With --gpu, the renderer's overhead over
+calling gsplat directly is timed as well.
 Every comparison alternates between its two sides, so that a busy moment of the machine hits both, and reports medians.
 """
 
@@ -20,8 +21,11 @@ from pathlib import Path
 import torch
 
 from backend.cameras import Cameras, orbit
+from backend.rendering.points.deferred import LEVELS, DeferredRenderer, NeuralPoints
+from backend.rendering.points.splatter import blend, splat
 from backend.rendering.splats import render_with_gsplat, render_with_numba
 from backend.representations.gaussians import Gaussians, ball_of_points, gaussians_from_points
+from backend.systems.customize_it_3d.refine import WIDTHS
 from tests.backend.dense_splats import render_densely, touched_pixels
 
 SCALE = 0.58  # of the mean distance to three neighbours: 5,000 Gaussians touch about half a million pixels of 128 x 128
@@ -33,7 +37,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
     parser.add_argument("--out", type=Path, help="JSON file to write")
     parser.add_argument("--gpu", action="store_true", help="also time the renderer on CUDA")
+    parser.add_argument("--points", action="store_true", help="time the renderer of neural points alone")
     options = parser.parse_args()
+    if options.points:
+        _show_points([time_neural_points(width) for width in WIDTHS.values()])
+        return
     report = measure()
     if options.gpu:
         report["gpu"] = [compare_with_gsplat(count, views) for count in (10_000, 100_000) for views in (1, 4)]
@@ -57,6 +65,7 @@ def measure() -> dict:
         "sizes": [time_size(count, size) for count, size in SIZES],
         "views": [time_size(5_000, 128, views) for views in (1, 2, 4)],
         "threads": [scale_threads(5_000, 128, views) for views in (1, 4)] if threads > 1 else [],
+        "neural_points": [time_neural_points(width) for width in WIDTHS.values()],
     }
     torch.set_num_threads(threads)
     report["load_after"] = os.getloadavg()[0]
@@ -129,6 +138,55 @@ def scale_threads(count: int, size: int, views: int) -> dict:
 
     one, two = _alternate(lambda: run(1), lambda: run(2), 30)
     return {"gaussians": count, "pixels": size, "views": views, "one_ms": one, "two_ms": two, "ratio": one / two}
+
+
+def time_neural_points(width: int, count: int = 20_000, size: int = 128, rounds: int = 40) -> dict:
+    """Time one view of neural points on a sphere there and back, and in turn what cannot be left out of it.
+
+    That is the network's convolutions, in the same layout, and adding up what points carry, and the way back of both.
+    """
+    generator = torch.Generator().manual_seed(0)
+    points = 0.8 * torch.nn.functional.normalize(torch.randn(count, 3, generator=generator), dim=1)
+    neural = NeuralPoints(points, torch.rand(count, 3, generator=generator), generator, width)
+    render, camera = (
+        DeferredRenderer(neural, lambda cameras: torch.ones(1, size, size, 1)),
+        orbit([20.0], 15.0, size=size),
+    )
+    taken: list[tuple[torch.nn.Module, torch.Tensor]] = []
+    convolutions = [module for module in neural.network.modules() if isinstance(module, torch.nn.Conv2d)]
+    hooks = [
+        each.register_forward_hook(
+            lambda module, given, made: taken.append((module, given[0].detach().requires_grad_()))
+        )
+        for each in convolutions
+    ]
+    render(camera, torch.ones(3))
+    for hook in hooks:
+        hook.remove()
+    splats = splat(points, camera, scales=LEVELS).means
+    carried = torch.cat([neural.colours, neural.features], dim=1).detach().requires_grad_()
+
+    def ours() -> None:
+        render(camera, torch.ones(3)).rgb.sum().backward()
+
+    def floor() -> None:
+        for module, given in taken:
+            module(given).sum().backward()
+        torch.cat([image.flatten() for image in blend(carried, splats)]).sum().backward()
+
+    times: dict[Callable[[], None], list[tuple[float, float]]] = {ours: [], floor: []}
+    for _ in range(rounds):
+        for run, rows in times.items():
+            for value in (*neural.parameters().values(), carried, *(given for _, given in taken)):
+                value.grad = None
+            wall, process = time.perf_counter(), time.process_time()
+            run()
+            rows.append((1e3 * (time.perf_counter() - wall), 1e3 * (time.process_time() - process)))
+    report: dict = {"points": count, "pixels": size, "width": width, "threads": torch.get_num_threads()}
+    for name, rows in zip(("", "floor_"), times.values(), strict=True):
+        for kind, column in zip(("wall", "process"), zip(*rows[3:], strict=True), strict=True):
+            report |= {f"{name}{kind}_ms": min(column), f"{name}median_{kind}_ms": statistics.median(column)}
+    return report
 
 
 def compare_with_gsplat(count: int, views: int) -> dict:
@@ -235,9 +293,23 @@ def _show(report: dict) -> None:
     for row in report["threads"]:
         taken = f"{row['one_ms']:.2f} -> {row['two_ms']:.2f} ms, {row['ratio']:.2f}x"
         print(f"\n{row['views']} view(s), one thread -> two: {taken}")
+    _show_points(report["neural_points"])
     for row in report.get("gpu", []):
         taken = f"{row['ms']:.2f} ms, gsplat alone {row['gsplat_ms']:.2f} ms, {row['ratio']:.2f}x"
         print(f"CUDA, {row['gaussians']} Gaussians, {row['views']} view(s) of 512 px: {taken}")
+
+
+def _show_points(rows: list[dict]) -> None:
+    for row in rows:
+        print(
+            f"{row['points']} neural points, {row['pixels']} px, width {row['width']}, {row['threads']} threads:",
+            end="",
+        )
+        for name, said in (("", ""), ("floor_", "; floor")):
+            best, median = row[f"{name}wall_ms"], row[f"{name}median_wall_ms"]
+            process, often = row[f"{name}process_ms"], row[f"{name}median_process_ms"]
+            print(f"{said} {best:.1f} ms ({median:.1f}), of the processor {process:.1f} ({often:.1f})", end="")
+        print()
 
 
 if __name__ == "__main__":
