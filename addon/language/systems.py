@@ -107,11 +107,11 @@ WORDS: dict[str, tuple[str, str, str, str]] = {
         "9分の1の計算で画像を符号化する",
         "以九分之一的运算量编码图片",
     ),
-    "no system uses it yet": (
-        "noch benutzt es kein System",
-        "ningún sistema lo usa todavía",
-        "まだどの方式も使っていない",
-        "尚无系统使用",
+    "for Stable Diffusion; a job uses it with the setting Small Encoder": (
+        "für Stable Diffusion; ein Auftrag benutzt ihn mit der Einstellung „Kleiner Encoder“",
+        "para Stable Diffusion; un trabajo lo usa con el ajuste «Codificador pequeño»",
+        "Stable Diffusion用。設定「小さいエンコーダー」でジョブが使う",
+        "用于 Stable Diffusion；任务通过设置“小型编码器”使用它",
     ),
     "its public copy was withdrawn: name a mirror that you trust, --from OWNER/NAME": (
         "die öffentliche Kopie wurde zurückgezogen: einen vertrauenswürdigen Spiegel nennen, --from OWNER/NAME",

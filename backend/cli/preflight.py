@@ -36,10 +36,13 @@ def report(request: protocol.Request, sources: Sequence[Path] = ()) -> str:
     from backend.diffusion.denoiser import kept_prior
     from backend.systems.base_model import base_folder
     from backend.systems.preflight import keep_speed
+    from backend.systems.small_encoder import wanted_small_encoder
     from backend.weights import EMBEDDED
 
     folder = base_folder(request.prior)
     base = preflight.read_base(folder)
+    settings = preflight.settings_of(request.system, request.preset, request.settings)
+    wanted_small_encoder(request.prior, settings)  # says why where there is none
     for sentence, hint in doubts(Asked(request, sources), folder, base.pixels):
         print(protocol.plain_text(f"warning: {sentence} {hint}"), file=sys.stderr)
     known = preflight.read_speed(sys.prefix)

@@ -26,6 +26,14 @@ _kept: dict[object, Prior] = {}  # one at most
 
 
 @dataclass(frozen=True)
+class SmallEncoder:
+    """A faster encoder to a base's own latents, such as TAESD's."""
+
+    network: Any  # an AutoencoderTiny
+    fingerprint: str  # SHA-256 over the files that it was loaded from
+
+
+@dataclass(frozen=True)
 class Prior:
     """A frozen latent diffusion model with its text encoder, and what it can be conditioned on."""
 
@@ -43,6 +51,13 @@ class Prior:
     sees_reference: bool = False  # beside the views of an object, a picture of it that is clean
     most_together: int = 0  # pictures that the network is asked about at a time; 0: all
     completion: dict = field(default_factory=dict)  # neutral clauses for what a prompt does not say
+    small_encoder: SmallEncoder | None = None  # what most steps of a distillation encode with; None: its own, always
+
+    @property
+    def marks(self) -> dict[str, str]:
+        """Return what tells results of other weights apart: fingerprints, by the network's part."""
+        small = {"small_encoder": self.small_encoder.fingerprint} if self.small_encoder is not None else {}
+        return {"prior": self.fingerprint} | small
 
     @property
     def takes_views(self) -> bool:
@@ -179,7 +194,7 @@ def load_prior(name: str, device: torch.device | str = "cpu", dtype: torch.dtype
         make_joint(unet)
     factor = 2 ** (len(autoencoder.config.block_out_channels) - 1)
     image_size = unet.config.sample_size * factor
-    if image_size > TOGETHER_PIXELS:
+    if image_size > TOGETHER_PIXELS and kind is AutoencoderKL:  # the tiny one's would see other pixels under it
         autoencoder.enable_gradient_checkpointing()  # works with gradients only; the numbers stay as they are
     return Prior(
         autoencoder=autoencoder,

@@ -6,10 +6,17 @@ pass of each view: first without a graph, for the guidance, and then again with 
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 
-from backend.diffusion.denoiser import TOGETHER_PIXELS, Prior
+from backend.diffusion.denoiser import TOGETHER_PIXELS, Prior, SmallEncoder
 from backend.diffusion.scores import distillation_loss
+from backend.errors import BadInput
+from backend.weights import fingerprint, load_frozen, network_folder
+
+SMALL_ENCODER_ROLE = "small_encoder"
+PROBE_PIXELS = 128  # of the picture that two encoders are compared by
 
 
 def views_at_once(wanted: int, image_size: int) -> int:
@@ -46,3 +53,49 @@ def backpropagate_to_images(
             parts += torch.autograd.grad(loss, image)
         pulled = torch.cat(parts)
     images.backward(pulled, retain_graph=True)
+
+
+def load_small_encoder(name: str, prior: Prior) -> SmallEncoder:
+    """Load an AutoencoderTiny such as TAESD from a folder, to encode in the place of a prior's own encoder.
+
+    It needs no number of the base: TAESD's latents have the scale that a UNet sees (`scaling_factor` 1 beside .18215).
+    Raises MissingModel where it is not there, BadInput where its latents have another shape than the base's.
+    Source of the scale: github.com/madebyollin/taesd, issue 3.
+    """
+    from diffusers import AutoencoderTiny
+
+    folder = network_folder(name, SMALL_ENCODER_ROLE)
+    last = prior.device.type == "cpu"
+    network = load_frozen(AutoencoderTiny, folder, prior.device, prior.dtype, channels_last=last)
+    small, own = network.config, prior.autoencoder.config
+    if small.latent_channels != own.latent_channels:
+        raise BadInput(
+            f"The small encoder in {folder} makes latents of {small.latent_channels} channels, and the base's have "
+            f"{own.latent_channels}.",
+            "Turn small_encoder off, or fetch the one that was made for this base.",
+        )
+    if len(small.encoder_block_out_channels) != len(own.block_out_channels):
+        raise BadInput(
+            f"The small encoder in {folder} makes latents of another size than the base's.",
+            "Turn small_encoder off, or fetch the one that was made for this base.",
+        )
+    return SmallEncoder(network, fingerprint(folder))
+
+
+def through_small(prior: Prior) -> Prior:
+    """Return a prior that encodes with its small encoder, where it has one."""
+    return prior if prior.small_encoder is None else replace(prior, autoencoder=prior.small_encoder.network)
+
+
+@torch.no_grad()
+def strangeness(prior: Prior) -> float:
+    """Return how far the small encoder's latents of a picture are from the base's own, in variances of those.
+
+    0 is the same; from 1 on the one knows nothing of what the other says.
+    """
+    side = torch.linspace(0, 1, PROBE_PIXELS)
+    y, x = torch.meshgrid(side, side, indexing="ij")
+    inside = ((x - 0.5) ** 2 + (y - 0.5) ** 2 < 0.1)[..., None]
+    picture = torch.where(inside, torch.stack([x, y, 1 - x], -1), torch.ones(3))[None]  # as renderings are, on white
+    own, small = prior.encode(picture), through_small(prior).encode(picture)
+    return float((small - own).square().mean() / own.var(dim=(-2, -1)).mean().clamp_min(1e-12))

@@ -20,6 +20,7 @@ from backend.systems import preflight
 from backend.weights import EMBEDDED
 
 ADAPTER_ROLE = "ip_adapter"
+NOT_NEEDED = (ADAPTER_ROLE, "small_encoder")  # roles that companions are whole without
 
 _log = logging.getLogger(__name__)
 _checked: set[tuple[str, int, int]] = set()  # files that this process has compared already: path, time, size
@@ -91,7 +92,7 @@ def with_companions(job: Job, settings: Settings) -> Settings:
     changes: dict[str, Any] = {}
     needed = [model.role for model in models.CATALOGUE.values() if job.request.system in model.systems]
     if "companions" in known and not asked.companions:
-        if all(models.read_installed(there / role).record for role in needed if role != ADAPTER_ROLE):
+        if all(models.read_installed(there / role).record for role in needed if role not in NOT_NEEDED):
             changes["companions"] = str(there)
     adapter = there / ADAPTER_ROLE
     if "adapter" in known and not asked.adapter and models.read_installed(adapter).record:

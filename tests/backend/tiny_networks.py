@@ -264,6 +264,19 @@ def write_stable_diffusion(folder: Path, quarter: int = 4, side: int = 32) -> No
     (folder / "tokenizer" / "merges.txt").write_text(merges + "\n", encoding="utf-8")
 
 
+def write_small_encoder(folder: Path, channels: int = 4, levels: int = 4) -> Any:
+    """Write a random AutoencoderTiny in TAESD's layout, an eighth as wide, and return it."""
+    from diffusers import AutoencoderTiny
+
+    torch.manual_seed(10)
+    network = AutoencoderTiny(
+        encoder_block_out_channels=(8,) * levels, decoder_block_out_channels=(8,) * levels, latent_channels=channels,
+        num_encoder_blocks=(1, *[3] * (levels - 1)), num_decoder_blocks=(*[3] * (levels - 1), 1),
+    ).eval()  # fmt: skip
+    network.save_pretrained(folder)
+    return network
+
+
 def _rename(file: Path, parts: dict[str, str], position_ids: int = 0) -> None:
     """Rewrite a file with other names for its tensors; "" stands before them all."""
     tensors = load_file(file)

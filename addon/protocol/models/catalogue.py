@@ -120,7 +120,8 @@ CATALOGUE: dict[str, Model] = {
         Model(
             name="small_encoder", role="small_encoder", title="TAESD", source="madebyollin/taesd",
             files=("config.json", "diffusion_pytorch_model.safetensors"), licence="mit", size=10 * MB,
-            line=ROLES["small_encoder"], note="no system uses it yet",
+            line=ROLES["small_encoder"], systems=("tv3dg", "dreambooth3d", "customize_it_3d"),
+            note="for Stable Diffusion; a job uses it with the setting Small Encoder",
         ),
         *map(_clip, ("clip-vit-base-patch16", "clip-vit-base-patch32", "clip-vit-large-patch14")),
     )

@@ -13,7 +13,17 @@ from typing import Any
 
 from ..systems.evaluations import Knows
 from ..typed_json import ProtocolError
-from .networks import CLIP_WORDS, STABLE_DIFFUSION, decoder_gflop, encoder_gflop, image_size, text_gflop, unet_gflop
+from .networks import (
+    CLIP_WORDS,
+    STABLE_DIFFUSION,
+    TAESD,
+    decoder_gflop,
+    encoder_gflop,
+    image_size,
+    text_gflop,
+    tiny_encoder_gflop,
+    unet_gflop,
+)
 
 PARTS = ("unet", "vae", "text_encoder")
 LARGE_PIXELS = 256  # above, views go through the encoder one by one
@@ -44,12 +54,16 @@ class Base:
 
     @cached_property
     def gflop(self) -> dict[str, float]:
-        """Return the gigaoperations of one picture, there: of the UNet, encoder and decoder, and of one prompt."""
+        """Return the gigaoperations of one picture, there: of the UNet, encoder and decoder, and of one prompt.
+
+        The small encoder counts as TAESD whatever the base.
+        """
         unet, autoencoder, text = (self.configs[part] for part in PARTS)
         tokens = text.get("max_position_embeddings", CLIP_WORDS)
         return {
             "unet": unet_gflop(unet, tokens), "encoder": encoder_gflop(autoencoder, self.pixels),
             "decoder": decoder_gflop(autoencoder, self.pixels), "text": text_gflop(text),
+            "small_encoder": tiny_encoder_gflop(TAESD, self.pixels),
         }  # fmt: skip
 
 

@@ -97,11 +97,12 @@ def forecast(
 
 def work(asked: Asked, base: Base) -> float:
     """Return the gigaoperations of what is asked. The way back through frozen layers is as long as that there;
-    layers of a large base are computed again for it.
+    layers of a large base are computed again for it, but not the small encoder's.
     """
     cost, again = base.gflop, base.knows.large
     unet = (asked.drawn + LEARNING * asked.learnt) * cost["unet"]
     encoder = (asked.encoded + (2 + again) * asked.pulled) * cost["encoder"]
+    encoder += (asked.encoded_small + 2 * asked.pulled_small) * cost["small_encoder"]
     return unet + encoder + asked.decoded * cost["decoder"] + asked.told * cost["text"]
 
 
@@ -115,6 +116,7 @@ def memory(name: str, settings: Any, base: Base, speed: Speed, together: int = 0
     rows = max(2 * views + 1, 2 * min(8, getattr(settings, "class_pictures", 0)))
     forward = UNET_MAPS * row * (min(rows, together) if together else rows)
     at_once = getattr(settings, "views_at_once", 0) or (1 if large else views)
+    # The last steps go through the base's own, also where others go through the small one.
     encoder = ENCODER_MAPS * autoencoder["block_out_channels"][0] * base.pixels**2 * size * at_once
     learning = 0.0
     weights = size * sum(base.weights.values())

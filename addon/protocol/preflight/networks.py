@@ -22,6 +22,9 @@ STABLE_DIFFUSION: dict[str, Mapping[str, Any]] = {
     "text_encoder": {"hidden_size": 768, "intermediate_size": 3072, "num_hidden_layers": 12},
 }  # fmt: skip
 
+# TAESD's, which is the small encoder of Stable Diffusion: diffusers' defaults.
+TAESD = {"encoder_block_out_channels": (64,) * 4, "num_encoder_blocks": (1, 3, 3, 3), "latent_channels": 4}
+
 
 def unet_gflop(config: Mapping[str, Any], tokens: int) -> float:
     """Return the gigaoperations of a UNet2DConditionModel for one picture under a context of so many tokens."""
@@ -56,6 +59,17 @@ def unet_gflop(config: Mapping[str, Any], tokens: int) -> float:
 def encoder_gflop(config: Mapping[str, Any], pixels: int) -> float:
     """Return the gigaoperations of an autoencoder's encoder, forward, for one picture of so many pixels a side."""
     return _autoencoder(config, pixels, config.get("layers_per_block", 1), 2 * config.get("latent_channels", 4))
+
+
+def tiny_encoder_gflop(config: Mapping[str, Any], pixels: int) -> float:
+    """Return the gigaoperations of an AutoencoderTiny's encoder, forward, for one picture of so many pixels a side."""
+    widths, blocks = config["encoder_block_out_channels"], config["num_encoder_blocks"]
+    total, channels = 0.0, 3
+    for level, (width, count) in enumerate(zip(widths, blocks, strict=True)):
+        places = (pixels >> level) ** 2
+        total += conv(channels, width, places) + 3 * count * conv(width, width, places)
+        channels = width
+    return (total + conv(channels, config["latent_channels"], (pixels >> (len(widths) - 1)) ** 2)) / GIGA
 
 
 def decoder_gflop(config: Mapping[str, Any], pixels: int) -> float:

@@ -127,6 +127,7 @@ class CustomizeIt3DSettings:
         GUIDANCE, 7.0, "Prompt Strength", "How strongly the words for the object pull; too much over-saturates", 0, 200,
         paper=10.0,
     )
+    small_encoder: bool = shared.small_encoder(GUIDANCE)
     lambda_sds: float = setting(
         GUIDANCE, 1.0, "Learnt Object", "Weight of what the taught prior says of the views", 0, 10,
     )

@@ -138,6 +138,7 @@ class DreamBooth3DSettings:
         GUIDANCE, 0, "Views at Once",
         "How many of them are encoded together; fewer need less memory, 0 decides by their size", 0, 8,
     )
+    small_encoder: bool = shared.small_encoder(GUIDANCE)
     lambda_sds: float = setting(
         GUIDANCE, 1.0, "Guidance", "Weight of what the prior says, against everything else", 0, 10,
     )

@@ -6,10 +6,12 @@ What a draw decides, the noise levels, is here its mean.
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from typing import Any
 
 LEVELS = 1_000  # of the noise schedule
 WINDOW = ((0.22, 0.98), (0.02, 0.78))  # from which a step draws its level, at first and in the end
 ISM_STRIDE = 200
+SMALL_SHARE = 0.8  # of a run's steps, from its first on, that encode with the small encoder where it is asked for
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,8 @@ class Asked:
     learnt: float = 0.0  # by the UNet, and back
     encoded: float = 0.0
     pulled: float = 0.0  # through the encoder, and back
+    encoded_small: float = 0.0  # by the small encoder
+    pulled_small: float = 0.0
     decoded: float = 0.0
     told: float = 0.0
     views: float = 0.0
@@ -41,6 +45,16 @@ class Knows:
     views: bool = False  # several of one object, that see each other
     reference: bool = False  # beside them, a clean one
     large: bool = False  # its pictures go through the encoder one by one
+
+
+def small_steps(total: int) -> int:
+    """Return how many of a run's steps, from its first on, go through the small encoder; the last never does."""
+    return int(SMALL_SHARE * total)
+
+
+def small_share(settings: Any, total: int) -> float:
+    """Return the share of them in a run of so many steps; 0 where the settings do not ask for it."""
+    return small_steps(total) / total if settings.small_encoder else 0.0
 
 
 def inversions(loss: str, t: int, delta_t: int) -> int:
@@ -68,18 +82,21 @@ def sliding(loss: str, delta_t: int, steps: int, warmup: float) -> float:
 
 
 def scored(
-    loss: str, views: int, k: float, knows: Knows, *, perturbed: bool = False, perp_neg: bool = False, beside: int = 0
-) -> Asked:
+    loss: str, views: int, k: float, knows: Knows, *, perturbed: bool = False, perp_neg: bool = False, beside: int = 0,
+    small: float = 0.0,
+) -> Asked:  # fmt: skip
     """Return one step of guidance: `k` inversions of each view, then the views with the prompt and without.
 
-    `beside` is 1 where a clean picture stands beside the views.
+    `beside` is 1 where a clean picture stands beside the views; `small` is the share of the steps that go through the
+    small encoder.
     """
     drawn = k * views + 2 * views + beside
     drawn += views * (perturbed and loss == "vpcsm") + 2 * views * perp_neg + views * (loss == "vsd")
     told = views * (5 if perp_neg else 2) + beside
-    encoded = views * knows.large + beside
+    own, twice = 1 - small, views * knows.large
     return Asked(
-        drawn=drawn, learnt=views * (loss == "vsd"), encoded=encoded, pulled=views, told=told, views=views
+        drawn=drawn, learnt=views * (loss == "vsd"), encoded=own * twice + beside, pulled=own * views,
+        encoded_small=small * twice, pulled_small=small * views, told=told, views=views,
     )  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from typing import Any
 
-from .evaluations import Asked, Knows, mean_inversions, redrawn, sampled, scored, sliding, taught
+from .evaluations import Asked, Knows, mean_inversions, redrawn, sampled, scored, sliding, small_share, taught
 from .system import FROM_RESULT
 
 PLAIN, SIDES, CLASSES, SHOWN, VARIETY = 50, 25, 25, 12, 12  # steps of sampling, by purpose
@@ -42,8 +42,9 @@ def tv3dg(s: Any, roles: Collection[str], images: int, knows: Knows) -> dict[str
     steps, delta_t = (s.edit_steps, s.edit_delta_t) if is_edit else (s.steps, s.delta_t)
     k = sliding(s.loss, delta_t, steps, s.warmup)
     step = scored(
-        s.loss, s.views, k, knows, perturbed=s.perturbation > 0, perp_neg=s.perp_neg > 0, beside=beside * joint
-    )
+        s.loss, s.views, k, knows, perturbed=s.perturbation > 0, perp_neg=s.perp_neg > 0, beside=beside * joint,
+        small=small_share(s, steps),
+    )  # fmt: skip
     step += Asked(encoded=beside * (not joint), views=2 * seen)  # the image, and its palette on all views
     sides = sampled(4, SIDES) + beside * Asked(drawn=SIDES, encoded=1, told=1)
     sides += Asked(told=12 * (s.perp_neg > 0))
@@ -74,7 +75,8 @@ def dreambooth3d(s: Any, roles: Collection[str], images: int, knows: Knows) -> d
 
     def shaped(steps: int, known: float) -> Asked:
         k = sliding(s.loss, s.delta_t, steps, s.warmup)
-        return steps * (scored(s.loss, s.views, k, knows, perp_neg=s.perp_neg > 0) + Asked(views=known))
+        step = scored(s.loss, s.views, k, knows, perp_neg=s.perp_neg > 0, small=small_share(s, steps))
+        return steps * (step + Asked(views=known))
 
     shown = sampled(1, SHOWN)
     return {
@@ -100,9 +102,16 @@ def customize_it_3d(s: Any, roles: Collection[str], images: int, knows: Knows) -
     batch = 1 if s.schedule == "sequential" else s.tuning_batch
     classes = s.class_pictures if s.class_weight > 0 else 0
     k = mean_inversions(s.loss, s.delta_t, (s.low_noise, s.high_noise))
-    own = scored(s.loss, s.views, k, knows, perp_neg=s.perp_neg > 0)
     beside = int(knows.reference and knows.views and knows.cameras)
-    turned = scored(s.loss if beside else "sds", s.views, k if beside else 0, knows, beside=beside)
+
+    def own(steps: int) -> Asked:
+        return scored(s.loss, s.views, k, knows, perp_neg=s.perp_neg > 0, small=small_share(s, steps))
+
+    def turned(steps: int) -> Asked:  # a Zero-1-to-3 has an encoder of its own
+        small = small_share(s, steps) * beside
+        return scored(s.loss if beside else "sds", s.views, k if beside else 0, knows, beside=beside, small=small)
+
+    coarse, refined = s.coarse_steps, s.refine_steps
     lit = (1 - s.unlit) * s.lit * (1 - (s.normal_views + s.depth_views + s.mask_views) * (s.modalities == "all"))
     near = sum(min(n, s.enhanced_views - n) * 360 / s.enhanced_views <= NEAR for n in range(s.enhanced_views))
     return {
@@ -111,11 +120,11 @@ def customize_it_3d(s: Any, roles: Collection[str], images: int, knows: Knows) -
         "classes": sampled(classes, CLASSES) + Asked(decoded=-classes),
         "teaching": taught(steps, batch, s.tuning_batch if classes else 0) + Asked(encoded=4) + 2 * sampled(4, VARIETY),
         "sides": sampled(3, SIDES) if cameras and not s.guessed_sides else Asked(),
-        "coarse": s.coarse_steps * (own + (1 - lit) * (s.novel_views > 0) * turned + Asked(views=3)),
+        "coarse": coarse * (own(coarse) + (1 - lit) * (s.novel_views > 0) * turned(coarse) + Asked(views=3)),
         "surface": Asked(),
         "enhanced": redrawn(near, s.enhance_steps, s.enhance_near)
         + redrawn(s.enhanced_views - near, s.enhance_steps, s.enhance_far),
-        "refined": s.refine_steps * (own + (s.refine_novel_views > 0) * turned + Asked(views=1)),
+        "refined": refined * (own(refined) + (s.refine_novel_views > 0) * turned(refined) + Asked(views=1)),
         "mesh": Asked(),
     }
 

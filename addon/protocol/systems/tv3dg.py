@@ -38,6 +38,7 @@ class TV3DGSettings:
         OPTIMISATION, 0, "Views at Once",
         "How many of them are encoded together; fewer need less memory, 0 decides by their size", 0, 8,
     )
+    small_encoder: bool = shared.small_encoder(OPTIMISATION)
     # The paper's lambda.
     scale: float = setting(
         OPTIMISATION, 7.5, "Prompt Strength",

@@ -38,6 +38,7 @@ from backend.systems.inputs import Given, read_prompt
 from backend.systems.overrides import chosen_settings
 from backend.systems.reference import look as look_at_image
 from backend.systems.results import Points, mesh_stage, write_results
+from backend.systems.small_encoder import with_small_encoder
 from backend.vision.mask_doubts import Doubt
 
 
@@ -55,8 +56,8 @@ def run(job: Job) -> None:
             f"The least noise is {settings.low_noise}, the most {settings.high_noise}.",
             "Set low_noise below high_noise.",
         )
-    prior = base_model(job)
-    made_with: dict[str, Any] = {"prior": prior.fingerprint, "settings": asdict(settings)}
+    prior = with_small_encoder(job, base_model(job), settings)
+    made_with: dict[str, Any] = {**prior.marks, "settings": asdict(settings)}
     asked = read_prompt(job, prior, request.prompt, taught=settings.token) if request.prompt.strip() else ""
 
     seen = perceive(job, prior, settings, asked)

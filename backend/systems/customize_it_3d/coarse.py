@@ -36,6 +36,7 @@ from backend.systems.guessed import one_view_loss
 from backend.systems.optimisation import OptimisationState, skip_bad_step
 from backend.systems.palette import palette_of
 from backend.systems.reference import Target
+from backend.systems.small_encoder import encoding
 from backend.vision.calibration import SOLID, in_camera_axes
 
 PAPER_FOV = 60.0  # degrees; Zero-1-to-3 was trained with 49.1
@@ -146,16 +147,17 @@ def optimise_shape(
         contexts = contexts_of(guidance, words, job.request.negative_prompt, cameras, behind, settings)
 
         pictures = resized_views(judged, prior.image_size).detach().requires_grad_()
-        latents = encode(prior, pictures, guidance.at_once)
+        encoder = encoding(prior, step, total)
+        latents = encode(encoder, pictures, guidance.at_once)
         gradient = guidance.gradient(latents.detach(), t, contexts, generator)
         if not torch.isfinite(gradient).all():
             skip_bad_step(job, state, step, "the guidance is not a number", REMEDY)
             continue
-        backpropagate_to_images(prior, pictures, latents, gradient, settings.lambda_sds / gradient.numel())
+        backpropagate_to_images(encoder, pictures, latents, gradient, settings.lambda_sds / gradient.numel())
         loss = pulled(resized_views(judged, prior.image_size), pictures)
         if novel is not None and look.shading is ALBEDO and settings.novel_views:
             colours = resized_views(rendering.rgb, prior.image_size).detach().requires_grad_()
-            if not novel.pull(colours, cameras, background, t, generator, settings.novel_views):
+            if not novel.pull(colours, cameras, background, t, generator, settings.novel_views, encoder):
                 skip_bad_step(job, state, step, "what the 3D prior says is not a number", REMEDY)
                 continue
             loss = loss + pulled(resized_views(rendering.rgb, prior.image_size), colours)

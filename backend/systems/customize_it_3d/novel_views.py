@@ -30,10 +30,13 @@ class NovelViews(Protocol):
     """Pulls renderings towards what the image looks like from their cameras."""
 
     def pull(
-        self, images: Tensor, cameras: Cameras, background: Tensor, t: int, generator: torch.Generator, weight: float
-    ) -> bool:
+        self, images: Tensor, cameras: Cameras, background: Tensor, t: int, generator: torch.Generator, weight: float,
+        encoder: Prior | None = None,
+    ) -> bool:  # fmt: skip
         """Backpropagate `weight` times the guidance of images [B, H, H, 3] before a background [3], as a mean over
         latents; the images' graph is kept. Return whether it was a number: if not, nothing was done.
+
+        `encoder` is what the base's renderings are encoded with in this step; a network of its own keeps its own.
         """
         ...
 
@@ -64,8 +67,9 @@ class TurnedImage:
     noise_weight: Any  # w(t)
 
     def pull(
-        self, images: Tensor, cameras: Cameras, background: Tensor, t: int, generator: torch.Generator, weight: float
-    ) -> bool:
+        self, images: Tensor, cameras: Cameras, background: Tensor, t: int, generator: torch.Generator, weight: float,
+        encoder: Prior | None = None,
+    ) -> bool:  # fmt: skip
         """See `NovelViews`."""
         device = self.model.device
         rgb, mask = self.target.rgb.to(device), self.target.mask.to(device)
@@ -89,17 +93,19 @@ class JointViews:
     target: Target
 
     def pull(
-        self, images: Tensor, cameras: Cameras, background: Tensor, t: int, generator: torch.Generator, weight: float
-    ) -> bool:
+        self, images: Tensor, cameras: Cameras, background: Tensor, t: int, generator: torch.Generator, weight: float,
+        encoder: Prior | None = None,
+    ) -> bool:  # fmt: skip
         """See `NovelViews`."""
         prior = self.guidance.prior
         contexts = self.guidance.contexts(
             self.prompt, "", cameras, tell_cameras=True, background=background_word(background),
             seen=seen_view(prior, self.target, background.detach()),
         )  # fmt: skip
-        latents = encode(prior, images, self.guidance.at_once)
+        encoder = encoder or prior
+        latents = encode(encoder, images, self.guidance.at_once)
         gradient = self.guidance.gradient(latents.detach(), t, contexts, generator)
-        return apply_turned(prior, images, latents, gradient, turned(self.target.camera, cameras), weight)
+        return apply_turned(encoder, images, latents, gradient, turned(self.target.camera, cameras), weight)
 
 
 def load_novel_views(prior: Prior, target: Target, prompt: str, settings: CustomizeIt3DSettings) -> NovelViews | None:

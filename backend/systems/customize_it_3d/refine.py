@@ -32,6 +32,7 @@ from backend.systems.customize_it_3d.modalities import words_for
 from backend.systems.customize_it_3d.novel_views import NovelViews
 from backend.systems.customize_it_3d.perceived import Perceived
 from backend.systems.optimisation import OptimisationState, skip_bad_step
+from backend.systems.small_encoder import encoding
 
 BETAS, EPSILON_OF_ADAM = (0.9, 0.99), 1e-15  # the authors'
 WIDTHS = {"small": 8, "full": 16}  # filters of the network's finest level
@@ -117,16 +118,17 @@ def refine_colours(
         )
         views = render(cameras, background).rgb
         pictures = views.detach().requires_grad_()
-        latents = encode(prior, pictures, guidance.at_once)
+        encoder = encoding(prior, step, total)
+        latents = encode(encoder, pictures, guidance.at_once)
         gradient = guidance.gradient(latents.detach(), t, contexts, generator)
         if not torch.isfinite(gradient).all():
             skip_bad_step(job, state, step, "the guidance is not a number", REMEDY)
             continue
-        backpropagate_to_images(prior, pictures, latents, gradient, settings.refine_guidance / gradient.numel())
+        backpropagate_to_images(encoder, pictures, latents, gradient, settings.refine_guidance / gradient.numel())
         if (
             novel is not None
             and settings.refine_novel_views
-            and not novel.pull(pictures, cameras, background, t, generator, settings.refine_novel_views)
+            and not novel.pull(pictures, cameras, background, t, generator, settings.refine_novel_views, encoder)
         ):
             skip_bad_step(job, state, step, "what the 3D prior says is not a number", REMEDY)
             continue

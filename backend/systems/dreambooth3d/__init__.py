@@ -43,6 +43,7 @@ from backend.systems.dreambooth3d.subject import (
 from backend.systems.inputs import Given, read_prompt
 from backend.systems.overrides import chosen_settings
 from backend.systems.results import mesh_stage, write_results
+from backend.systems.small_encoder import with_small_encoder
 from backend.vision.mask_doubts import Doubt
 
 
@@ -62,8 +63,8 @@ def run(job: Job) -> None:
     begun = read_start(job) if request.start else None
     if record is not None:
         settings = replace(settings, token=record.token, subject_class=record.subject)
-    prior = base_model(job)
-    made_with = {"prior": prior.fingerprint, "settings": asdict(settings)}
+    prior = with_small_encoder(job, base_model(job), settings)
+    made_with = {**prior.marks, "settings": asdict(settings)}
     subject, prompt = wanted_subject(job, prior, settings)
     said = f"a {settings.token} {subject}"
 

@@ -34,6 +34,7 @@ from backend.schedules import draw_timestep, log_linear, timestep_window
 from backend.systems.dreambooth3d.photo_colours import PhotoColours
 from backend.systems.guessed import one_view_loss
 from backend.systems.optimisation import OptimisationState, skip_bad_step
+from backend.systems.small_encoder import encoding
 
 PRUNE_EVERY, PRUNE_FROM = 20, 0.3  # steps; share of the run before which fog may still become something
 BAD_STEPS = "Try another seed, or lower the setting `field_rate`."
@@ -107,13 +108,14 @@ def optimise_field(
         render = volume_renderer(field, samples=samples, generator=generator, shading=shading)
         rendering = render(cameras, background, geometry=True)
         images = resized_views(rendering.rgb, prior.image_size)
-        latents = encode(prior, images, guidance.at_once)
+        encoder = encoding(prior, step, total)
+        latents = encode(encoder, images, guidance.at_once)
         gradient = guidance.gradient(latents.detach(), t, contexts, generator)
         if not torch.isfinite(gradient).all():
             skip_bad_step(job, state, step, "the guidance is not a number", BAD_STEPS)
             continue
         # As a mean over latents, as the terms are means over pixels.
-        backpropagate_to_images(prior, images, latents, gradient, settings.lambda_sds / gradient.numel())
+        backpropagate_to_images(encoder, images, latents, gradient, settings.lambda_sds / gradient.numel())
 
         loss = (
             settings.sparsity * sparsity(rendering.alpha)

@@ -29,6 +29,7 @@ from backend.systems.overrides import chosen_settings
 from backend.systems.reference import look as look_at_image
 from backend.systems.reference import perceive
 from backend.systems.results import Points, write_results
+from backend.systems.small_encoder import with_small_encoder
 from backend.systems.textured_mesh import textured_gaussians
 from backend.systems.tv3dg.edit import redraw_sides
 from backend.systems.tv3dg.edit_settings import of_edit
@@ -68,12 +69,12 @@ def run(job: Job) -> None:
     request = job.request
     settings = with_companions(job, chosen_settings(TV3DG, request.preset, job.settings))
     settings = of_edit(settings) if request.start else settings
-    prior = base_model(job)
+    prior = with_small_encoder(job, base_model(job), settings)
     asked, settings = settings, supported_settings(job, prior, settings)
     stages = planned_stages(request, settings)
     job.total_stages = len(stages)
     shown, tau = visual_prompt(request, settings)
-    made_with = {"prior": prior.fingerprint, "settings": asdict(settings), "visual_prompt": shown, "tau": tau}
+    made_with = {**prior.marks, "settings": asdict(settings), "visual_prompt": shown, "tau": tau}
     made_with["told"] = prior.complete(request.prompt)  # with the clauses that the artist left out
 
     told = wanted_prompt(request, asked)[1] > 0 and not tau  # that it is not used

@@ -39,6 +39,7 @@ from backend.systems.optimisation import OptimisationState, skip_bad_step
 from backend.systems.overrides import options_of
 from backend.systems.palette import palette_of
 from backend.systems.reference import Target, seen_view
+from backend.systems.small_encoder import encoding
 from backend.systems.tv3dg.edit import Anchor, side_loss
 from backend.systems.tv3dg.weights import loss_units
 from backend.vision.calibration import Calibration, Sides
@@ -97,12 +98,13 @@ def optimise(
         t = draw_timestep(timestep_window(step, total, warmup=settings.warmup), len(prior.alphas), generator)
 
         rendering = render(cameras, background, geometry=True)
-        latents = encode(prior, rendering.rgb, guidance.at_once)
+        encoder = encoding(prior, step, total)
+        latents = encode(encoder, rendering.rgb, guidance.at_once)
         gradient = guidance.gradient(latents.detach(), t, contexts, generator)
         if not torch.isfinite(gradient).all():
             skip_bad_step(job, state, step, "the guidance is not a number", BAD_STEPS)
             continue
-        backpropagate_to_images(prior, rendering.rgb, latents, gradient, settings.lambda_guidance)
+        backpropagate_to_images(encoder, rendering.rgb, latents, gradient, settings.lambda_guidance)
         units = loss_units(latents, against_sum=settings.against_sum)
         movement = screen_gradients(rendering, cameras) / units.growth  # of the guidance alone
 

@@ -14,6 +14,7 @@ from backend.cameras import orbit
 from backend.diffusion.denoiser import EMBEDDED, kept_prior, load_prior, load_tokenizer, words_in_pieces
 from backend.diffusion.sampling import noise_for
 from backend.errors import MissingModel
+from tests.backend.tiny_networks import write_small_encoder
 
 
 @pytest.fixture(scope="module")
@@ -122,3 +123,17 @@ def test_the_next_job_takes_the_prior_that_is_in_memory_unless_its_files_have_ch
     (folder / "model_index.json").unlink()
     with pytest.raises(MissingModel):
         kept_prior(str(folder))
+
+
+def test_a_large_base_with_a_tiny_autoencoder_sees_the_same_pixels_with_a_graph(tmp_path: Path) -> None:
+    """diffusers' tiny encoder leaves its scale out where its layers are computed again on the way back."""
+    shutil.copytree(EMBEDDED, tmp_path / "base")
+    write_small_encoder(tmp_path / "base" / "vae")
+    config = tmp_path / "base" / "unet" / "config.json"
+    config.write_text(config.read_text().replace('"sample_size": 16', '"sample_size": 64'))
+    large = load_prior(str(tmp_path / "base"))
+    assert large.image_size == 512
+    images = torch.rand(1, 64, 64, 3, generator=torch.manual_seed(2)).requires_grad_()
+    with torch.no_grad():
+        seen = large.encode(images)
+    torch.testing.assert_close(large.encode(images), seen)

@@ -5,10 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from backend.cameras import framing_distance, orbit
-from backend.representations.hull import project
-from benchmarks.metrics.framing import framed
-from benchmarks.training.volumes import FOV, SIZE, compared, measures, moved
+from benchmarks.training.volumes import compared, measures
 
 
 def test_measures_are_of_each_view_and_an_exact_copy_has_forty_decibels() -> None:

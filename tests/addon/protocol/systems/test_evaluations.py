@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from addon.protocol.systems.evaluations import Asked, Knows, redrawn, sampled, scored
+from addon.protocol.systems.evaluations import Asked, Knows, redrawn, sampled, scored, small_steps
 
 
 def test_a_large_base_encodes_each_view_twice() -> None:
     assert scored("sds", 4, 0.0, Knows(large=True)).encoded == 4
     assert scored("sds", 4, 0.0, Knows()).encoded == 0
+
+
+def test_most_steps_go_through_the_small_encoder_and_the_last_never_does() -> None:
+    assert [small_steps(total) for total in (1, 2, 5, 6, 45, 200)] == [0, 1, 4, 4, 36, 160]
+    whole, most = (scored("sds", 4, 0.0, Knows(large=True), beside=1, small=share) for share in (0.0, 0.75))
+    assert (most.encoded, most.pulled) == (1 + 1, 1) and (most.encoded_small, most.pulled_small) == (3, 3)
+    assert (most.drawn, most.told, most.views) == (whole.drawn, whole.told, whole.views)
 
 
 def test_drawing_and_redrawing_ask_twice_for_each_step() -> None:

@@ -60,7 +60,7 @@ class Pull:
         self.told: list[str] = []
         self.prior: Any = SimpleNamespace(
             encode=lambda images: images, image_size=SIZE, alphas=torch.linspace(1, 0.01, 1000),
-            device=torch.device("cpu"),
+            device=torch.device("cpu"), small_encoder=None,
         )  # fmt: skip
 
     def contexts(self, prompt: str, negative: str, cameras: Cameras, **told: Any) -> Cameras:

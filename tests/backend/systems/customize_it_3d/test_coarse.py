@@ -88,7 +88,9 @@ def test_what_knows_the_other_sides_shapes_them(tmp_path: Path) -> None:
     class Ball:
         weights: list[float] = []
 
-        def pull(self, images: Any, cameras: Cameras, background: Any, t: int, generator: Any, weight: float) -> bool:
+        def pull(
+            self, images: Any, cameras: Cameras, background: Any, t: int, generator: Any, weight: float, encoder: Any
+        ) -> bool:
             self.weights.append(weight)
             wrong = images.detach() - ball(cameras, GREEN, background)
             images.backward(weight * wrong / wrong.numel(), retain_graph=True)

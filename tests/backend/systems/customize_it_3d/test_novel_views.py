@@ -106,6 +106,10 @@ def test_a_prior_that_sees_the_image_is_asked_about_all_views_beside_it(monkeypa
     assert told["prompt"] == "a ball" and told["tell_cameras"] and told["background"] == "white"
     assert told["seen"].camera is seen.target.camera and told["seen"].latents.shape == (1, 24, 24, 3)
     assert images.grad is not None and torch.allclose(images.grad[1], torch.full((24, 24, 3), 1 / images.numel()))
+    half: Any = SimpleNamespace(encode=lambda images: images / 2)  # what the step encodes with
+    views, halved, drawn = JointViews(guidance, "a ball", seen.target), images.detach().requires_grad_(), torch.ones(3)
+    assert views.pull(halved, cameras, drawn, 300, torch.Generator(), 1.0, half)
+    assert halved.grad is not None and torch.allclose(halved.grad, images.grad / 2)
 
 
 def test_which_of_them_is_asked_depends_on_the_prior_and_nothing_is_where_it_does_not_count(

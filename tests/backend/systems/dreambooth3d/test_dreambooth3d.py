@@ -75,13 +75,13 @@ def test_a_job_leaves_mesh_and_points_and_goes_on_to_the_same_bytes_after_a_kill
         assert results(folder) == results(tmp_path / "whole")
 
 
-def kill_in(job: Job, stage: str) -> None:
-    """Have a job die after the second step of a stage, as a kill would, with a checkpoint of the first."""
+def kill_in(job: Job, stage: str, killed: int = 2) -> None:
+    """Have a job die in a step of a stage, as a kill would, with a checkpoint of each step before."""
     steps = job.steps
 
     def dying(total: int, state: Any) -> Any:
         for step in steps(total, state):
-            if stage in job.stage_folder.name and step == 2:
+            if stage in job.stage_folder.name and step == killed:
                 raise KeyboardInterrupt
             yield step
 

@@ -49,8 +49,9 @@ class Pull:
         self.colour, self.noise = colour, noise
         self.variational_score, self.at_once = None, 0
         self.prior: Any = SimpleNamespace(
-            encode=lambda images: images, image_size=SIZE, alphas=torch.linspace(1, 0.01, 1000), device="cpu"
-        )
+            encode=lambda images: images, image_size=SIZE, alphas=torch.linspace(1, 0.01, 1000), device="cpu",
+            small_encoder=None,
+        )  # fmt: skip
 
     def contexts(self, prompt: str, negative: str, cameras: Cameras, **told: Any) -> Cameras:
         return cameras

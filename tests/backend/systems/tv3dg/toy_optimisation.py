@@ -41,6 +41,7 @@ class ToyPrior:
     takes_cameras: bool = False
     takes_views: bool = False
     sees_reference: bool = False
+    small_encoder: None = None
     device: torch.device = torch.device("cpu")
 
     def encode(self, images: torch.Tensor) -> torch.Tensor:
