@@ -327,4 +327,6 @@ WORDS: dict[str, tuple[str, str, str, str]] = {
         "例：a red mug with white dots",
         "例如 a red mug with white dots",
     ),
+    "no words are needed": ("braucht keine Worte", "no hacen falta palabras", "言葉は不要です", "无需文字"),
+    "1 job, {size}": ("1 Auftrag, {size}", "1 trabajo, {size}", "ジョブ1件、{size}", "1 个任务，{size}"),
 }

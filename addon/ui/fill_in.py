@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import filecmp
 import json
 import math
 from pathlib import Path
@@ -63,7 +64,8 @@ def _take_images(props: Any, job: Path, request: protocol.Request) -> list[str]:
         try:
             if not protocol.is_inside(job, asked.path):
                 raise RuntimeError(say_report("it is not in the job's folder"))
-            image = bpy.data.images.load(str(job / asked.path), check_existing=True)
+            image = _at_hand(asked.name, job / asked.path)
+            image = image or bpy.data.images.load(str(job / asked.path), check_existing=True)
         except RuntimeError as error:
             reason = str(error).strip()
             missing.append(say_report("The image {name} was left out: {reason}.", name=asked.called, reason=reason))
@@ -79,6 +81,13 @@ def _take_images(props: Any, job: Path, request: protocol.Request) -> list[str]:
         reference.field_of_view = math.radians(asked.fov_degrees)
     props.active_reference = max(0, len(props.references) - 1)
     return missing
+
+
+def _at_hand(name: str, copy: Path) -> bpy.types.Image | None:
+    """Return the image of the .blend that a job has a copy of, where its file is still the same."""
+    image = bpy.data.images.get(name) if name else None
+    own = Path(bpy.path.abspath(image.filepath)) if image is not None and image.filepath else copy.parent
+    return image if own.is_file() and filecmp.cmp(own, copy, shallow=False) else None
 
 
 def _name_of(subject: str) -> str:
@@ -120,7 +129,9 @@ def draw_prompt(layout: Any, props: Any) -> None:
     """Draw the prompt; while it is empty, what the image's name proposes, with a button that makes it the prompt."""
     proposed = "" if props.prompt.strip() else properties.proposed_prompt(props)
     row = layout.row(align=True)
-    row.prop(props, "prompt", text="", placeholder=proposed or "a red mug with white dots")
+    needs_words = properties.SYSTEMS[str(props.system)].needs_prompt
+    empty = "a red mug with white dots" if needs_words else "no words are needed"
+    row.prop(props, "prompt", text="", placeholder=proposed or empty)
     if proposed:
         row.operator(MAQUETTE_OT_use_name.bl_idname, text="", icon="GREASEPENCIL")
 

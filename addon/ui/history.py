@@ -182,7 +182,8 @@ class MAQUETTE_PT_history(bpy.types.Panel):
             MAQUETTE_UL_history.bl_idname, "", manager, "maquette_history", manager, "maquette_history_row", rows=4
         )
         row = layout.row(align=True)
-        text = say("{count} jobs, {size}", count=len(known.entries), size=protocol.megabytes(known.size))
+        count, size = len(known.entries), protocol.megabytes(known.size)
+        text = say("1 job, {size}", size=size) if count == 1 else say("{count} jobs, {size}", count=count, size=size)
         row.label(text=text, translate=False)
         row.operator("maquette.keep_newest", text="", icon="TRASH")
         row.operator("maquette.refresh_history", text="", icon="FILE_REFRESH")

@@ -144,3 +144,37 @@ def test_an_image_alone_proposes_its_name_which_can_be_changed(enabled: Any, tmp
     assert generate.why_not(enabled.context).startswith("The prompt is empty")
     props.system = "customize_it_3d"  # which looks at the image itself
     assert properties.proposed_prompt(props) == ""
+
+
+def test_the_empty_prompt_says_whether_words_are_needed(enabled: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from addon.ui import fill_in
+
+    shown: list[str] = []
+    note: Any = Layout._note
+
+    def noted(layout: Any, kind: str, arguments: tuple[Any, ...], options: dict[str, Any]) -> Any:
+        shown.append(options.get("placeholder", ""))
+        return note(layout, kind, arguments, options)
+
+    monkeypatch.setattr(Layout, "_note", noted)
+    props = enabled.context.scene.maquette
+    for system in ("tv3dg", "customize_it_3d"):
+        props.system = system
+        fill_in.draw_prompt(Layout(), props)
+    assert [text for text in shown if text] == ["a red mug with white dots", "no words are needed"]
+
+
+@pytest.mark.parametrize("is_changed", [False, True])
+def test_an_image_that_is_at_hand_does_not_come_a_second_time(enabled: Any, tmp_path: Path, is_changed: bool) -> None:
+    from addon.ui import fill_in
+
+    file = tmp_path / "red mug.png"
+    Image.new("RGB", (8, 9), "red").save(file)
+    image = enabled.data.images.load(str(file))
+    sent = protocol.input_images([(file, {})])
+    job = protocol.make_job(tmp_path, protocol.Request(system="tv3dg", prompt="a mug", images=sent), [file])
+    if is_changed:
+        Image.new("RGB", (8, 9), "blue").save(file)
+    fill_in.take_request(enabled.context.scene.maquette, job, protocol.read_request(job))
+    (reference,) = enabled.context.scene.maquette.references
+    assert (reference.image == image) != is_changed and len(enabled.data.images) == 1 + is_changed
