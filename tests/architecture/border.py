@@ -55,6 +55,7 @@ BY_THEMSELVES = {
     ("addon/scene/assets.py", "set_preview"): "a picture that `file_in` has found",
     ("addon/scene/points.py", "*"): "points that `file_in` has found",
     ("addon/scene/result_files.py", "check_mesh_file"): "a mesh that `file_in` has found",
+    ("addon/ui/fill_in.py", "_at_hand"): "the artist's own file, and a copy of it after `is_inside`",
     ("addon/ui/install.py", "*"): "the folder of the installation",
     ("backend/__main__.py", "_run"): "removes the folder that it has just made; rmtree follows no link",
     ("backend/systems/base_model.py", "*"): "the folders of installed models",
