@@ -108,6 +108,16 @@ def remove_inside(folder: Path, name: str) -> bool:
     return True
 
 
+def remove_halves(folder: Path, name: str, seconds: float) -> None:
+    """Remove what programs that were killed have left of a file, `NAME.*.tmp`, once it is so old."""
+    with os.scandir(folder) as entries:
+        halves = [entry for entry in entries if entry.name.startswith(f"{name}.") and entry.name.endswith(".tmp")]
+    for half in halves:
+        with contextlib.suppress(OSError):  # its program was quicker
+            if time.time() - half.stat(follow_symlinks=False).st_mtime > seconds:
+                remove_inside(folder, half.name)
+
+
 def make_folder_in(folder: Path, name: str, mode: int = OPEN) -> None:
     """Make a folder, with those on the way to it, unless it is there."""
     with _named(os.path.join(folder, name)), _parent(folder, name + "/.", make=mode):

@@ -8,12 +8,11 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
 from .events import Turn, decode, encode
-from .inside import LinkInside, file_size, open_file, remove_inside, write_whole
+from .inside import LinkInside, file_size, open_file, remove_halves, write_whole
 from .job_folder import EVENTS_FILE, LOCK_FILE
 from .shared_files import take_lock
 from .typed_json import ProtocolError
@@ -59,12 +58,7 @@ def write_turns(path: Path, turns: Sequence[Turn]) -> None:
     """Replace a file of turns, whole or not at all; what killed programs have left of it goes."""
     content = "".join(map(encode, turns)).encode()
     write_whole(path.parent, path.name, content, temporary=f"{path.name}.{os.getpid()}.tmp")
-    with os.scandir(path.parent) as entries:
-        halves = [each for each in entries if each.name.startswith(f"{path.name}.") and each.name.endswith(".tmp")]
-    for half in halves:
-        with contextlib.suppress(OSError):  # its program was quicker
-            if time.time() - half.stat(follow_symlinks=False).st_mtime > LEFT_SECONDS:
-                remove_inside(path.parent, half.name)
+    remove_halves(path.parent, path.name, LEFT_SECONDS)
 
 
 def has_begun(job: Path, turn: Turn) -> bool:

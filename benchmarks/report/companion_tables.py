@@ -38,7 +38,7 @@ def novel_views(figures: dict[str, Any]) -> list[list[str]]:
     return rows
 
 
-VOLUME_SETS = {"generated": "the generator's", "image": "the benchmark's fifteen", "artists": "artists' models"}
+VOLUME_SETS = {"generated": "of the generator's", "image": "single images", "artists": "artists' models"}
 
 
 def volumes(figures: dict[str, Any]) -> list[list[str]]:
@@ -57,7 +57,7 @@ def volumes(figures: dict[str, Any]) -> list[list[str]]:
                 less = f"{own[3]:+.{digits}f}{unit} ({own[4]:+.{digits}f} to {own[5]:+.{digits}f})"
                 rows.append(
                     [
-                        f"{figures[name]['objects']} of {called}", f"{turn} degrees",
+                        f"{figures[name]['objects']} {called}", f"{turn} degrees",
                         "PSNR" if measure == "psnr" else "silhouette IoU",
                         *(f"{one[0]:.{digits}f}{unit}" for one in (copy, blown, own)), less,
                     ]

@@ -44,4 +44,4 @@ def test_guessed_volumes_stand_beside_a_copy_and_less_it() -> None:
     assert rows[1][:3] == ["40 of the generator's", "30 degrees", "PSNR"]
     assert rows[1][3:] == ["15.0 dB", "14.0 dB", "16.2 dB", "+1.2 dB (-0.3 to +2.5)"]
     assert rows[2][2:] == ["silhouette IoU", "0.50", "0.40", "0.60", "+0.10 (-0.10 to +0.20)"]
-    assert rows[9][0] == "12 of artists' models" and len(rows) == 17
+    assert rows[9][0] == "12 artists' models" and len(rows) == 17
