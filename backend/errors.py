@@ -30,6 +30,9 @@ REFUSALS = {
     errno.ENAMETOOLONG: ("cannot be made or found", "Choose a shorter name."),
 }
 
+# How torch and the libraries below say that memory ran out; the second and third are its allocator's on a processor.
+NO_MEMORY = ("out of memory", "can't allocate memory", "not enough memory", "_STATUS_ALLOC_FAILED")
+
 
 class BackendError(Exception):
     """Say in one sentence what is wrong, with the number that matters, and in `hint` what to do."""
@@ -115,7 +118,7 @@ def explain(error: Exception) -> BackendError:
             return BadInput(f"{place} {what} ({error.strerror}).", hint)
         case OSError(errno=number) if number in (errno.EIO, errno.EMFILE, errno.ENFILE, errno.ESTALE):
             return UnfitEnvironment(f"This machine does not let files be used ({error}).", "Run the job again.")
-        case RuntimeError() if "out of memory" in str(error) or "can't allocate memory" in str(error):
+        case RuntimeError() if any(said in str(error) for said in NO_MEMORY):
             return OutOfMemory(str(error).splitlines()[0], "Use the preset draft, or close other programs.")
         case _:
             message = f"{type(error).__name__}: {error}"

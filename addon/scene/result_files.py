@@ -62,6 +62,9 @@ def read_metadata(job_folder: Path) -> dict[str, Property]:
         for key in ("system", "prompt", "negative_prompt", "seed", "preset", "prior", "points", "subject"):
             if key in source:
                 found[key] = source[key]
+    made_with = result.get("made_with")
+    if isinstance(made_with, dict) and not any(found.get(name) for name in ("prompt", "subject", "image")):
+        found["subject"] = made_with.get("class")  # what an image without words and name was taken for
     for key in ("versions", "seconds", "files", "settings", "inputs", "made_with"):
         value = result.get(key) or request.get(key)
         if isinstance(value, dict) and value:

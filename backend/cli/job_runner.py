@@ -8,6 +8,7 @@ import logging
 import os
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, assert_never
@@ -213,6 +214,7 @@ class _JobRun:
         self._outbox: Outbox | None = None
         self._started = time.monotonic()
         self._job: Job | None = None  # once there is one
+        self._less: list[str] = []  # what was said when memory ran out
         self._identity: tuple[int, int] | None = None  # of the folder, once it runs
 
     def run(self, run_system: Callable[[Job], None]) -> protocol.Last:
@@ -286,6 +288,7 @@ class _JobRun:
             with telling_of_compilation(lambda done, most: self.emit(protocol.Compiling(done=done, most=most))):
                 while not self._has_room(run_system, job):
                     self._job = job = Job(self.folder, request, self.emit, self._control)
+                    job.warnings += self._less  # the results say what was changed
             job.check_stop_after()
             return self._finished("")
         except JobStopped as stop:
@@ -302,18 +305,19 @@ class _JobRun:
         """Run the job to its end; where memory runs out, step down and return False, unless there is no lower step."""
         try:
             run_system(job)
+            return True
         except Exception as error:
-            if not isinstance(explain(error), OutOfMemory) or not thrift.step_down():
+            if not isinstance(explain(error), OutOfMemory):
                 raise
             _log.warning("Memory ran out.", exc_info=True)
-            most = thrift.most_together()
-            pictures = "one picture" if most == 1 else f"{most} pictures"
-            job.warn(
-                f"Memory ran out: the job goes on from its checkpoint, with {pictures} at a time, which is slower.",
-                "Close other programs that use the GPU, or choose a lower preset.",
-            )
-            return False
-        return True
+            traceback.clear_frames(error.__traceback__)  # what the step held
+            reason = explain(error).message
+        if not thrift.step_down():
+            raise OutOfMemory(f"Memory ran out, with {thrift.level().words}: {reason}", smaller(job.request))
+        sentence = f"Memory ran out: the job goes on from its checkpoint, with {thrift.level().words}, which is slower."
+        job.warn(sentence, "Close other programs that use the GPU, or choose a lower preset.")
+        self._less.append(sentence)
+        return False
 
     @property
     def seconds(self) -> float:
@@ -341,6 +345,14 @@ class _JobRun:
         before = self._job.seconds_before if self._job is not None else 0.0
         seconds = round(before + self.seconds, 3)  # of all runs
         return protocol.Finished(results=tuple(sorted(paths)), seconds=seconds, stopped_after=stopped_after)
+
+
+def smaller(request: protocol.Request) -> str:
+    """Return what to do about a job that takes more memory than there is: the next smaller preset, by its name."""
+    presets = list(protocol.PRESETS)  # the smallest first
+    place = presets.index(request.preset)
+    other = f"Use the preset {presets[place - 1]}" if place else "Use a smaller base"
+    return f"{other}, or close other programs that use the memory."
 
 
 def _exit_code(last: protocol.Last) -> int:

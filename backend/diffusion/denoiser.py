@@ -49,7 +49,8 @@ class Prior:
     dtype: torch.dtype
     fingerprint: str  # SHA-256 over the files that it was loaded from
     sees_reference: bool = False  # beside the views of an object, a picture of it that is clean
-    most_together: int = 0  # pictures that the network is asked about at a time; 0: all
+    most_together: int = 0  # pictures that the network is asked about at a time; 0: all, and views as settings say
+    is_frugal: bool = False  # networks that learn compute their layers again on the way back, also where they are small
     completion: dict = field(default_factory=dict)  # neutral clauses for what a prompt does not say
     small_encoder: SmallEncoder | None = None  # what most steps of a distillation encode with; None: its own, always
 
@@ -58,6 +59,11 @@ class Prior:
         """Return what tells results of other weights apart: fingerprints, by the network's part."""
         small = {"small_encoder": self.small_encoder.fingerprint} if self.small_encoder is not None else {}
         return {"prior": self.fingerprint} | small
+
+    @property
+    def computes_again(self) -> bool:
+        """Say whether a network of its size that learns computes its layers again on the way back."""
+        return self.is_frugal or self.image_size > TOGETHER_PIXELS
 
     @property
     def takes_views(self) -> bool:

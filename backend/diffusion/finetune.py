@@ -98,7 +98,7 @@ class Finetuning:
         parts = {"unet": (unet, LAYERS)} | ({"text_encoder": (encoder, TEXT_LAYERS)} if options.text_encoder else {})
         for network, layers in parts.values():
             _open(network, layers, options.rank)
-        if prior.image_size > TOGETHER_PIXELS:
+        if prior.computes_again:
             unet.enable_gradient_checkpointing()
         self.prior = replace(prior, unet=unet, text_encoder=encoder)
         self.parameters = {

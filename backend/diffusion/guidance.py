@@ -186,7 +186,7 @@ def guidance_for(prior: Prior, options: GuidanceOptions, visual_prompt: torch.Te
     learns = options.loss == "vsd"
     return Guidance(
         prior=prior, options=options, predict_perturbed=predict_perturbed, image_prompt=image_prompt,
-        image_tokens=image_tokens, at_once=views_at_once(options.views_at_once, prior.image_size),
+        image_tokens=image_tokens, at_once=views_at_once(options.views_at_once, prior.image_size, prior.most_together),
         variational_score=VariationalScore(prior, rank=options.particle_rank, rate=options.particle_rate)
         if learns else None,
     )  # fmt: skip

@@ -11,6 +11,7 @@ from dataclasses import replace
 import torch
 
 from backend.diffusion.denoiser import TOGETHER_PIXELS, Prior, SmallEncoder
+from backend.diffusion.image_prompt import twin
 from backend.diffusion.scores import distillation_loss
 from backend.errors import BadInput
 from backend.weights import fingerprint, load_frozen, network_folder
@@ -19,12 +20,24 @@ SMALL_ENCODER_ROLE = "small_encoder"
 PROBE_PIXELS = 128  # of the picture that two encoders are compared by
 
 
-def views_at_once(wanted: int, image_size: int) -> int:
+def views_at_once(wanted: int, image_size: int, most_together: int = 0) -> int:
     """Return how many views to have in memory together, 0: all; with 0 wanted it depends on their size in pixels.
 
-    It does not depend on the memory that there is, so that a job gives the same bytes on every machine of a kind.
+    It does not depend on the memory that there is, so that a job gives the same bytes on every machine of a kind;
+    only where memory is known not to do (`most_together` of a prior is above 0) they go one by one.
     """
-    return wanted or (0 if image_size <= TOGETHER_PIXELS else 1)
+    return 1 if most_together else wanted or (0 if image_size <= TOGETHER_PIXELS else 1)
+
+
+def frugal(prior: Prior) -> Prior:
+    """Return a prior that keeps as little as it can for the way back; the numbers stay as they are."""
+    from diffusers import AutoencoderKL
+
+    if not isinstance(prior.autoencoder, AutoencoderKL):  # the tiny one would see other pixels under it
+        return replace(prior, is_frugal=True)
+    autoencoder = twin(prior.autoencoder)  # the prior may be kept for another job
+    autoencoder.enable_gradient_checkpointing()
+    return replace(prior, is_frugal=True, autoencoder=autoencoder)
 
 
 def encode(prior: Prior, images: torch.Tensor, at_once: int = 0) -> torch.Tensor:

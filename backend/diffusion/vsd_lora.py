@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from backend.diffusion.denoiser import TOGETHER_PIXELS, Prior
+from backend.diffusion.denoiser import Prior
 from backend.diffusion.image_prompt import twin
 
 LAYERS = ("to_q", "to_k", "to_v", "to_out.0")  # of every attention, as the authors and threestudio do
@@ -36,7 +36,7 @@ class VariationalScore:
         with torch.random.fork_rng(devices=devices):  # the same start in every job, and nobody else's draws change
             torch.manual_seed(0)
             inject_adapter_in_model(LoraConfig(r=rank, lora_alpha=rank, target_modules=list(LAYERS)), network)
-        if prior.image_size > TOGETHER_PIXELS:
+        if prior.computes_again:
             network.enable_gradient_checkpointing()
         self.changes = {name: value for name, value in network.named_parameters() if "lora_" in name}
         for value in self.changes.values():

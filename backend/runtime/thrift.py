@@ -1,29 +1,51 @@
 """How sparingly this process uses memory: a level that goes down when memory runs out, and up again with the next job.
 
-A lower level asks the networks about fewer pictures at a time. That takes longer and changes nothing else, so that a
-job goes on from its checkpoint.
+A lower level asks the networks about fewer pictures at a time, takes views one by one through the encoder and back,
+and last computes layers again on the way back instead of keeping what they said. That takes longer and changes nothing
+but the last digits, so that a job goes on from its checkpoint.
 """
 
 from __future__ import annotations
 
 import gc
+from typing import NamedTuple
 
 from backend.runtime import devices
 
-TOGETHER = (0, 4, 1)  # pictures that a network is asked about at a time, by level; 0: all of a step's
+
+class Level(NamedTuple):
+    """One level."""
+
+    together: int  # pictures that a network is asked about at a time; 0: all of a step's, and views as settings say
+    again: bool  # whether layers are computed again on the way back, also those of a small base
+    words: str  # what is done, behind "with"
+
+
+LEVELS = (
+    Level(0, False, "all pictures of a step at a time"),
+    Level(4, False, "4 pictures at a time and views encoded one by one"),
+    Level(1, False, "one picture at a time"),
+    Level(1, True, "one picture at a time and layers computed again on the way back"),
+)
+TOGETHER = tuple(dict.fromkeys(level.together for level in LEVELS))  # what a forecast can tell apart
 
 _level = 0
 
 
+def level() -> Level:
+    """Return the level that this process is at."""
+    return LEVELS[_level]
+
+
 def most_together() -> int:
     """Return how many pictures a network may be asked about at a time; 0 where there is no limit."""
-    return TOGETHER[_level]
+    return level().together
 
 
 def step_down() -> bool:
     """Go to the next lower level and let go of what torch holds; return whether there was one."""
     global _level
-    if _level + 1 == len(TOGETHER):
+    if _level + 1 == len(LEVELS):
         return False
     _level += 1
     gc.collect()

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from addon.protocol import ProtocolError, models
 from backend.diffusion.denoiser import Prior, kept_prior
+from backend.diffusion.latents import frugal
 from backend.errors import MissingModel
 from backend.models import checking, store
 from backend.models.lora import LORA_FILE, with_lora
@@ -112,7 +113,8 @@ def _load(job: Job, name: str, folder: Path, device: str, **options: Any) -> Pri
     _log.info("The base %s is loaded as %s on %s.", folder.name, str(dtype).removeprefix("torch."), device)
     prior = kept_prior(name, device, dtype, **options)
     preflight.announce(job, prior, folder)
-    return replace(prior, most_together=thrift.most_together())
+    prior = replace(prior, most_together=thrift.most_together())
+    return frugal(prior) if thrift.level().again else prior
 
 
 def _check_once(model: models.Installed) -> None:

@@ -60,9 +60,9 @@ def fitting(job: Job, base: preflight.Base, speed: preflight.Speed) -> None:
         found = preflight.of_request(job.request, base, speed, together)
         if not free or found.memory <= whole:
             if level > 0:
-                pictures = "one picture" if together == 1 else f"{together} pictures"
+                words = thrift.LEVELS[level].words
                 job.warn(
-                    f"{there} of memory are free, so networks are asked about {pictures} at a time, which is slower.",
+                    f"{there} of memory are free, so the job begins with {words}, which is slower.",
                     "Close other programs that use the memory to make it faster.",
                 )
             thrift.begin_at(level)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 
 import pytest
+import torch
 
 from backend.errors import (
     DISTURBING,
@@ -30,6 +31,19 @@ from backend.errors import (
         (OSError(errno.ENOSPC, "No space left"), UnfitEnvironment, 3, "The disk is full"),
         (RuntimeError("CUDA out of memory. Tried to allocate 2 GiB\nand more"), OutOfMemory, 3, "2 GiB"),
         (RuntimeError("DefaultCPUAllocator: can't allocate memory"), OutOfMemory, 3, "can't allocate memory"),
+        (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB"), OutOfMemory, 3, "2 GiB"),
+        (
+            RuntimeError("[alloc_cpu.cpp:114] DefaultCPUAllocator: not enough memory: you tried to allocate 9 bytes."),
+            OutOfMemory,
+            3,
+            "not enough memory",
+        ),
+        (
+            RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+            OutOfMemory,
+            3,
+            "CUBLAS",
+        ),
         (RuntimeError("shapes differ"), Defect, 1, "RuntimeError: shapes differ"),
         (OSError(errno.EBADF, "Bad file descriptor"), Defect, 1, "OSError"),
         (OSError(errno.EDQUOT, "Quota exceeded", "a"), UnfitEnvironment, 3, "The disk is full"),

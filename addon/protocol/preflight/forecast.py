@@ -115,7 +115,7 @@ def memory(name: str, settings: Any, base: Base, speed: Speed, together: int = 0
     views = settings.views
     rows = max(2 * views + 1, 2 * min(8, getattr(settings, "class_pictures", 0)))
     forward = UNET_MAPS * row * (min(rows, together) if together else rows)
-    at_once = getattr(settings, "views_at_once", 0) or (1 if large else views)
+    at_once = 1 if together else getattr(settings, "views_at_once", 0) or (1 if large else views)
     # The last steps go through the base's own, also where others go through the small one.
     encoder = ENCODER_MAPS * autoencoder["block_out_channels"][0] * base.pixels**2 * size * at_once
     learning = 0.0

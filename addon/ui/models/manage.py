@@ -5,16 +5,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import bpy
 
 from ... import preferences, wording
 from ...install import background, environment
-from ...language.saying import say, without_stop
+from ...language.saying import say, say_report, without_stop
 from ...protocol import Phrase, models
 from .. import install
 
+EXTENSION = ".safetensors"
 OFFLINE = "Fetching a model needs Allow Online Access, in the preferences under System"
 
 
@@ -145,8 +147,10 @@ class MAQUETTE_OT_import_model(_OfModels, bpy.types.Operator):
         "Take a folder in diffusers' format, a checkpoint of Stable Diffusion 1.x or a LoRA that you have; no network"
     )
 
-    filepath: bpy.props.StringProperty(name="Path", description="The file or folder", subtype="FILE_PATH")
-    filter_glob: bpy.props.StringProperty(default="*.safetensors", options={"HIDDEN"})
+    filepath: bpy.props.StringProperty(
+        name="Path", description="The file or folder", subtype="FILE_PATH", options={"SKIP_SAVE"}
+    )
+    filter_glob: bpy.props.StringProperty(default=f"*{EXTENSION}", options={"HIDDEN"})
     base: bpy.props.StringProperty(name="Base", description="The base that a LoRA changes; empty if only one is there")
     strength: bpy.props.FloatProperty(
         name="Strength", description="Of a LoRA; 1 is as it was trained", default=1.0, min=-4.0, max=4.0
@@ -159,15 +163,51 @@ class MAQUETTE_OT_import_model(_OfModels, bpy.types.Operator):
         cls.poll_message_set(reason)
         return not reason
 
+    is_dropped = False
+
     def invoke(self, context: bpy.types.Context, event: Any) -> set[str]:
-        """Let the artist choose a file, or stand in a folder."""
+        """Ask for what a file that was dropped does not say; else let the artist choose one, or stand in a folder."""
+        self.is_dropped = bool(self.filepath)
+        if self.is_dropped:
+            return context.window_manager.invoke_props_dialog(self, width=420, confirm_text="Import")
         context.window_manager.fileselect_add(self)
         return {"RUNNING_MODAL"}
 
+    def draw(self, context: bpy.types.Context) -> None:
+        """Draw that, below the dropped file's name."""
+        if self.is_dropped:
+            self.layout.label(text=Path(self.filepath).name, icon="FILE", translate=False)
+            text = say("A checkpoint of Stable Diffusion 1.x, or a LoRA: which one, Maquette sees itself.")
+            preferences.paragraph(self.layout, context, text)
+        self.layout.prop(self, "base")
+        self.layout.prop(self, "strength")
+
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Start the import."""
+        if self.is_dropped:  # on a window, maybe, that shows nothing of it
+            name = Path(self.filepath).name
+            self.report(
+                {"INFO"}, say_report("{name} is imported: the add-on's preferences show how far it is", name=name)
+            )
         words = ["import", bpy.path.abspath(self.filepath), "--strength", f"{self.strength:g}"]
         return self.ask(context, *words, *(["--base", self.base] if self.base else []))
+
+
+class MAQUETTE_FH_model(bpy.types.FileHandler):
+    """Checkpoints and LoRAs dropped on the viewport or the preferences"""
+
+    bl_idname = "MAQUETTE_FH_model"
+    bl_label = "Maquette Model"
+    bl_import_operator = MAQUETTE_OT_import_model.bl_idname
+    bl_file_extensions = EXTENSION
+
+    @classmethod
+    def poll_drop(cls, context: bpy.types.Context) -> bool:
+        """Take what falls on a viewport, or on the preferences where they show add-ons."""
+        area = context.area
+        if area is None or area.type != "PREFERENCES":
+            return area is not None and area.type == "VIEW_3D"
+        return context.preferences.active_section in ("ADDONS", "EXTENSIONS")
 
 
 def draw_models(layout: Any, context: bpy.types.Context) -> None:
@@ -220,4 +260,5 @@ CLASSES = (
     MAQUETTE_OT_verify_models,
     MAQUETTE_OT_remove_model,
     MAQUETTE_OT_import_model,
+    MAQUETTE_FH_model,
 )

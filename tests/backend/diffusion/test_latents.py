@@ -9,8 +9,9 @@ import pytest
 import torch
 
 from backend.diffusion.denoiser import Prior, load_prior
+from backend.diffusion.finetune import FinetuneOptions, Finetuning
 from backend.diffusion.image_prompt import twin
-from backend.diffusion.latents import backpropagate_to_images, encode, views_at_once
+from backend.diffusion.latents import backpropagate_to_images, encode, frugal, views_at_once
 from backend.diffusion.sampling import noise_for
 from backend.diffusion.vsd_lora import VariationalScore
 
@@ -107,3 +108,15 @@ def test_the_latents_are_the_same(prior: Prior) -> None:
 def test_small_views_go_together_and_large_ones_alone() -> None:
     assert [views_at_once(0, size) for size in (128, 256, 512)] == [0, 0, 1]
     assert [views_at_once(2, size) for size in (128, 512)] == [2, 2]
+    assert views_at_once(0, 128, most_together=4) == views_at_once(2, 512, most_together=1) == 1  # memory ran out
+
+
+def test_where_memory_ran_out_a_small_base_keeps_less_for_the_same_numbers(prior: Prior) -> None:
+    sparing = frugal(prior)
+    usual, whole = pulled(prior, 1, 0)
+    same, parts = pulled(sparing, 1, 0)
+    torch.testing.assert_close(same, usual, rtol=1e-5, atol=1e-6)
+    assert parts < 0.7 * whole and pulled(prior, 1, 0)[1] == whole  # that of another job stays as it was
+    assert VariationalScore(sparing).prior.unet.is_gradient_checkpointing
+    assert not VariationalScore(prior).prior.unet.is_gradient_checkpointing
+    assert Finetuning(sparing, FinetuneOptions(rank=2)).prior.unet.is_gradient_checkpointing

@@ -16,7 +16,8 @@ def test_levels_go_down_to_the_last_and_begin_anew() -> None:
     seen = [thrift.most_together()]
     while thrift.step_down():
         seen.append(thrift.most_together())
-    assert seen == list(thrift.TOGETHER) and seen[0] == 0 and seen[-1] == 1
+    assert seen == [0, 4, 1, 1] and thrift.level().again and not thrift.step_down()
+    assert thrift.TOGETHER == (0, 4, 1)
     thrift.begin_anew()
     assert thrift.most_together() == 0
 

@@ -66,7 +66,8 @@ def test_a_step_down_is_announced_in_one_sentence(tmp_path: Path, monkeypatch: p
     together, said = begun_with(8.0, tmp_path, monkeypatch)
     assert together == 4
     assert said[0].message == (
-        "8.0 GB of memory are free, so networks are asked about 4 pictures at a time, which is slower."
+        "8.0 GB of memory are free, so the job begins with 4 pictures at a time and views encoded one by one, which is "
+        "slower."
     )
     assert thrift.step_down() and thrift.most_together() == 1  # where that was not enough, there is a step left
 

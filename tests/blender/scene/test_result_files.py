@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import struct
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 
 from addon import protocol
 from addon.scene import result_files
-from tests.blender.made_results import two_colours
+from tests.blender.made_results import make_result, two_colours
 
 
 def test_a_jpeg_says_how_large_it_is() -> None:
@@ -36,3 +37,12 @@ def test_an_object_is_not_called_by_the_hash_of_a_kept_subject() -> None:
     said: dict[str, Any] = {"maquette_subject": "0" * 64, "maquette_prompt": "a sks bear wearing a hat"}
     assert result_files.subject_name(said) == "sks bear wearing a hat"
     assert result_files.subject_name(said | {"maquette_subject": "the bear"}) == "bear"
+
+
+def test_a_job_without_words_is_called_what_its_image_was_taken_for(tmp_path: Path) -> None:
+    for prompt, name in (("", "robot"), ("a red mug, studio light", "red mug")):
+        job = make_result(tmp_path / (prompt or "none"), prompt=prompt)
+        path = job / "result/result.json"
+        said = json.loads(path.read_text())
+        path.write_text(json.dumps(said | {"made_with": said["made_with"] | {"class": "robot"}}))
+        assert result_files.subject_name(result_files.read_metadata(job)) == name

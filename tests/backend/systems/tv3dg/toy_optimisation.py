@@ -42,6 +42,7 @@ class ToyPrior:
     takes_views: bool = False
     sees_reference: bool = False
     small_encoder: None = None
+    most_together: int = 0
     device: torch.device = torch.device("cpu")
 
     def encode(self, images: torch.Tensor) -> torch.Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -70,3 +71,60 @@ def test_sizes_stand_before_and_after(own: Any, bpy: Any, tmp_path: Path, monkey
     assert "Stable Diffusion 1.5: 2.13 GB" in text and "Depth Anything V2 Small: says what is near" in text
     drawn = " ".join(str(each) for each in layout.drawn)
     assert "about 99 MB" in drawn and "size unknown until fetched" in drawn
+
+
+def test_viewports_and_the_add_ons_preferences_take_dropped_models_and_no_images(enabled: Any) -> None:
+    from addon.ui import reference_list
+    from addon.ui.models import manage
+
+    def dropped_on(kind: str, section: str = "") -> bool:
+        context = SimpleNamespace(
+            area=SimpleNamespace(type=kind, regions=[]), preferences=SimpleNamespace(active_section=section)
+        )
+        assert not reference_list.MAQUETTE_FH_image.poll_drop(context)  # whose tab is not open
+        return manage.MAQUETTE_FH_model.poll_drop(context)
+
+    assert dropped_on("VIEW_3D") and dropped_on("PREFERENCES", "ADDONS")
+    assert not dropped_on("PREFERENCES", "THEMES") and not dropped_on("IMAGE_EDITOR")
+    assert not manage.MAQUETTE_FH_model.poll_drop(SimpleNamespace(area=None))
+    handlers = [reference_list.MAQUETTE_FH_image, manage.MAQUETTE_FH_model]
+    images, files = (set(each.bl_file_extensions.split(";")) for each in handlers)
+    assert files == {".safetensors"} and ".png" in images and not images & files
+    assert enabled.types.MAQUETTE_FH_model.bl_import_operator == "maquette.import_model"
+
+
+def test_a_dropped_model_opens_the_dialog_of_its_import(
+    asked: list[tuple[Any, ...]], enabled: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from addon.ui.models import manage
+
+    opened: list[str] = []
+    shown = SimpleNamespace(
+        invoke_props_dialog=lambda operator, **rest: opened.append(operator.filepath) or {"RUNNING_MODAL"},
+        fileselect_add=lambda operator: opened.append("a file browser"),
+    )
+    said: list[str] = []
+
+    class Dropped(SimpleNamespace):
+        bl_rna = enabled.ops.maquette.import_model.get_rna_type()
+        invoke, draw, execute = (
+            getattr(manage.MAQUETTE_OT_import_model, name) for name in ("invoke", "draw", "execute")
+        )
+
+    context: Any = SimpleNamespace(window_manager=shown)
+    for path in ("/a/clay.safetensors", ""):
+        layout = Layout()
+        operator: Any = Dropped(filepath=path, base="", strength=1.0, is_dropped=False, layout=layout)
+        operator.report = lambda kind, text: said.append(text)
+        operator.ask = lambda context, *words: asked.append(words) or {"FINISHED"}
+        assert operator.invoke(context, None) == {"RUNNING_MODAL"}
+        operator.draw(enabled.context)
+        texts = [text for kind, text in layout.drawn]
+        assert ("clay.safetensors" in texts) == bool(path) and any("LoRA" in text for text in texts) == bool(path)
+        assert {"Base", "Strength"} <= set(texts)
+        operator.execute(enabled.context)
+    assert opened == ["/a/clay.safetensors", "a file browser"]
+    assert asked[0] == ("import", "/a/clay.safetensors", "--strength", "1")
+    assert len(said) == 1 and said[0].startswith("clay.safetensors is imported")
+    kept = enabled.ops.maquette.import_model.get_rna_type().properties["filepath"]
+    assert kept.is_skip_save  # or the next Import would begin with the dropped file
