@@ -92,7 +92,8 @@ def _draw_time(layout: Any, context: bpy.types.Context, props: Any) -> None:
         text = ""
     if running := session.running():
         course = session.course(running)
-        left = wording.time_left(course.seconds_left) if course.seconds_left is not None else Phrase("Running")
+        is_known = course.seconds_left is not None and course.compiling is None
+        left = wording.time_left(course.seconds_left or 0.0) if is_known else Phrase("Running")
         text = Phrase("{share:.0%}: {left}", share=course.share, left=left)
     if text:
         row = layout.row()

@@ -141,7 +141,7 @@ def _draw_progress(layout: Any, job: Path, course: JobProgress) -> None:
     row = layout.row()
     row.active = False
     left = say("Measuring the time left")
-    if course.seconds_left is not None:
+    if course.seconds_left is not None and course.compiling is None:  # which is in no forecast
         left = say(wording.time_left(course.seconds_left))
     told = session.told(job)
     row.label(text=told or left, icon="TIME" if told else "NONE", translate=False)

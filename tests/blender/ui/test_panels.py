@@ -223,6 +223,21 @@ def test_the_line_under_generate_says_how_far_the_running_job_is(
     assert any(text.endswith("%: About 1 min 15 s left") for text in texts), texts
 
 
+def test_no_time_left_is_told_while_kernels_compile(
+    enabled: Any, backend: None, job: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import dataclasses
+
+    from addon.ui import session
+
+    show(monkeypatch, job, "progress", is_running=True)
+    course = dataclasses.replace(session.course(job), compiling=0.4)
+    monkeypatch.setattr(session, "course", lambda job: course)
+    texts = draw(enabled.context, "MAQUETTE_PT_generate", "MAQUETTE_PT_job").texts
+    assert "Compiling Kernels, Once (40%)" in texts and "Measuring the time left" in texts
+    assert any(text.endswith("%: Running") for text in texts) and not any("s left" in text for text in texts)
+
+
 def test_every_panel_of_the_sidebar_is_in_our_tab(enabled: Any) -> None:
     from addon.ui import session
 
