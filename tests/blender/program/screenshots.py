@@ -15,7 +15,6 @@ from pathlib import Path
 from PIL import Image
 
 import build
-from benchmarks.commands.demo import make_sample
 from tests.blender.program import artist
 from tests.blender.program.real import CHECKOUT, Window, install, window
 
@@ -67,6 +66,8 @@ def take(blender: Path, folder: Path) -> list[Path]:
         place = Path(name)
         sample = place / "pictures/red robot.png"
         sample.parent.mkdir()
+        from benchmarks.commands.demo import make_sample  # needs torch, which a Blender's own Python has not
+
         make_sample(sample)
         install(blender, place / "resources", build.make_zip(CHECKOUT))
         with window(blender, place / "resources", place / "window", MAQUETTE_PYTHON=sys.executable) as shown:
