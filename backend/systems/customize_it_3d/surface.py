@@ -46,8 +46,10 @@ def find_surface(
     """Return the textured mesh of a field on the CPU, its `threshold` and `silhouette_iou`. Raises NoSurface."""
     render = volume_renderer(field, samples=2 * len(field))
     cameras = orbit(AZIMUTHS, ELEVATIONS, size=view_size)
-    threshold, _ = fit_density(field, cameras, render(cameras, torch.zeros(3)).alpha)
-    mesh = simplified(mesh_from_radiance(field, threshold, resolution=settings.mesh_resolution), settings.max_faces)
+    # On as fine a grid as the mesh is made from: the blur takes more away on a coarser one, and fog seems to fit.
+    resolution = settings.mesh_resolution
+    threshold, _ = fit_density(field, cameras, render(cameras, torch.zeros(3)).alpha, resolution=resolution)
+    mesh = simplified(mesh_from_radiance(field, threshold, resolution=resolution), settings.max_faces)
     mesh, facts = textured_mesh(
         mesh, surface_colours(field), render, TEXTURE, photo, view_size=view_size,
         texture_steps=settings.texture_steps, remove_light=settings.remove_light,

@@ -15,7 +15,16 @@ from backend.cameras import Cameras, azimuth_elevation, fields_of_view, orbit
 from backend.meshes.rasteriser import silhouette_iou
 from backend.rendering.volume import volume_renderer
 from backend.representations.radiance_grid import RadianceGrid, blob_grid
-from backend.systems.customize_it_3d.coarse import draw_look, draw_views, first_shape, optimise_shape, pulled
+from backend.systems.customize_it_3d import coarse
+from backend.systems.customize_it_3d.coarse import (
+    draw_look,
+    draw_views,
+    fine_pixels,
+    first_shape,
+    optimise_shape,
+    pulled,
+)
+from backend.systems.customize_it_3d.perceived import Perceived
 from backend.systems.customize_it_3d.sides import MISFIT, Beginning
 from backend.systems.reference import Target
 from tests.backend.systems.customize_it_3d.closed_form import (
@@ -52,6 +61,21 @@ def error(field: RadianceGrid, azimuths: list[float]) -> float:
 def test_the_image_alone_shapes_its_own_side(tmp_path: Path) -> None:
     field = shaped(tmp_path, Pull(None), replace(SMALL, novel_views=0.0), 50)
     assert error(field, [0.0]) < 0.1 < error(field, [90.0, 180.0, 270.0])
+
+
+def test_the_finest_grid_is_held_to_the_image_in_more_pixels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    compared: list[tuple[int, int]] = []
+    real = coarse.reference_loss
+
+    def note(field: RadianceGrid, seen: Perceived, *more: Any) -> torch.Tensor:
+        compared.append((len(field), seen.target.camera.width))
+        return real(field, seen, *more)
+
+    monkeypatch.setattr(coarse, "reference_loss", note)
+    shaped(tmp_path, Pull(None), replace(SMALL, novel_views=0.0, view_size=12), 10)
+    assert set(compared) == {(8, 12), (16, 12), (24, SIZE)} and compared == sorted(compared)
+    large = replace(ball_seen(), target=Target(orbit([0.0], 0.0, size=512), torch.ones(1, 512, 512, 3), torch.ones(1)))
+    assert [fine_pixels(large, replace(SMALL, view_size=size)) for size in (64, 256)] == [128, 256]
 
 
 def test_the_images_colours_hold_the_sides_that_it_does_not_show(tmp_path: Path) -> None:
