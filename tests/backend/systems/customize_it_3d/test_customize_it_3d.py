@@ -28,7 +28,9 @@ def test_a_job_that_stops_after_the_shape_leaves_its_mesh(tmp_path: Path) -> Non
         customize_it_3d.run(new_job(tmp_path / "job", stop_after="surface", mirror="right"))
     facts = json.loads((tmp_path / "job/result/result.json").read_text())
     assert facts["points"] == "none" and facts["faces"] > 0 and "surface" not in facts["seconds"]
-    assert protocol.read_pictured(facts) is not None
+    there = protocol.read_pictured(facts)
+    assert there is not None and (there.azimuth_degrees, there.elevation_degrees, there.fov_degrees) == (0, 15, 40)
+    assert 0.3 < there.side < 1.2 and abs(there.across) < 0.1 and abs(there.down) < 0.2
     assert (tmp_path / "job/result/model.glb").is_file() and not (tmp_path / "job/result/points.ply").exists()
     assert is_symmetric(read_glb(tmp_path / "job/result/model.glb"))
 

@@ -61,7 +61,9 @@ def test_image_and_prompt_become_the_files_of_a_result(tmp_path: Path) -> None:
     assert (
         result["seed"] == 4 and result["points"] == "gaussians" and set(result["seconds"]) >= {"perceive", "gaussians"}
     )
-    assert protocol.read_pictured(result) is not None
+    there = protocol.read_pictured(result)
+    assert there is not None and (there.azimuth_degrees, there.elevation_degrees, there.fov_degrees) == (0, 15, 40)
+    assert 0.5 < there.side < 1 and abs(there.across) < 0.02 and abs(there.down) < 0.1
     stages = [(event.number, event.stages) for event in events if isinstance(event, protocol.Stage)]
     assert stages == [(1, 4), (2, 4), (3, 4), (4, 4)]
     warnings = [event.message for event in events if isinstance(event, protocol.Warning)]
