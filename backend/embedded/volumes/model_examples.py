@@ -37,7 +37,7 @@ from backend.embedded.volumes.examples import (
 from backend.embedded.volumes.models import ALIKE, HELD_OUT, Model, distance_between, load_model, unpack
 from backend.meshes.rasteriser import rasterise
 
-VARIANTS = 12  # of a model, each of other proportions, in a shard
+VARIANTS = 6  # of a model, each of other proportions, in a shard
 VIEWS = 3  # of a variant
 SET = Path("/usr/share/sweethome3d/furniture/BlendSwap-CC-0.sh3f")
 FINER = 3  # samples along a side of a pixel
