@@ -32,6 +32,7 @@ PROCESS, GPU_CONTEXT = 1.0 * GB, 0.5 * GB  # what is there before any network: l
 OVERHEAD = 1.1  # of what frameworks keep beside what is alive
 GAUSSIAN_BYTES, NODE_BYTES = 2_000, 64  # each in training: its numbers, their gradients and Adam's
 TAUGHT = {"tv3dg": 0, "dreambooth3d": 2, "customize_it_3d": 1}  # copies of the UNet at once, beside the base's own
+CHANGED = 0.11  # of a UNet's weights, which a LoRA changes: its attentions', at the layout of Stable Diffusion 1.5
 
 
 @dataclass(frozen=True)
@@ -122,7 +123,7 @@ def memory(name: str, settings: Any, base: Base, speed: Speed, together: int = 0
     weights = size * sum(base.weights.values())
     if TAUGHT[name]:
         whole = settings.tuning_whole == "all" or (settings.tuning_whole == "auto" and not large)
-        weights += TAUGHT[name] * size * base.weights["unet"]
+        weights += TAUGHT[name] * (1.0 if whole else CHANGED) * size * base.weights["unet"]
         learning = (LEARNING_MAPS if large else LEARNING_MAPS_KEPT) * row * settings.tuning_batch
         learning += 12.0 * base.weights["unet"] if whole else 0.0  # gradients, and Adam's two
     made = GAUSSIAN_BYTES * settings.max_count if name == "tv3dg" else NODE_BYTES * settings.nodes**3
