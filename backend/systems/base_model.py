@@ -59,10 +59,9 @@ def base_folder(name: str) -> Path:
 
     Raises MissingModel for a name of the catalogue that is not installed.
     """
-    found = installed(name)
-    if found is not None and found.record is not None and found.record.base:
-        found = installed(found.record.base)
-    return found.folder if found is not None else EMBEDDED if name == "embedded" else Path(name)
+    if installed(name) is not None:
+        return models.networks_folder(store.models_folder(), name)
+    return EMBEDDED if name == "embedded" else Path(name)
 
 
 def installed(name: str) -> models.Installed | None:
