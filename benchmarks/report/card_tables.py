@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from addon.protocol import SYSTEMS, preflight
-from backend.runtime import thrift
 from backend.weights import EMBEDDED
 
 # Card -> gigaoperations a second in half precision: its published peak, times the share of that which Stable Diffusion
@@ -29,7 +28,7 @@ def card(gflops: float) -> preflight.Speed:
 
 def memory() -> list[list[str]]:
     """Return, by system and preset, the memory that is predicted, and what is done where less is free."""
-    by_level = [f"{each} at a time" if each else "all pictures at once" for each in thrift.TOGETHER]
+    by_level = [f"{each} at a time" if each else "all pictures at once" for each in preflight.TOGETHER]
     rows = [["", *by_level, *(f"with {free} GB free" for free in FREE)]]
     for name, system in SYSTEMS.items():
         for preset in PRESETS:
@@ -37,10 +36,10 @@ def memory() -> list[list[str]]:
                 preflight.memory(
                     name, system.presets[preset], preflight.STABLE_DIFFUSION_BASE, card(1.0), each
                 ) / preflight.GB
-                for each in thrift.TOGETHER
+                for each in preflight.TOGETHER
             ]  # fmt: skip
             chosen = [next((i for i, each in enumerate(needed) if each <= free), -1) for free in FREE]
-            words = ["all", *(str(each) for each in thrift.TOGETHER if each), "too little"]
+            words = ["all", *(str(each) for each in preflight.TOGETHER if each), "too little"]
             sizes = [f"{each:.1f} GB" for each in needed]
             rows.append([f"{system.label}, {preset}", *sizes, *(words[i] for i in chosen)])
     return rows
