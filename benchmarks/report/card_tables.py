@@ -6,6 +6,7 @@ from typing import Any
 
 from addon.protocol import SYSTEMS, preflight
 from backend.weights import EMBEDDED
+from benchmarks.cards import predicted
 
 # Card -> gigaoperations a second in half precision: its published peak, times the share of that which Stable Diffusion
 # was seen to reach elsewhere (0.40 to 0.45). None of them was measured by us.
@@ -74,6 +75,21 @@ def tried(figures: dict[str, Any]) -> list[list[str]]:
         rows.append(
             [f"{system.label}, {job['preset']}", f"{found.seconds:.0f} s", f"{job['seconds']:.0f} s", f"{off:+.0%}",
              f"{found.memory / preflight.GB:.1f} GB", f"{job['memory_bytes'] / preflight.GB:.1f} GB"]
+        )  # fmt: skip
+    return rows
+
+
+def steps(figures: dict[str, Any]) -> list[list[str]]:
+    """Return predictions beside single steps at Stable Diffusion's true size, in processor time of one thread."""
+    rows = [["a step of", "predicted", "measured", "off by", "memory predicted", "memory measured"]]
+    for row in figures["rows"]:
+        found, stage = predicted.prediction(row), SYSTEMS[row["system"]].stage(row["stage"])
+        assert stage is not None
+        seconds = found.stages[stage.name]
+        memory = f"{found.memory / preflight.GB:.1f} GB" if row["stage"] != "teaching" else ""
+        rows.append(
+            [f"{SYSTEMS[row['system']].label}, {stage.label}", f"{seconds:.0f} s", f"{row['seconds']:.0f} s",
+             f"{seconds / row['seconds'] - 1:+.0%}", memory, f"{row['memory_bytes'] / preflight.GB:.1f} GB"]
         )  # fmt: skip
     return rows
 

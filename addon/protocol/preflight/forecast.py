@@ -20,6 +20,8 @@ from .speed import Speed
 GB = 10**9
 BEGIN_AND_END = 375.0  # gigaoperations of a processor: what comes before and after the stages
 LEARNING = 5.0  # times what the UNet takes there, with the few pictures that are in a step of teaching
+LEARNING_AGAIN = 3.3  # of a large one, beside a LoRA: there, again, and back without its own weights' gradients
+ENCODER_EASE = 0.8  # of a large encoder's operations on a processor, which its wide layers make faster than a UNet's
 DRAFT_RESOLUTION = 112
 DRAWN_ON_GPU = 0.1  # of the networks' time, for the renderer; not measured yet
 
@@ -86,7 +88,7 @@ def forecast(
     rate = (speed.large or speed.small) if base.knows.large else speed.small
     seconds = {}
     for stage in SYSTEMS[name].stages_of(roles, settings, outputs):
-        networks = work(asked[stage.name], base) / rate
+        networks = work(asked[stage.name], base, on_gpu) / rate
         drawn = asked[stage.name].views * _view(name, stage.name, settings, base)
         beside = DRAWN_ON_GPU * networks if on_gpu else drawn / speed.processor
         own = OWN_WORK.get(stage.name, 0.0)
@@ -96,14 +98,16 @@ def forecast(
     return Forecast(whole, memory(name, settings, base, speed, together), seconds)
 
 
-def work(asked: Asked, base: Base) -> float:
+def work(asked: Asked, base: Base, on_gpu: bool) -> float:
     """Return the gigaoperations of what is asked. The way back through frozen layers is as long as that there;
     layers of a large base are computed again for it, but not the small encoder's.
     """
     cost, again = base.gflop, base.knows.large
-    unet = (asked.drawn + LEARNING * asked.learnt) * cost["unet"]
+    unet = (asked.drawn + (LEARNING_AGAIN if again else LEARNING) * asked.learnt) * cost["unet"]
     encoder = (asked.encoded + (2 + again) * asked.pulled) * cost["encoder"]
+    encoder *= ENCODER_EASE if again and not on_gpu else 1.0
     encoder += (asked.encoded_small + 2 * asked.pulled_small) * cost["small_encoder"]
+    unet += asked.reused * cost["unet_outer"]
     return unet + encoder + asked.decoded * cost["decoder"] + asked.told * cost["text"]
 
 
