@@ -10,6 +10,7 @@ from __future__ import annotations
 import gc
 from typing import NamedTuple
 
+from addon.protocol.preflight import TOGETHER
 from backend.runtime import devices
 
 
@@ -22,12 +23,11 @@ class Level(NamedTuple):
 
 
 LEVELS = (
-    Level(0, False, "all pictures of a step at a time"),
-    Level(4, False, "4 pictures at a time and views encoded one by one"),
-    Level(1, False, "one picture at a time"),
-    Level(1, True, "one picture at a time and layers computed again on the way back"),
+    Level(TOGETHER[0], False, "all pictures of a step at a time"),
+    Level(TOGETHER[1], False, f"{TOGETHER[1]} pictures at a time and views encoded one by one"),
+    Level(TOGETHER[2], False, "one picture at a time"),
+    Level(TOGETHER[2], True, "one picture at a time and layers computed again on the way back"),
 )
-TOGETHER = tuple(dict.fromkeys(level.together for level in LEVELS))  # what a forecast can tell apart
 
 _level = 0
 

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -47,37 +48,42 @@ def announce(job: Job, prior: Prior, folder: Path) -> None:
 def keep_speed(prior: Prior, folder: Path) -> preflight.Speed:
     """Measure how fast this machine is with a prior, and keep that in the environment. Raises ProtocolError."""
     speed = measured(prior, preflight.read_base(folder), preflight.read_speed(sys.prefix))
+    speed = replace(speed, memory=available_memory())
     preflight.write_speed(sys.prefix, speed)
     return speed
 
 
 def fitting(job: Job, base: preflight.Base, speed: preflight.Speed) -> None:
-    """Send the forecast, at the first level of `thrift` at which it fits into the memory; warn where none does."""
-    free, found = free_memory_bytes(), None
-    whole = free + held_memory_bytes()
+    """Send the forecast, at the first level of `thrift` at which it fits into the memory; warn where none does, and say
+    which preset would.
+    """
+    request, whole = job.request, available_memory()
+    fit = preflight.fitting(request.system, request.preset, request.settings, base, speed, whole)
+    found = preflight.of_request(request, base, speed, fit.together)
     there = f"{whole / preflight.GB:.1f} GB"
-    for level, together in enumerate(thrift.TOGETHER):
-        found = preflight.of_request(job.request, base, speed, together)
-        if not free or found.memory <= whole:
-            if level > 0:
-                words = thrift.LEVELS[level].words
-                job.warn(
-                    f"{there} of memory are free, so the job begins with {words}, which is slower.",
-                    "Close other programs that use the memory to make it faster.",
-                )
-            thrift.begin_at(level)
-            break
-    else:
-        assert found is not None
-        thrift.begin_at(len(thrift.TOGETHER) - 1)
+    level = preflight.TOGETHER.index(fit.together)
+    thrift.begin_at(level)
+    if not fit.is_enough:
+        other = f"choose the preset {fit.preset}, which fits" if fit.preset else "choose a smaller base"
         job.warn(
             f"This job takes about {found.memory / preflight.GB:.1f} GB of memory, and {there} are free: "
             "it may run out of it.",
-            "Close other programs that use the memory, or choose a lower preset.",
+            f"Close other programs that use the memory, or {other}.",
+        )
+    elif level:
+        job.warn(
+            f"{there} of memory are free, so the job begins with {thrift.LEVELS[level].words}, which is slower.",
+            "Close other programs that use the memory to make it faster.",
         )
     left = {name: seconds for name, seconds in found.stages.items() if name not in done_stages(job)}
     seconds = found.seconds - sum(found.stages.values()) + sum(left.values())
-    job.emit(Forecast(seconds=max(seconds, 0.0), memory_bytes=found.memory, stages=left))
+    job.emit(Forecast(seconds=max(seconds, 0.0), memory_bytes=found.memory, free_bytes=whole, stages=left))
+
+
+def available_memory() -> int:
+    """Return the bytes that a job of this process can have: what is free, and what it holds; 0 where nobody knows."""
+    free = free_memory_bytes()
+    return free + held_memory_bytes() if free else 0
 
 
 def done_stages(job: Job) -> set[str]:

@@ -27,3 +27,16 @@ def test_it_is_known_once_the_machine_was_measured(tmp_path: Path) -> None:
     longer = replace(REQUEST, settings={"steps": 2_000})
     assert preflight.panel_line(longer, EMBEDDED_PRIOR, tmp_path).startswith("About 11 min, ")
     assert preflight.panel_line(REQUEST, tmp_path, tmp_path) == ""  # there is no base
+
+
+def test_whether_it_fits_is_known_once_the_free_memory_was_measured(tmp_path: Path) -> None:
+    speed = preflight.Speed(device="cpu", threads=2, processor=100.0, small=100.0)
+    assert preflight.panel_fit(REQUEST, EMBEDDED_PRIOR, tmp_path) is None
+    preflight.write_speed(tmp_path, speed)
+    assert preflight.panel_fit(REQUEST, EMBEDDED_PRIOR, tmp_path) is None
+    for free, is_enough in ((8 * 10**9, True), (10**9, False)):
+        preflight.write_speed(tmp_path, replace(speed, memory=free))
+        fit = preflight.panel_fit(REQUEST, EMBEDDED_PRIOR, tmp_path)
+        assert fit is not None and (fit.is_enough, fit.free) == (is_enough, free)
+        assert preflight.panel_fit(replace(REQUEST, settings={"views": 0}), EMBEDDED_PRIOR, tmp_path) is None
+        assert preflight.panel_fit(REQUEST, tmp_path, tmp_path) is None  # there is no base
