@@ -14,6 +14,9 @@ import pytest
 # slower as soon as another program wants a core. Tests that are about threads ask for them.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+# Jobs of tests take the cores that there are, whatever else runs: tests compare the bytes of two that began apart.
+os.environ.setdefault("MAQUETTE_THREADS", str(os.cpu_count() or 1))
+
 # What jobs of tests measure is not kept for real ones.
 os.environ["MAQUETTE_SPEED"] = tempfile.mkdtemp(prefix="maquette-speed-")
 

@@ -262,7 +262,7 @@ class MAQUETTE_PG_scene(bpy.types.PropertyGroup):
     )
     threads: bpy.props.IntProperty(
         name="Processor Cores",
-        description="Cores that the backend may use; 0 means all, which can make Blender slow meanwhile",
+        description="Cores that the backend may use; 0 means all that no other program keeps busy when the job begins",
         min=0,
         max=1024,
         soft_max=64,

@@ -17,11 +17,11 @@ from addon import protocol
 from backend.cli.console import Console, show
 from backend.cli.openjd_lines import OpenJDLines
 from backend.errors import BackendError, BadInput, JobCancelled, JobInterrupted, JobStopped, OutOfMemory, explain
-from backend.runtime import thrift
+from backend.runtime import cores, thrift
 from backend.runtime.control import Control, install_signal_handlers, leave_native_code, read_commands
 from backend.runtime.folder_lock import folder_lock, identity
 from backend.runtime.leaving import LEFT
-from backend.runtime.machine import maquette_version
+from backend.runtime.machine import available_threads, maquette_version
 from backend.runtime.streams import Outbox, Sink, output_to, reserve_streams
 from backend.runtime.watchdog import start_watchdog
 from backend.systems.overrides import chosen_settings
@@ -275,12 +275,15 @@ class _JobRun:
             request = protocol.read_request(self.folder)
             from backend.rendering.compiled import telling_of_compilation
             from backend.runtime.job import Job
-            from backend.runtime.machine import available_threads, is_busy, prepare_torch
+            from backend.runtime.machine import is_busy, prepare_torch
 
-            prepare_torch(request.threads)
+            threads = cores.threads_of(self.folder, request.threads)
+            prepare_torch(threads)
             thrift.begin_anew()
             self._job = job = Job(self.folder, request, self.emit, self._control)
-            if is_busy() and (request.threads or available_threads()) > 1:
+            if not request.threads and threads < available_threads():
+                job.warn(*cores.fewer(threads))
+            if is_busy() and threads > 1:
                 job.warn(
                     "Other programs keep the processor busy: a job with several threads may take ten times as long.",
                     "Start it with one thread (on the command line --threads 1); it goes on from where it is.",

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,6 @@ from backend.runtime.job import Job
 from backend.runtime.machine import free_memory_bytes, held_memory_bytes, is_full
 
 ROWS, ROUNDS = 8, 3  # pictures that the UNet is asked about, and how often
-ANOTHER_THREAD = 0.6  # by how much one more speeds a small UNet up, as measured with two
 LONG = 0.1  # seconds of one picture, from which that alone is asked about, once more
 
 
@@ -53,11 +53,13 @@ def keep_speed(prior: Prior, folder: Path) -> preflight.Speed:
 
 def fitting(job: Job, base: preflight.Base, speed: preflight.Speed) -> None:
     """Send the forecast, at the first level of `thrift` at which it fits into the memory; warn where none does."""
-    free, found = free_memory_bytes(), None
+    free, found, done = free_memory_bytes(), None, done_stages(job)
+    stop_after = job.request.stop_after if job.request.stop_after not in done else ""  # else it goes on from there
+    request = replace(job.request, stop_after=stop_after)
     whole = free + held_memory_bytes()
     there = f"{whole / preflight.GB:.1f} GB"
     for level, together in enumerate(thrift.TOGETHER):
-        found = preflight.of_request(job.request, base, speed, together)
+        found = preflight.of_request(request, base, speed, together)
         if not free or found.memory <= whole:
             if level > 0:
                 words = thrift.LEVELS[level].words
@@ -75,7 +77,7 @@ def fitting(job: Job, base: preflight.Base, speed: preflight.Speed) -> None:
             "it may run out of it.",
             "Close other programs that use the memory, or choose a lower preset.",
         )
-    left = {name: seconds for name, seconds in found.stages.items() if name not in done_stages(job)}
+    left = {name: seconds for name, seconds in found.stages.items() if name not in done}
     seconds = found.seconds - sum(found.stages.values()) + sum(left.values())
     job.emit(Forecast(seconds=max(seconds, 0.0), memory_bytes=found.memory, stages=left))
 
@@ -124,7 +126,7 @@ def by_itself(on_gpu: bool) -> Iterator[float]:
         return
     torch.set_num_threads(1)
     try:
-        yield 1 + ANOTHER_THREAD * (threads - 1)
+        yield preflight.gain(threads)
     finally:
         torch.set_num_threads(threads)
 

@@ -27,3 +27,11 @@ def test_it_is_known_once_the_machine_was_measured(tmp_path: Path) -> None:
     longer = replace(REQUEST, settings={"steps": 2_000})
     assert preflight.panel_line(longer, EMBEDDED_PRIOR, tmp_path).startswith("About 11 min, ")
     assert preflight.panel_line(REQUEST, tmp_path, tmp_path) == ""  # there is no base
+
+
+def test_it_counts_the_cores_that_are_asked_for_and_stops_where_the_job_stops(tmp_path: Path) -> None:
+    preflight.write_speed(tmp_path, preflight.Speed(device="cpu", threads=2, processor=100.0, small=100.0))
+    assert preflight.panel_line(replace(REQUEST, threads=1), EMBEDDED_PRIOR, tmp_path).startswith("About 2 min, ")
+    image = protocol.InputImage(path="inputs/00.png", role="reconstruct")
+    stopped = replace(REQUEST, images=(image,), stop_after="perceive")
+    assert preflight.panel_line(stopped, EMBEDDED_PRIOR, tmp_path).startswith("About 5 s, ")
