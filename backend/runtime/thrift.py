@@ -10,6 +10,7 @@ from __future__ import annotations
 import gc
 from typing import NamedTuple
 
+from addon.protocol import Phrase
 from backend.runtime import devices
 
 
@@ -18,14 +19,14 @@ class Level(NamedTuple):
 
     together: int  # pictures that a network is asked about at a time; 0: all of a step's, and views as settings say
     again: bool  # whether layers are computed again on the way back, also those of a small base
-    words: str  # what is done, behind "with"
+    words: Phrase  # what is done, behind "with"
 
 
 LEVELS = (
-    Level(0, False, "all pictures of a step at a time"),
-    Level(4, False, "4 pictures at a time and views encoded one by one"),
-    Level(1, False, "one picture at a time"),
-    Level(1, True, "one picture at a time and layers computed again on the way back"),
+    Level(0, False, Phrase("all pictures of a step at a time")),
+    Level(4, False, Phrase("4 pictures at a time and views encoded one by one")),
+    Level(1, False, Phrase("one picture at a time")),
+    Level(1, True, Phrase("one picture at a time and layers computed again on the way back")),
 )
 TOGETHER = tuple(dict.fromkeys(level.together for level in LEVELS))  # what a forecast can tell apart
 

@@ -19,6 +19,7 @@ from addon.protocol import (
     RECORD_FILE,
     STAGES_FOLDER,
     Forecast,
+    Phrase,
     ProtocolError,
     WrongSetting,
     files_inside,
@@ -62,21 +63,17 @@ def fitting(job: Job, base: preflight.Base, speed: preflight.Speed) -> None:
         found = preflight.of_request(request, base, speed, together)
         if not free or found.memory <= whole:
             if level > 0:
-                words = thrift.LEVELS[level].words
-                job.warn(
-                    f"{there} of memory are free, so the job begins with {words}, which is slower.",
-                    "Close other programs that use the memory to make it faster.",
-                )
+                told = "{there} of memory are free, so the job begins with {words}, which is slower."
+                hint = Phrase("Close other programs that use the memory to make it faster.")
+                job.warn(Phrase(told, there=there, words=thrift.LEVELS[level].words), hint)
             thrift.begin_at(level)
             break
     else:
         assert found is not None
         thrift.begin_at(len(thrift.TOGETHER) - 1)
-        job.warn(
-            f"This job takes about {found.memory / preflight.GB:.1f} GB of memory, and {there} are free: "
-            "it may run out of it.",
-            "Close other programs that use the memory, or choose a lower preset.",
-        )
+        told = "This job takes about {needed:.1f} GB of memory, and {there} are free: it may run out of it."
+        hint = Phrase("Close other programs that use the memory, or choose a lower preset.")
+        job.warn(Phrase(told, needed=found.memory / preflight.GB, there=there), hint)
     left = {name: seconds for name, seconds in found.stages.items() if name not in done}
     seconds = found.seconds - sum(found.stages.values()) + sum(left.values())
     job.emit(Forecast(seconds=max(seconds, 0.0), memory_bytes=found.memory, stages=left))

@@ -27,8 +27,8 @@ def panel_line(request: Request, base: Path, environment: Path) -> str:
     speed = speed.with_threads(request.threads or speed.threads)  # where none are asked for, those of the last job
     settings = tuple(sorted(request.settings.items()))
     count = len([image for image in request.images if image.role == first_role(request.system)])
-    asked = (request.system, request.preset, settings, frozenset(request.roles), count, request.outputs, request.stop_after)
-    return _line(*asked, base, speed)
+    asked = (request.system, request.preset, settings, frozenset(request.roles), count)
+    return _line(*asked, request.outputs, request.stop_after, base, speed)
 
 
 @functools.lru_cache(maxsize=64)

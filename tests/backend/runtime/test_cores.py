@@ -78,9 +78,7 @@ def test_a_job_goes_on_with_the_number_it_began_with(
         assert cores.threads_of(tmp_path, 0) == CORES
 
 
-def test_a_link_in_the_place_of_the_number_is_not_followed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_link_in_the_place_of_the_number_is_not_followed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     job, outside = tmp_path / "job", tmp_path / "outside.json"
     job.mkdir()
     outside.write_text('{"threads": 1}')
