@@ -40,7 +40,7 @@ def real_blender() -> str | None:
 
 def in_window(name: str) -> bool:
     """Say whether a test, by its path, opens Blender's window."""
-    return "blender/program/test_window" in name
+    return "blender/program/windows/" in name
 
 
 @pytest.hookimpl(optionalhook=True)  # in one process there is nothing to deal out
