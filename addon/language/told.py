@@ -1,4 +1,4 @@
-"""Words of what the backend says of a job: what it warns of, and why it fails."""
+"""Words of what is said of a job: what the backend warns of, why it fails, and why a result is not imported."""
 
 from __future__ import annotations
 
@@ -169,5 +169,53 @@ WORDS: dict[str, tuple[str, str, str, str]] = {
         "Es un error de Maquette. El registro en la carpeta del trabajo dice dónde; infórmalo.",
         "Maquetteの誤りです。ジョブのフォルダーのログに場所があります。報告してください。",
         "这是 Maquette 的错误。任务文件夹中的日志说明了位置；请报告。",
+    ),
+    "{folder} does not hold {wanted}: run the job to its end first.": (
+        "{folder} enthält {wanted} nicht: den Auftrag erst zu Ende laufen lassen.",
+        "{folder} no contiene {wanted}: ejecuta antes el trabajo hasta el final.",
+        "{folder}に{wanted}がありません。先にジョブを最後まで実行してください。",
+        "{folder} 中没有 {wanted}：请先把任务运行到底。",
+    ),
+    "{folder} holds neither {wanted}: run the job to its end first.": (
+        "{folder} enthält weder noch: {wanted}. Den Auftrag erst zu Ende laufen lassen.",
+        "{folder} no contiene ninguno: {wanted}. Ejecuta antes el trabajo hasta el final.",
+        "{folder}にどれもありません：{wanted}。先にジョブを最後まで実行してください。",
+        "{folder} 中都没有：{wanted}。请先把任务运行到底。",
+    ),
+    "Blender cannot read {path}: {reason}": (
+        "Blender kann {path} nicht lesen: {reason}",
+        "Blender no puede leer {path}: {reason}",
+        "Blenderは{path}を読めません：{reason}",
+        "Blender 无法读取 {path}：{reason}",
+    ),
+    "{path} holds {count} meshes; a result holds one.": (
+        "{path} enthält {count} Meshes; ein Ergebnis hat eines.",
+        "{path} contiene {count} mallas; un resultado tiene una.",
+        "{path}にはメッシュが{count}個あります。結果には一個だけです。",
+        "{path} 含有 {count} 个网格；结果只有一个。",
+    ),
+    "{path} is a link that leads out of its folder, or no file: not imported.": (
+        "{path} ist ein Link aus seinem Ordner hinaus oder keine Datei: nicht importiert.",
+        "{path} es un enlace que sale de su carpeta, o no es un archivo: no se importó.",
+        "{path}はフォルダーの外へのリンクか、ファイルではありません。読み込みませんでした。",
+        "{path} 是指向文件夹外的链接，或不是文件：未导入。",
+    ),
+    "{path} has {size:.1f} GiB; at most {most:.0f} GiB are imported.": (
+        "{path} hat {size:.1f} GiB; höchstens {most:.0f} GiB werden importiert.",
+        "{path} ocupa {size:.1f} GiB; se importan {most:.0f} GiB como mucho.",
+        "{path}は{size:.1f} GiBです。読み込めるのは{most:.0f} GiBまでです。",
+        "{path} 有 {size:.1f} GiB；最多导入 {most:.0f} GiB。",
+    ),
+    "{path} is not a binary glTF file.": (
+        "{path} ist keine binäre glTF-Datei.",
+        "{path} no es un archivo glTF binario.",
+        "{path}はバイナリglTFファイルではありません。",
+        "{path} 不是二进制 glTF 文件。",
+    ),
+    "{path} names a texture that it does not hold.": (
+        "{path} nennt eine Textur, die nicht darin ist.",
+        "{path} nombra una textura que no contiene.",
+        "{path}は、含まれていないテクスチャーを指しています。",
+        "{path} 引用了其中没有的纹理。",
     ),
 }
