@@ -16,6 +16,9 @@ from __future__ import annotations
 import errno
 import os
 
+from addon.protocol import Phrase as Phrase
+from addon.protocol import joined as joined
+
 # What changes which files are imported or loaded; the add-on starts the backend without them.
 DISTURBING = (
     "PYTHONHOME", "PYTHONPATH", "PYTHONPLATLIBDIR", "PYTHONOPTIMIZE",
@@ -107,11 +110,13 @@ def explain(error: Exception) -> BackendError:
         case BackendError():
             return error
         case MemoryError():
-            return OutOfMemory("The memory of this machine did not suffice.", "Use the preset draft.")
+            told = Phrase("The memory of this machine did not suffice.")
+            return OutOfMemory(told, Phrase("Use the preset draft, or close other programs."))
         case ImportError():
             return UnfitEnvironment(f"A package is missing or broken: {error}.", _how_to_import())
         case OSError(errno=number) if number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            return UnfitEnvironment(f"The disk is full ({error}).", "Make room and run the job again; it goes on.")
+            told = Phrase("The disk is full ({error}).", error=error)
+            return UnfitEnvironment(told, Phrase("Make room and run the job again; it goes on."))
         case OSError(errno=number) if number in REFUSALS:
             place = f"{error.filename}" if error.filename else "A file"
             what, hint = REFUSALS[number]
@@ -119,10 +124,12 @@ def explain(error: Exception) -> BackendError:
         case OSError(errno=number) if number in (errno.EIO, errno.EMFILE, errno.ENFILE, errno.ESTALE):
             return UnfitEnvironment(f"This machine does not let files be used ({error}).", "Run the job again.")
         case RuntimeError() if any(said in str(error) for said in NO_MEMORY):
-            return OutOfMemory(str(error).splitlines()[0], "Use the preset draft, or close other programs.")
+            hint = Phrase("Use the preset draft, or close other programs.")
+            return OutOfMemory(str(error).splitlines()[0], hint)
         case _:
             message = f"{type(error).__name__}: {error}"
-            return Defect(message, "This is a mistake of Maquette. The log in the job folder says where; report it.")
+            hint = "This is a mistake of Maquette. The log in the job folder says where; report it."
+            return Defect(message, Phrase(hint))
 
 
 def disturbing_variables() -> dict[str, str]:

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from PIL import Image, ImageCms, ImageOps
 
-from backend.errors import BadInput
+from backend.errors import BadInput, Phrase
 
 FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF")
 SCALABLE = ("JPEG", "MPO")  # can be decoded to a fraction of their size
@@ -71,8 +71,8 @@ def load_image(path: Path) -> tuple[torch.Tensor, torch.Tensor | None]:
             white = _white(image)
             tensors = _to_tensors(_to_srgb(_scaled(image)), white)
         except DAMAGE as error:
-            said = str(error).rstrip(".") or type(error).__name__
-            raise BadInput(f"{path.name} breaks off or is damaged: {said}.", "Save the image again.") from error
+            told, said = "{file} breaks off or is damaged: {reason}.", str(error).rstrip(".") or type(error).__name__
+            raise BadInput(Phrase(told, file=path.name, reason=said), Phrase("Save the image again.")) from error
     if bits == 16 and white is None and 0 < tensors[0].max() < 16.5 / 255:
         # Its lower bytes are lost, so that scaling would show four bits of a colour.
         raise BadInput(
@@ -105,7 +105,7 @@ def _opened_file(path: Path) -> Iterator[Image.Image]:
     except OSError as error:
         raise BadInput(f"{path} cannot be read: {error.strerror}.", "Check the path and who may read it.") from error
     if not content:
-        raise BadInput(f"{path.name} is empty: it has 0 bytes.", "Choose an image file.")
+        raise BadInput(Phrase("{file} is empty: it has 0 bytes.", file=path.name), Phrase("Choose an image file."))
     if content.startswith(b"\x89PNG\r\n\x1a\n") and len(content) >= 24:  # Pillow would only say that it is no image
         _check_size(path, *struct.unpack(">II", content[16:24]))
     kept, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None  # our own limit says what the size is
@@ -115,7 +115,8 @@ def _opened_file(path: Path) -> Iterator[Image.Image]:
         kind, hint = _kind_of(content)
         if kind:
             raise BadInput(f"{path.name} is {kind}, which is not read.", hint) from error
-        raise BadInput(f"{path.name} is not an image that can be read.", f"Use {', '.join(FORMATS[:5])}.") from error
+        told, hint = "{file} is not an image that can be read.", Phrase("Use {kinds}.", kinds=", ".join(FORMATS[:5]))
+        raise BadInput(Phrase(told, file=path.name), hint) from error
     finally:
         Image.MAX_IMAGE_PIXELS = kept
     with image:
@@ -150,10 +151,9 @@ def _check_size(path: Path, width: int, height: int) -> None:
     if width < 1 or height < 1:
         raise BadInput(f"{path.name} has no pixels: {width} x {height}.", "Choose another image.")
     if width > MAX_SIDE or height > MAX_SIDE or width * height > MAX_PIXELS:
-        raise BadInput(
-            f"{path.name} is too large: {width} x {height} pixels; at most {MAX_SIDE} a side and {MAX_PIXELS} in all.",
-            "Scale it down; 1,024 pixels are plenty.",
-        )
+        told = "{file} is too large: {width} x {height} pixels; at most {side} a side and {most} in all."
+        said = Phrase(told, file=path.name, width=width, height=height, side=MAX_SIDE, most=MAX_PIXELS)
+        raise BadInput(said, Phrase("Scale it down; 1,024 pixels are plenty."))
 
 
 def _check_memory(path: Path, image: Image.Image) -> None:

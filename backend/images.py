@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from backend.errors import EmptyMask
+from backend.errors import EmptyMask, Phrase
 from backend.image_files import check_image as check_image
 from backend.image_files import load_image as load_image
 
@@ -80,9 +80,8 @@ def alpha_mask(alpha: torch.Tensor) -> torch.Tensor | None:
     """
     top = float(alpha.max())
     if top < FAINT:
-        raise EmptyMask(
-            f"The mask is empty: 0 of {alpha.numel()} pixels are opaque.", "Check the image's alpha channel."
-        )
+        told = "The mask is empty: 0 of {pixels} pixels are opaque."
+        raise EmptyMask(Phrase(told, pixels=alpha.numel()), Phrase("Check the image's alpha channel."))
     cut = alpha / top if top < OPAQUE else alpha.clone()
     clear = cut[..., 0] < 0.5
     height, width = clear.shape
@@ -119,12 +118,11 @@ def check_share(mask: torch.Tensor) -> torch.Tensor:
     if MIN_SHARE <= share <= MAX_SHARE:
         return mask
     count, pixels = round(share * mask.numel()), mask.numel()
-    raise EmptyMask(
-        f"The mask is empty: {count} of {pixels} pixels differ clearly from the colours along the border."
-        if share < MIN_SHARE
-        else f"The subject has no background: {count} of {pixels} pixels differ from the colours along the border.",
-        "Cut the subject out (save a PNG with alpha), or photograph it whole before a plain background.",
-    )
+    told = "The subject has no background: {count} of {pixels} pixels differ from the colours along the border."
+    if share < MIN_SHARE:
+        told = "The mask is empty: {count} of {pixels} pixels differ clearly from the colours along the border."
+    hint = "Cut the subject out (save a PNG with alpha), or photograph it whole before a plain background."
+    raise EmptyMask(Phrase(told, count=count, pixels=pixels), Phrase(hint))
 
 
 def square_crop(

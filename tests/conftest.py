@@ -14,6 +14,9 @@ import pytest
 # slower as soon as another program wants a core. Tests that are about threads ask for them.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+# Jobs of tests take the cores that there are, whatever else runs: tests compare the bytes of two that began apart.
+os.environ.setdefault("MAQUETTE_THREADS", str(os.cpu_count() or 1))
+
 # What jobs of tests measure is not kept for real ones.
 os.environ["MAQUETTE_SPEED"] = tempfile.mkdtemp(prefix="maquette-speed-")
 
@@ -37,7 +40,7 @@ def real_blender() -> str | None:
 
 def in_window(name: str) -> bool:
     """Say whether a test, by its path, opens Blender's window."""
-    return "blender/program/test_window" in name
+    return "blender/program/windows/" in name
 
 
 @pytest.hookimpl(optionalhook=True)  # in one process there is nothing to deal out

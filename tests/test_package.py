@@ -259,8 +259,13 @@ def test_skips_are_counted_by_reason_above_the_closing_line(tmp_path):
 def test_tests_that_open_a_window_come_last_and_to_one_process(tmp_path):
     shutil.copy(ROOT / "tests/conftest.py", tmp_path)
     (tmp_path / "pytest.ini").write_text("[pytest]\n")
-    (tmp_path / "blender" / "program").mkdir(parents=True)
-    for name in ("test_a", "test_b", "blender/program/test_window", "blender/program/test_window_killed"):
+    (tmp_path / "blender/program/windows").mkdir(parents=True)
+    for name in (
+        "test_a",
+        "test_b",
+        "blender/program/windows/test_window",
+        "blender/program/windows/test_window_killed",
+    ):
         said = f"'{Path(name).name} ' + str(os.getpid()) + '\\n'"
         text = f"import os, time\ndef test_it():\n    open('said', 'a').write({said})\n    time.sleep(0.3)\n"
         (tmp_path / f"{name}.py").write_text(text)

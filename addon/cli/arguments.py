@@ -39,7 +39,7 @@ def parser() -> protocol.Parser:
     edit.add_argument("--prompt", required=True, help="what it is to be, for example 'a red robot wearing a hat'")
     edit.add_argument("--preset", help="another one than that of the job")
     edit.add_argument("--seed", type=int, help="another one than that of the job")
-    edit.add_argument("--threads", type=int, help="another number than that of the job; 0 means every core")
+    edit.add_argument("--threads", type=int, help="another number than that of the job; 0 means every free core")
     protocol.add_set(edit, "as in generate")
     edit.add_argument("--jobs", type=Path, metavar="FOLDER", help="where the new job folder goes")
     _add_import(edit)
@@ -97,7 +97,7 @@ def _add_request(command: argparse.ArgumentParser) -> None:
     protocol.add_system(command)
     add("--seed", type=int, default=0)
     add("--prior", default="embedded", help="embedded, an installed model's name, or a folder in diffusers' format")
-    add("--threads", type=int, default=0, help="0 means every core")
+    add("--threads", type=int, default=0, help="0 means every core that no other program keeps busy")
     add("--jobs", type=Path, metavar="FOLDER", help="where the job folder goes; else as in the preferences")
 
 

@@ -28,8 +28,8 @@ MAX_FILES = 2_000  # that are counted in a job folder
 REMOVED = ".removed.tmp"  # how the name of a folder ends that is being removed
 OF_A_REMOVAL = re.compile(r"\.removed\.tmp$|^\d{8}-\d{6}-[0-9a-f]{6}\.tmp$")  # the second of earlier versions
 OF_A_JOB = {
-    protocol.REQUEST_FILE, protocol.EVENTS_FILE, protocol.LOG_FILE, protocol.LOCK_FILE, protocol.INPUT_FOLDER,
-    protocol.STAGES_FOLDER, protocol.RESULT_FOLDER, "preview",
+    protocol.REQUEST_FILE, protocol.EVENTS_FILE, protocol.LOG_FILE, protocol.LOCK_FILE, protocol.CORES_FILE,
+    protocol.INPUT_FOLDER, protocol.STAGES_FOLDER, protocol.RESULT_FOLDER, "preview",
 }  # fmt: skip
 LEFT_SECONDS = 600.0  # after which nobody is making a job any more
 

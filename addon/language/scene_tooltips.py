@@ -122,11 +122,11 @@ WORDS: dict[str, tuple[str, str, str, str]] = {
         "アセットを探すための言葉。コンマ区切り",
         "用于查找资产的词语，以逗号分隔",
     ),
-    "Cores that the backend may use; 0 means all, which can make Blender slow meanwhile": (
-        "Kerne, die das Backend nutzen darf; 0 heißt alle, was Blender derweil langsam machen kann",
-        "Núcleos que puede usar el backend; 0 son todos, lo que puede ralentizar Blender mientras tanto",
-        "バックエンドが使えるコア数。0は全部で、その間Blenderが遅くなることがある",
-        "后端可使用的核心数；0 表示全部，期间可能使 Blender 变慢",
+    "Cores that the backend may use; 0 means all that no other program keeps busy when the job begins": (
+        "Kerne, die das Backend nutzen darf; 0 heißt alle, die zu Beginn des Auftrags kein Programm beschäftigt",
+        "Núcleos que puede usar el backend; 0 son todos los que ningún otro programa ocupa al empezar el trabajo",
+        "バックエンドが使えるコア数。0は、ジョブの開始時に他のプログラムが使っていないコア全部",
+        "后端可使用的核心数；0 表示任务开始时未被其他程序占用的全部核心",
     ),
     "A textured mesh with a Principled material": (
         "Ein texturiertes Mesh mit einem Principled-Material",

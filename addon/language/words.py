@@ -1,7 +1,7 @@
 """Words in German, Spanish, Japanese and Simplified Chinese, which Blender puts in the place of ours.
 
 Labels are looked up by Blender itself; templates of sentences by `saying`. Of tooltips those of the preferences and of
-the scene's fields have words; others are English still, and so is what the backend says of a job.
+the scene's fields have words, and others are English still; so is what the backend says of a job without a phrase.
 """
 
 # Blender makes its module at run time; pyright sees an almost empty one.
@@ -14,7 +14,20 @@ from typing import Any
 
 import bpy
 
-from . import course, installation, refusals, scene_tooltips, settings, setup, setup_tooltips, systems, tab
+from . import (
+    course,
+    cut_out,
+    installation,
+    pictures,
+    refusals,
+    scene_tooltips,
+    settings,
+    setup,
+    setup_tooltips,
+    systems,
+    tab,
+    told,
+)
 
 NAME = __name__
 OWN = "Maquette"  # of words that Blender itself may have in another meaning: its Prompt is that of its console
@@ -22,7 +35,20 @@ CONTEXTS = ("*", "Operator", OWN)  # labels of operators are looked up in the se
 LOCALES = ("de", "es", "ja", "zh_HANS")  # Blender takes a language's own for each of its countries
 ALSO = {"zh_CN": "zh_HANS"}  # as Blender 4.5 and earlier may call it
 
-TABLES = (tab, course, setup, installation, refusals, systems, settings, scene_tooltips, setup_tooltips)
+TABLES = (
+    tab,
+    course,
+    setup,
+    installation,
+    refusals,
+    pictures,
+    cut_out,
+    told,
+    systems,
+    settings,
+    scene_tooltips,
+    setup_tooltips,
+)
 WORDS = {english: others for table in TABLES for english, others in table.WORDS.items()}
 
 

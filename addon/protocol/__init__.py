@@ -76,6 +76,7 @@ from .inside import path_inside as path_inside
 from .inside import remove_inside as remove_inside
 from .inside import rename_inside as rename_inside
 from .inside import write_whole as write_whole
+from .job_folder import CORES_FILE as CORES_FILE
 from .job_folder import DISK_FULL as DISK_FULL
 from .job_folder import EVENTS_FILE as EVENTS_FILE
 from .job_folder import INPUT_BYTES as INPUT_BYTES

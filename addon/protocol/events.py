@@ -1,17 +1,20 @@
 """Messages between the add-on and the backend as frozen dataclasses, one JSON line each: events, commands, turns.
 
 A job's events open with `Hello` and close with exactly one of `Finished | Cancelled | Failed | Interrupted`. Paths in
-messages are relative to the job folder.
+messages are relative to the job folder. Sentences are phrases, as far as the backend has made them so: English in the
+line, and beside it, as "phrases", what whoever shows them can translate.
 """
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import typing
 from dataclasses import dataclass
 
 from .job_folder import PREVIEW_FILE
+from .phrases import Phrase, packed, unpacked
 from .request import VERSION, check_relative_path, check_version
 from .typed_json import ProtocolError, build, parse
 
@@ -181,11 +184,13 @@ _MESSAGES = {cls.__name__: cls for cls in typing.get_args(Message)}
 def encode(message: Message) -> str:
     """Return the message as one line of JSON, newline included. A text too long for a line is cut, never sent whole."""
     content = {"type": type(message).__name__, **dataclasses.asdict(message)}
+    if said := {name: packed(value) for name, value in vars(message).items() if isinstance(value, Phrase)}:
+        content["phrases"] = said
     line = json.dumps(content, allow_nan=False) + "\n"
     if len(line) > LINE_BYTES:
         # Six bytes are the longest escape of one character; 16 fields of that length fit into a line.
         limit = LINE_BYTES // 6 // 16
-        content = {k: v[:limit] if isinstance(v, str | tuple) else v for k, v in content.items()}
+        content = {k: v[:limit] if isinstance(v, str | tuple) else v for k, v in content.items() if k != "phrases"}
         line = json.dumps(content, allow_nan=False) + "\n"
     return line
 
@@ -198,6 +203,17 @@ def decode(line: str | bytes) -> Message:
     name = content.pop("type", None)
     if not isinstance(name, str) or name not in _MESSAGES:
         raise ProtocolError(f"{name!r} is not a type of message; known are {', '.join(_MESSAGES)}.")
+    said = content.pop("phrases", {})
     if "version" in content:  # first, because a newer version may well have other fields
         check_version(name.lower(), content["version"])
-    return build(_MESSAGES[name], content)
+    return dataclasses.replace(build(_MESSAGES[name], content), **_phrases(said, content))
+
+
+def _phrases(said: object, content: dict[str, object]) -> dict[str, Phrase]:
+    """Return the fields that are phrases, where these say the same as the fields; others stay as they are."""
+    found = {}
+    for name, value in said.items() if isinstance(said, dict) else ():
+        with contextlib.suppress(KeyError, TypeError, ValueError, IndexError, AttributeError):
+            if (phrase := unpacked(value)) == content.get(name):
+                found[name] = phrase
+    return found

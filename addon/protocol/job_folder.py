@@ -21,6 +21,7 @@ from .typed_json import ProtocolError
 REQUEST_FILE = "request.json"
 EVENTS_FILE = "events.jsonl"
 LOG_FILE = "log.txt"
+CORES_FILE = "cores.json"  # how many threads the job began with, where it was given all the cores that were free
 LOCK_FILE = ".lock"  # held by the process that runs the folder; its text is the number of that process
 STAGES_FOLDER = "stages"  # in it NUMBER-NAME for each stage
 RECORD_FILE = "stage.json"  # in the folder of each stage that is done

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
+
+# What comes from a file may be a stranger's: only plain places are filled in, and not to any length.
+PLACE = re.compile(r"\{\w+(?::,?(?:\.\d)?[%fgd]?)?\}")
+MOST_LETTERS = 10_000
 
 
 class Phrase(str):
@@ -63,8 +68,15 @@ def packed(phrase: Phrase) -> dict[str, Any]:
 
 
 def unpacked(content: Mapping[str, Any]) -> Phrase:
-    """Return the phrase that was packed. Raises KeyError, TypeError or ValueError where it was none."""
+    """Return the phrase that was packed. Raises KeyError, TypeError or ValueError where it was none of ours."""
     values = {
         str(name): unpacked(value) if isinstance(value, Mapping) else value for name, value in content["values"].items()
     }
-    return Phrase(str(content["template"]), **values)
+    template = str(content["template"])
+    braces = PLACE.sub("", template).replace("{{", "").replace("}}", "")
+    if values and (len(template) > MOST_LETTERS or "{" in braces or "}" in braces):
+        raise ValueError(f"{template[:80]!r} is no template of a sentence")
+    made = Phrase(template, **values)
+    if len(made) > MOST_LETTERS:
+        raise ValueError(f"a sentence of {len(made)} letters")
+    return made

@@ -75,8 +75,8 @@ class InputImage:
 class Request:
     """Say completely what is to be made; frozen when the job folder is written.
 
-    `prior` is "embedded" or a folder ("sd15" is kept for later); `threads` 0 means every core; `settings` override
-    values of the preset. `start` is a copy of what to begin from, of an earlier job's `start_prompt`.
+    `prior` is "embedded" or a folder ("sd15" is kept for later); `threads` 0 means every core that is free; `settings`
+    override values of the preset. `start` is a copy of what to begin from, of an earlier job's `start_prompt`.
     `subject` names a kept one, instead of photos, whose `subject_files` are copied into SUBJECT_FOLDER.
     Every refusal is a ProtocolError whose sentence the artist reads before a process starts.
     """

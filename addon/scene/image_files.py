@@ -5,13 +5,22 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
 from array import array
 from pathlib import Path
 
 import bpy
 
+from ..protocol import Phrase
+
 READABLE = {".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp"}  # by the backend; others are written as PNG
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+MOST_OF_A_CHUNK = 1 << 30  # bytes; no picture that is used has one of that length
 MAX_PIXELS = 8192 * 8192  # that are written out: 1 GiB in Blender's floats
+
+
+_damaged: dict[tuple[Path, int, int], bool] = {}  # file, time and size -> whether it was
 
 
 class ImageMissing(ValueError):
@@ -34,7 +43,7 @@ def file_of(image: bpy.types.Image, folder: Path, number: int) -> Path:
             return target
         if image.packed_file is None:
             if not image.filepath_raw or not path.is_file():
-                raise ImageMissing(f"The file of the image {image.name} is missing: {path}. Choose another image.")
+                raise ImageMissing(_missing(image, path))
             if suffix in READABLE:
                 return path
     return _written(image, folder / f"{number:02}.png")
@@ -43,24 +52,62 @@ def file_of(image: bpy.types.Image, folder: Path, number: int) -> Path:
 def why_not(image: bpy.types.Image) -> str:
     """Return the sentence that says why an image cannot be used, as far as can be told at once; else nothing."""
     if image.source in ("MOVIE", "SEQUENCE"):
-        return f"The image {image.name} is a {image.source.lower()}; choose a single picture."
-    if image.source == "FILE" and image.packed_file is None and not image.has_data:
+        return Phrase("{image} is a film or a sequence: choose a single picture.", image=image.name)
+    if image.source == "FILE" and image.packed_file is None and not image.is_dirty:
         path = Path(bpy.path.abspath(image.filepath_raw, library=image.library))
         if not image.filepath_raw or not path.is_file():
-            return f"The file of the image {image.name} is missing: {path}. Choose another image."
+            return "" if image.has_data else _missing(image, path)
+        if _is_damaged(image, path):
+            return Phrase("{file} is damaged, or no image: save it again, or choose another one.", file=path.name)
     return ""
+
+
+def _is_damaged(image: bpy.types.Image, path: Path) -> bool:
+    """Say whether the file of an image cannot be read. The panel asks at each redraw: a file is looked into once."""
+    try:
+        about = path.stat()
+        key = path, about.st_mtime_ns, about.st_size
+        if key not in _damaged:
+            _damaged[key] = breaks_off(path) or not image.size[0]
+        return _damaged[key]
+    except OSError:
+        return True
+
+
+def breaks_off(path: Path) -> bool:
+    """Say whether a PNG ends in the middle of a chunk, or holds one that was damaged; no for whatever is no PNG.
+
+    Raises OSError where it cannot be read.
+    """
+    with path.open("rb") as file:
+        if file.read(len(PNG_SIGNATURE)) != PNG_SIGNATURE:
+            return False
+        while len(head := file.read(8)) == 8:
+            length = struct.unpack(">I", head[:4])[0]
+            if length > MOST_OF_A_CHUNK:
+                return True
+            content, check = file.read(length), file.read(4)
+            if len(content) < length or zlib.crc32(head[4:] + content).to_bytes(4) != check:
+                return True
+            if head[4:] == b"IEND":
+                return False
+    return bool(head)
+
+
+def _missing(image: bpy.types.Image, path: Path) -> Phrase:
+    return Phrase(
+        "The file of the image {image} is missing: {path}. Choose another image.", image=image.name, path=path
+    )
 
 
 def _written(image: bpy.types.Image, target: Path) -> Path:
     """Write the pixels that Blender has in memory; the image itself stays as it is."""
     width, height = image.size
     if not width or not height:
-        raise ImageMissing(f"The image {image.name} has no pixels. Choose another image.")
+        raise ImageMissing(Phrase("The image {image} has no pixels. Choose another image.", image=image.name))
     if width * height > MAX_PIXELS:
-        raise ImageMissing(
-            f"The image {image.name} has {width} x {height} pixels; at most {MAX_PIXELS} can be written out. "
-            "Scale it down."
-        )
+        told = "The image {image} has {width} x {height} pixels; at most {most} can be written out. Scale it down."
+        raise ImageMissing(Phrase(told, image=image.name, width=width, height=height, most=MAX_PIXELS))
     pixels = array("f", bytes(4 * width * height * 4))
     if image.channels == 4:
         image.pixels.foreach_get(pixels)
@@ -73,7 +120,8 @@ def _written(image: bpy.types.Image, target: Path) -> Path:
         copy.filepath_raw = str(target)
         copy.save()
     except RuntimeError as error:
-        raise ImageMissing(f"The image {image.name} cannot be written out: {str(error).strip()}") from error
+        told = "The image {image} cannot be written out: {reason}"
+        raise ImageMissing(Phrase(told, image=image.name, reason=str(error).strip())) from error
     finally:
         bpy.data.images.remove(copy)
     return target
@@ -94,5 +142,6 @@ def _rendered(image: bpy.types.Image, target: Path) -> Path:
     try:
         image.save_render(str(target))
     except RuntimeError as error:
-        raise ImageMissing(f"There is no render to use: {str(error).strip()} Render the scene first.") from error
+        told = "There is no render to use: {reason} Render the scene first."
+        raise ImageMissing(Phrase(told, reason=str(error).strip())) from error
     return target

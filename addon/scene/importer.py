@@ -112,8 +112,10 @@ def import_result(
     points_path = file_in(job_folder, protocol.POINTS_FILE) if "points" in outputs else None
     if mesh_path is None and points_path is None:
         wanted = " nor ".join(Path(name).name for kind, name in FILES.items() if kind in outputs)
-        lacking = "holds neither" if " nor " in wanted else "does not hold"
-        raise ImportFailed(f"{job_folder / protocol.RESULT_FOLDER} {lacking} {wanted}: run the job to its end first.")
+        told = "{folder} does not hold {wanted}: run the job to its end first."
+        if " nor " in wanted:
+            told = "{folder} holds neither {wanted}: run the job to its end first."
+        raise ImportFailed(protocol.Phrase(told, folder=job_folder / protocol.RESULT_FOLDER, wanted=wanted))
     name = shortened(name or subject_name(metadata) or job_folder.name)
     columns = read_ply(points_path) if points_path else {}
     result = read_json(job_folder, protocol.RESULT_FILE)
@@ -177,11 +179,13 @@ def import_mesh(path: Path, collection: bpy.types.Collection, name: str) -> bpy.
     try:
         bpy.ops.import_scene.gltf(filepath=str(path), **{key: value for key, value in options.items() if key in known})
     except RuntimeError as error:  # how an operator reports what went wrong
-        raise ImportFailed(f"Blender cannot read {path}: {str(error).strip()}") from error
+        told = "Blender cannot read {path}: {reason}"
+        raise ImportFailed(protocol.Phrase(told, path=path, reason=str(error).strip())) from error
     created: list[Any] = [item for item in _everything() if item not in before]
     meshes = [item for item in created if item.id_type == "OBJECT" and item.type == "MESH"]
     if len(meshes) != 1:
-        raise ImportFailed(f"{path} holds {len(meshes)} meshes; a result holds one.")
+        told = "{path} holds {count} meshes; a result holds one."
+        raise ImportFailed(protocol.Phrase(told, path=path, count=len(meshes)))
     (mesh,) = meshes
     world = mesh.matrix_world.copy()
     for user in list(mesh.users_collection):

@@ -42,7 +42,8 @@ def file_in(job_folder: Path, name: str) -> Path | None:
     try:
         return None if protocol.file_size(job_folder, name) is None else path
     except protocol.LinkInside as error:
-        raise ImportFailed(f"{path} is a link that leads out of its folder, or no file: not imported.") from error
+        told = "{path} is a link that leads out of its folder, or no file: not imported."
+        raise ImportFailed(protocol.Phrase(told, path=path)) from error
 
 
 def read_metadata(job_folder: Path) -> dict[str, Property]:
@@ -142,10 +143,11 @@ def check_mesh_file(path: Path) -> None:
     """
     size = path.stat().st_size
     if size > MESH_BYTES:
-        raise ImportFailed(f"{path} has {size / 2**30:.1f} GiB; at most {MESH_BYTES / 2**30:.0f} GiB are imported.")
+        told = "{path} has {size:.1f} GiB; at most {most:.0f} GiB are imported."
+        raise ImportFailed(protocol.Phrase(told, path=path, size=size / 2**30, most=MESH_BYTES / 2**30))
     content = path.read_bytes()
     if len(content) < 20 or content[:4] != b"glTF":
-        raise ImportFailed(f"{path} is not a binary glTF file.")
+        raise ImportFailed(protocol.Phrase("{path} is not a binary glTF file.", path=path))
     length = struct.unpack_from("<I", content, 12)[0]
     if length > MESH_JSON_BYTES:
         raise ImportFailed(f"{path} describes itself in {length} bytes; at most {MESH_JSON_BYTES} are read.")
@@ -159,7 +161,7 @@ def check_mesh_file(path: Path) -> None:
     for image in _items(document, "images"):
         found = view_range(document, image.get("bufferView"), len(binary))
         if found is None:
-            raise ImportFailed(f"{path} names a texture that it does not hold.")
+            raise ImportFailed(protocol.Phrase("{path} names a texture that it does not hold.", path=path))
         width, height = check_picture(binary[found[0] : sum(found)], f"A texture of {path}")
         pixels += width * height
         if pixels > PICTURE_PIXELS:

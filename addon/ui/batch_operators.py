@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import logging
-import math
 import os
 import re
 import tempfile
@@ -23,6 +22,7 @@ from ..language.saying import paragraph, say, say_report
 from ..protocol import Phrase
 from ..scene import image_files, importer, placing
 from . import auto_import, generate, properties, session
+from .reference_list import nothing_beside_files
 from .results import importing
 
 WATCH_SECONDS = 1.0
@@ -113,7 +113,7 @@ def plan_of(
     styles: list[tuple[Path, dict[str, Any]]],
     prompt: str,
     folder: Path,
-    seen: tuple[float, float, float] = (0.0, 0.0, 40.0),
+    seen: tuple[float, ...] = (0.0, 0.0, 40.0),
 ) -> list[batch.Item]:
     """Return what is to be done for each picture, with the settings of the panel; the jobs lie in a folder.
 
@@ -132,7 +132,7 @@ def plan_of(
 # ---- the operators ---------------------------------------------------------------------------------------------------
 
 
-class MAQUETTE_OT_batch(bpy.types.Operator):
+class MAQUETTE_OT_batch(properties.SeenFrom, bpy.types.Operator):
     """Make one object from each picture"""
 
     bl_idname = "maquette.batch"
@@ -158,28 +158,6 @@ class MAQUETTE_OT_batch(bpy.types.Operator):
         default=False,
         options={"SKIP_SAVE"},
     )
-    elevation: bpy.props.FloatProperty(
-        name="Elevation",
-        description="How high the camera stood above the object in every picture; 0 looked at it from the side",
-        subtype="ANGLE",
-        min=math.radians(-90),
-        max=math.radians(90),
-    )
-    azimuth: bpy.props.FloatProperty(
-        name="Azimuth",
-        description="Which side the camera saw in every picture; 0 is the front, 90 the side at your right",
-        subtype="ANGLE",
-        min=math.radians(-360),
-        max=math.radians(360),
-    )
-    field_of_view: bpy.props.FloatProperty(
-        name="Field of View",
-        description="Opening angle of the camera along the longer side of every picture",
-        subtype="ANGLE",
-        min=math.radians(1),
-        max=math.radians(120),
-        default=math.radians(40),
-    )
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
@@ -201,7 +179,7 @@ class MAQUETTE_OT_batch(bpy.types.Operator):
         layout.use_property_split = True
         layout.prop(self, "prompt")
         column = layout.column(align=True)
-        for name in ("elevation", "azimuth", "field_of_view"):
+        for name in properties.ANGLES:
             column.prop(self, name)
         layout.prop(self, "import_when_done")
         count = len(selected_empties(context)) + len(selected_files(context)) + sum(1 for _ in selected_assets(context))
@@ -223,7 +201,7 @@ class MAQUETTE_OT_batch(bpy.types.Operator):
                 pictures = pictures_of(context, self.directory, Path(temporary))
                 styles = generate.files_of(context.scene.maquette, "visual_prompt", Path(temporary), MAX_NUMBER)
                 preferences.interpreter(context)  # or say what is missing, before anything is written
-                items = plan_of(context, pictures, styles, self.prompt, preferences.jobs_folder(context), self._seen())
+                items = plan_of(context, pictures, styles, self.prompt, preferences.jobs_folder(context), self.degrees)
                 made, spots = self._begin(context, items)
         except (ValueError, *generate.CANNOT_START) as error:
             self.report({"ERROR"}, generate.sentence(error))
@@ -238,13 +216,6 @@ class MAQUETTE_OT_batch(bpy.types.Operator):
             bpy.app.timers.register(_watch, first_interval=WATCH_SECONDS, persistent=True)
         self.report({"WARNING" if made.problems else "INFO"}, say_report(batch.summary(made)))
         return {"FINISHED"}
-
-    def _seen(self) -> tuple[float, float, float]:
-        """Return from where all pictures were taken, in degrees."""
-        elevation, azimuth, fov = (
-            round(math.degrees(angle), 4) for angle in (self.elevation, self.azimuth, self.field_of_view)
-        )
-        return elevation, azimuth, fov
 
     def _begin(self, context: bpy.types.Context, items: list[batch.Item]) -> tuple[batch.Batch, Spots]:
         """Make the jobs; return them, and the place of each picture's result around the 3D cursor."""
@@ -280,6 +251,7 @@ class MAQUETTE_OT_batch_folder(bpy.types.Operator):
     filter_image: bpy.props.BoolProperty(
         name="Show Images", description="Show pictures", default=True, options={"HIDDEN", "SKIP_SAVE"}
     )
+    hide_props_region: nothing_beside_files()
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         """Let the artist choose."""

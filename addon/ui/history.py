@@ -20,7 +20,7 @@ from ..jobs.index import Entry, JobIndex
 from ..language.saying import paragraph, say, say_error, say_report
 from ..protocol import Phrase
 from ..protocol.systems import PRESETS
-from . import generate, previews, session, subjects
+from . import generate, previews, session, subjects, titles
 
 TICK_SECONDS, BUSY_SECONDS, WORK_SECONDS = 0.25, 0.02, 0.003
 DELETED = "{count} jobs were deleted"
@@ -104,7 +104,7 @@ def show(manager: bpy.types.WindowManager, known: JobIndex) -> None:
     for entry in known.entries:
         item = rows.add()
         item.job = entry.name
-        item.name = entry.request.title if entry.request else entry.name  # what the list's filter looks at
+        item.name = titles.title_of(entry.request) if entry.request else entry.name  # what the list's filter looks at
     names = [entry.name for entry in known.entries]
     manager.maquette_history_row = names.index(job) if job in names else min(row, max(len(names) - 1, 0))
     session.redraw()
@@ -200,7 +200,7 @@ def _draw_job(layout: Any, context: bpy.types.Context, entry: Entry) -> None:
     if picture:
         box.template_icon(icon_value=picture, scale=6.0)
     if entry.request is not None:
-        paragraph(box, context, entry.request.title or entry.job.name)
+        paragraph(box, context, titles.title_of(entry.request) or entry.job.name)
         preset = Phrase(PRESETS[entry.request.preset][0])
         box.label(text=say("Seed {seed}, {preset}", seed=entry.request.seed, preset=preset), translate=False)
     row = box.row()

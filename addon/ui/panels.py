@@ -152,9 +152,8 @@ def _draw_references(layout: Any, props: Any) -> None:
         return  # nobody says from where photos were taken
     column = row.column(align=True)
     column.active = role == "reconstruct"
-    column.prop(selected, "elevation")
-    column.prop(selected, "azimuth")
-    column.prop(selected, "field_of_view")
+    for name in properties.ANGLES:
+        column.prop(selected, name)
 
 
 class MAQUETTE_PT_options(_Panel, bpy.types.Panel):

@@ -24,6 +24,7 @@ from ..protocol.systems import PRESETS, ROLES, Setting, System, built_systems
 from .models import choice
 
 MAX_SEED = 2**31 - 1  # Blender's whole numbers have 32 bits
+ANGLES = ("elevation", "azimuth", "field_of_view")  # of SeenFrom
 DIGITS = 7  # that a number of 32 bits keeps
 
 OUTPUTS = [
@@ -135,7 +136,30 @@ _ROLE_ITEMS = {
 }
 
 
-class MAQUETTE_PG_reference(bpy.types.PropertyGroup):
+class SeenFrom:
+    """Where a picture was taken from, as its properties say it."""
+
+    elevation: bpy.props.FloatProperty(
+        name="Elevation", description="How high the camera stands above the object; 0 looks at it from the side",
+        subtype="ANGLE", min=-math.pi / 2, max=math.pi / 2, step=500, options=set(),
+    )  # fmt: skip
+    azimuth: bpy.props.FloatProperty(
+        name="Azimuth",
+        description="Which side the camera sees: 0 is the front, 90 the right view (at your right), 180 the back",
+        subtype="ANGLE", min=-2 * math.pi, max=2 * math.pi, step=500, options=set(),
+    )  # fmt: skip
+    field_of_view: bpy.props.FloatProperty(
+        name="Field of View", description="Opening angle of the camera along the longer side of the image",
+        subtype="ANGLE", min=math.radians(1), max=math.radians(120), default=math.radians(40), step=500, options=set(),
+    )  # fmt: skip
+
+    @property
+    def degrees(self) -> tuple[float, ...]:
+        """Return elevation, azimuth and field of view as a request says them."""
+        return tuple(round(math.degrees(getattr(self, name)), 4) for name in ANGLES)
+
+
+class MAQUETTE_PG_reference(SeenFrom, bpy.types.PropertyGroup):
     """One reference image, what it is to the system and where it was seen from."""
 
     image: bpy.props.PointerProperty(
@@ -143,34 +167,6 @@ class MAQUETTE_PG_reference(bpy.types.PropertyGroup):
     )
     role: bpy.props.EnumProperty(
         name="Shows", description="What the picture is to the object that is made", items=_list_roles, options=set()
-    )
-    elevation: bpy.props.FloatProperty(
-        name="Elevation",
-        description="How high the camera stands above the object; 0 looks at it from the side",
-        subtype="ANGLE",
-        min=-math.pi / 2,
-        max=math.pi / 2,
-        step=500,
-        options=set(),
-    )
-    azimuth: bpy.props.FloatProperty(
-        name="Azimuth",
-        description="Which side the camera sees: 0 is the front, 90 the right view (at your right), 180 the back",
-        subtype="ANGLE",
-        min=-2 * math.pi,
-        max=2 * math.pi,
-        step=500,
-        options=set(),
-    )
-    field_of_view: bpy.props.FloatProperty(
-        name="Field of View",
-        description="Opening angle of the camera along the longer side of the image",
-        subtype="ANGLE",
-        min=math.radians(1),
-        max=math.radians(120),
-        default=math.radians(40),
-        step=500,
-        options=set(),
     )
 
 
@@ -262,7 +258,7 @@ class MAQUETTE_PG_scene(bpy.types.PropertyGroup):
     )
     threads: bpy.props.IntProperty(
         name="Processor Cores",
-        description="Cores that the backend may use; 0 means all, which can make Blender slow meanwhile",
+        description="Cores that the backend may use; 0 means all that no other program keeps busy when the job begins",
         min=0,
         max=1024,
         soft_max=64,
@@ -314,8 +310,7 @@ def role_of(reference: MAQUETTE_PG_reference, props: MAQUETTE_PG_scene) -> str:
 
 def seen_from(reference: MAQUETTE_PG_reference, props: MAQUETTE_PG_scene) -> dict[str, Any]:
     """Return what a request says of one reference image, but for its path; only what it shows has a place."""
-    angles = (reference.elevation, reference.azimuth, reference.field_of_view)
-    return protocol.image_fields(role_of(reference, props), *(round(math.degrees(angle), 4) for angle in angles))
+    return protocol.image_fields(role_of(reference, props), *reference.degrees)
 
 
 def request_of(

@@ -12,6 +12,7 @@ import bpy
 
 from .. import protocol
 from ..language.saying import say, say_report
+from ..protocol import sentence_of
 from ..scene import image_files
 from ..scene.result_files import TEXTURE_PROPERTY
 from . import session
@@ -27,6 +28,11 @@ def thumbnails() -> Any:
         items=[("THUMBNAIL", "Thumbnails", "Pictures of the files", "IMGDISPLAY", 3)],  # as Blender numbers it
         options={"HIDDEN", "SKIP_SAVE"},
     )
+
+
+def nothing_beside_files() -> Any:
+    """Return the property by which Blender's file browser opens without a region for an operator's own properties."""
+    return bpy.props.BoolProperty(default=True, options={"HIDDEN", "SKIP_SAVE"})
 
 
 class MAQUETTE_OT_add_references(bpy.types.Operator):
@@ -47,6 +53,7 @@ class MAQUETTE_OT_add_references(bpy.types.Operator):
     filter_image: bpy.props.BoolProperty(default=True, options={"SKIP_SAVE", "HIDDEN"})
     filter_folder: bpy.props.BoolProperty(default=True, options={"SKIP_SAVE", "HIDDEN"})
     display_type: thumbnails()
+    hide_props_region: nothing_beside_files()
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
@@ -71,7 +78,9 @@ class MAQUETTE_OT_add_references(bpy.types.Operator):
             images = [image for image in (bpy.data.images.get(self.name),) if image is not None]
         for path in [Path(bpy.path.abspath(self.directory)) / file.name for file in self.files if file.name]:
             try:
-                images.append(bpy.data.images.load(str(path), check_existing=True))
+                images.append(_readable(path))
+            except image_files.ImageMissing as error:
+                self.report({"ERROR"}, say_report(sentence_of(error)))
             except RuntimeError as error:
                 reason = str(error).strip().removeprefix("Error: ")
                 self.report({"ERROR"}, say_report("{file} cannot be read: {reason}", file=path.name, reason=reason))
@@ -82,6 +91,17 @@ class MAQUETTE_OT_add_references(bpy.types.Operator):
             props.references.add().image = image
         props.active_reference = len(props.references) - 1
         return {"FINISHED"}
+
+
+def _readable(path: Path) -> bpy.types.Image:
+    """Return the image of a file. Raises RuntimeError where Blender finds none, ImageMissing where it is damaged."""
+    known = set(bpy.data.images)
+    image = bpy.data.images.load(str(path), check_existing=True)
+    if reason := image_files.why_not(image):
+        if image not in known:
+            bpy.data.images.remove(image)
+        raise image_files.ImageMissing(reason)
+    return image
 
 
 class MAQUETTE_OT_remove_reference(bpy.types.Operator):

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import atexit
 import logging
+import time
 from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
@@ -27,6 +28,7 @@ from ..paths import ROOT
 from . import auto_import, previews
 
 BUSY_SECONDS, IDLE_SECONDS = 0.1, 1.0  # between two looks at the queue while jobs run, and while none does
+GUARD_SECONDS = 1.5  # after the end of a job, in which a second click on Cancel presses nothing
 MAX_EVENTS = 60  # in one tick: 25 microseconds each
 CATEGORY = "Maquette"  # the tab of the sidebar
 
@@ -37,6 +39,7 @@ _courses: dict[Path, JobProgress] = {}
 _told: dict[Path, str] = {}  # running jobs that were told to end -> what the panel says of that
 _backlog: deque[tuple[Path, protocol.Event]] = deque()  # messages that came and were not taken yet
 _shown: Path | None = None
+_just_ended: tuple[Path, float] | None = None  # a job, and when that came
 
 
 # ---- what the panels and operators ask -------------------------------------------------------------------------------
@@ -204,6 +207,11 @@ def finish(job: Path) -> None:
         redraw()
 
 
+def has_just_ended(job: Path) -> bool:
+    """Say whether a job has ended so lately that a click may still be meant for what its panel showed before."""
+    return _just_ended is not None and _just_ended[0] == job
+
+
 def told(job: Path) -> str:
     """Return what a running job was told and has not done yet, else nothing."""
     return _told.get(job, "")
@@ -220,8 +228,14 @@ def start_timer() -> None:
 
 def _tick() -> float | None:
     """Move messages; return the seconds to the next time."""
+    global _just_ended
     pump()
-    return BUSY_SECONDS if is_busy() or previews.is_reading() or auto_import.due(course) else IDLE_SECONDS
+    if _just_ended is not None and time.monotonic() - _just_ended[1] > GUARD_SECONDS:
+        _just_ended = None
+        redraw()
+    return (
+        BUSY_SECONDS if is_busy() or _just_ended or previews.is_reading() or auto_import.due(course) else IDLE_SECONDS
+    )
 
 
 def pump() -> int:
@@ -239,13 +253,13 @@ def pump() -> int:
 
 def take(job: Path, event: protocol.Event) -> None:
     """Note one message of a job."""
-    global _shown
+    global _shown, _just_ended
     _courses[job] = follow(_courses.get(job) or new_course(job), event)
     if isinstance(event, protocol.Hello):
         _shown = job
         _told.pop(job, None)
     if isinstance(event, protocol.LAST):
-        _shown = job
+        _shown, _just_ended = job, (job, time.monotonic())
         _told.pop(job, None)
         previews.forget(job / protocol.PREVIEW_FILE)
 
@@ -321,7 +335,7 @@ def register_extra() -> None:
 
 def unregister_extra() -> None:
     """End the backend and forget everything; what the jobs have done is in their folders."""
-    global _shown
+    global _shown, _just_ended
     _leave()
     atexit.unregister(_leave)
     preferences.before_change.remove(_make_way)
@@ -336,7 +350,7 @@ def unregister_extra() -> None:
     auto_import.close()
     for kept in (_courses, _told, _backlog):
         kept.clear()
-    _shown = None
+    _shown = _just_ended = None
 
 
 CLASSES = ()

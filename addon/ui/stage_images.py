@@ -19,6 +19,7 @@ from .reference_list import thumbnails
 from .results import sheet
 
 MAX_STAGES = 32  # whose folders are looked for
+MASK = "mask.png"  # of the pictures, the one that is painted on
 
 _PICTURES = {  # of all systems, each file once
     picture.name: picture for system in built_systems().values() for stage in system.stages for picture in stage.leaves
@@ -93,6 +94,12 @@ def stop_of(stage: str) -> str:
     return known.stop if known is not None else ""
 
 
+def _load_pictures(paths: list[Path]) -> bpy.types.Image:
+    """Load pictures, and return the mask where there is one, else the first."""
+    images = {path.name: bpy.data.images.load(str(path), check_existing=True) for path in paths}
+    return images.get(MASK) or images[paths[0].name]
+
+
 def _fit(context: bpy.types.Context, editor: bpy.types.Area) -> None:
     """Show the whole picture as large as the editor is: one of 64 pixels is a stamp else."""
     region = next((each for each in editor.regions if each.type == "WINDOW"), None)
@@ -108,7 +115,7 @@ class MAQUETTE_OT_open_stage(bpy.types.Operator):
 
     bl_idname = "maquette.open_stage"
     bl_label = "Open Cut-Out"
-    bl_description = "Show the pictures in an Image Editor; what you paint on them is used when you go on"
+    bl_description = "Show the pictures in an Image Editor, ready to paint; what you paint is used when you go on"
 
     job: bpy.props.StringProperty(name="Job", description="Its folder", options={"SKIP_SAVE"})
     stage: bpy.props.StringProperty(name="Stage", description="Its name", options={"SKIP_SAVE"})
@@ -124,7 +131,7 @@ class MAQUETTE_OT_open_stage(bpy.types.Operator):
             label = say("{made} sheet", made=Phrase(stop_of(self.stage))).strip()
             first = (
                 sheet.open_sheet(found, label) if len(found) >= sheet.FEWEST
-                else [bpy.data.images.load(str(path), check_existing=True) for path in found][0]
+                else _load_pictures(found)
             )  # fmt: skip
         except (ValueError, RuntimeError) as error:
             self.report({"ERROR"}, say_error(error).strip())
@@ -137,6 +144,7 @@ class MAQUETTE_OT_open_stage(bpy.types.Operator):
             editors = [area]
         for editor in editors[:1]:
             editor.spaces.active.image = first
+            editor.spaces.active.ui_mode = "PAINT"
             _fit(context, editor)
         return {"FINISHED"}
 

@@ -63,7 +63,7 @@ def parser() -> protocol.Parser:
     generate.add_argument(
         "--prior", default="embedded", help="embedded, the name of an installed model, or a folder in diffusers' format"
     )
-    generate.add_argument("--threads", type=int, default=0, help="0 means every core")
+    generate.add_argument("--threads", type=int, default=0, help="0 means every core that no other program keeps busy")
     protocol.add_stop_after(generate)
     generate.add_argument(
         "--preflight", action=_Preflight, help="say how long it would take, and how much memory, and make nothing"
@@ -75,13 +75,13 @@ def parser() -> protocol.Parser:
     edit.add_argument("--prompt", required=True, help="what it is to be, for example 'a red robot wearing a hat'")
     edit.add_argument("--preset", help="another one than that of the job")
     edit.add_argument("--seed", type=int, help="another one than that of the job")
-    edit.add_argument("--threads", type=int, default=0, help="0 means every core")
+    edit.add_argument("--threads", type=int, default=0, help="0 means every core that no other program keeps busy")
     protocol.add_set(edit, "change a setting of the job")
     edit.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="the folder of the new job")
 
     again = commands.add_parser("remesh", help="make the mesh of a job again, with other settings: a new job, at once")
     again.add_argument("job", type=Path, metavar="JOB", help="folder of a finished job")
-    again.add_argument("--threads", type=int, default=0, help="0 means every core")
+    again.add_argument("--threads", type=int, default=0, help="0 means every core that no other program keeps busy")
     protocol.add_set(again, "of the mesh: max_faces, texture_size, ...")
     again.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="the folder of the new job")
 

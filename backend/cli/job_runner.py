@@ -17,11 +17,11 @@ from addon import protocol
 from backend.cli.console import Console, show
 from backend.cli.openjd_lines import OpenJDLines
 from backend.errors import BackendError, BadInput, JobCancelled, JobInterrupted, JobStopped, OutOfMemory, explain
-from backend.runtime import thrift
+from backend.runtime import cores, thrift
 from backend.runtime.control import Control, install_signal_handlers, leave_native_code, read_commands
 from backend.runtime.folder_lock import folder_lock, identity
 from backend.runtime.leaving import LEFT
-from backend.runtime.machine import maquette_version
+from backend.runtime.machine import available_threads, maquette_version
 from backend.runtime.streams import Outbox, Sink, output_to, reserve_streams
 from backend.runtime.watchdog import start_watchdog
 from backend.systems.overrides import chosen_settings
@@ -275,16 +275,18 @@ class _JobRun:
             request = protocol.read_request(self.folder)
             from backend.rendering.compiled import telling_of_compilation
             from backend.runtime.job import Job
-            from backend.runtime.machine import available_threads, is_busy, prepare_torch
+            from backend.runtime.machine import is_busy, prepare_torch
 
-            prepare_torch(request.threads)
+            threads = cores.threads_of(self.folder, request.threads)
+            prepare_torch(threads)
             thrift.begin_anew()
             self._job = job = Job(self.folder, request, self.emit, self._control)
-            if is_busy() and (request.threads or available_threads()) > 1:
-                job.warn(
-                    "Other programs keep the processor busy: a job with several threads may take ten times as long.",
-                    "Start it with one thread (on the command line --threads 1); it goes on from where it is.",
-                )
+            if not request.threads and threads < available_threads():
+                job.warn(*cores.fewer(threads))
+            if is_busy() and threads > 1:
+                told = "Other programs keep the processor busy: a job with several threads may take ten times as long."
+                hint = "Start it with one thread (on the command line --threads 1); it goes on from where it is."
+                job.warn(protocol.Phrase(told), protocol.Phrase(hint))
             with telling_of_compilation(lambda done, most: self.emit(protocol.Compiling(done=done, most=most))):
                 while not self._has_room(run_system, job):
                     self._job = job = Job(self.folder, request, self.emit, self._control)
@@ -313,9 +315,13 @@ class _JobRun:
             traceback.clear_frames(error.__traceback__)  # what the step held
             reason = explain(error).message
         if not thrift.step_down():
-            raise OutOfMemory(f"Memory ran out, with {thrift.level().words}: {reason}", smaller(job.request))
-        sentence = f"Memory ran out: the job goes on from its checkpoint, with {thrift.level().words}, which is slower."
-        job.warn(sentence, "Close other programs that use the GPU, or choose a lower preset.")
+            told = "Memory ran out, with {words}: {reason}"
+            said = protocol.Phrase(told, words=thrift.level().words, reason=reason)
+            raise OutOfMemory(said, smaller(job.request))
+        told = "Memory ran out: the job goes on from its checkpoint, with {words}, which is slower."
+        sentence = protocol.Phrase(told, words=thrift.level().words)
+        hint = protocol.Phrase("Close other programs that use the GPU, or choose a lower preset.")
+        job.warn(sentence, hint)
         self._less.append(sentence)
         return False
 
@@ -347,12 +353,14 @@ class _JobRun:
         return protocol.Finished(results=tuple(sorted(paths)), seconds=seconds, stopped_after=stopped_after)
 
 
-def smaller(request: protocol.Request) -> str:
+def smaller(request: protocol.Request) -> protocol.Phrase:
     """Return what to do about a job that takes more memory than there is: the next smaller preset, by its name."""
     presets = list(protocol.PRESETS)  # the smallest first
     place = presets.index(request.preset)
-    other = f"Use the preset {presets[place - 1]}" if place else "Use a smaller base"
-    return f"{other}, or close other programs that use the memory."
+    if not place:
+        return protocol.Phrase("Use a smaller base, or close other programs that use the memory.")
+    told = "Use the preset {preset}, or close other programs that use the memory."
+    return protocol.Phrase(told, preset=presets[place - 1])
 
 
 def _exit_code(last: protocol.Last) -> int:

@@ -12,7 +12,6 @@ from addon import protocol
 from backend.cli.console import typed
 from backend.cli.subjects import named_subject
 from backend.errors import BadInput
-from backend.runtime.machine import available_threads
 
 # The options that say from where an image shows the object, as they are if nothing is said.
 ANGLES = {
@@ -49,7 +48,7 @@ def asked(arguments: argparse.Namespace) -> tuple[protocol.Request, list[Path]]:
             preset=arguments.preset,
             prior=arguments.prior,
             stop_after=arguments.stop_after,
-            threads=arguments.threads or available_threads(),
+            threads=arguments.threads,
             settings=dict(arguments.set),
             subject=named_subject(arguments),
         )
@@ -76,7 +75,7 @@ def edited(arguments: argparse.Namespace) -> tuple[protocol.Request, list[Path]]
     if not arguments.job.is_dir():
         raise BadInput(f"There is no folder {arguments.job}.", "Give the folder of a finished job.")
     changes = {name: getattr(arguments, name) for name in ("preset", "seed") if getattr(arguments, name) is not None}
-    changes |= {"settings": dict(arguments.set), "threads": arguments.threads or available_threads()}
+    changes |= {"settings": dict(arguments.set), "threads": arguments.threads}
     try:
         return _checked(*protocol.describe_edit(arguments.job, arguments.prompt, **changes))
     except protocol.ProtocolError:
@@ -94,7 +93,7 @@ def remeshed(arguments: argparse.Namespace) -> tuple[protocol.Request, list[Path
     if not protocol.is_inside(arguments.job, protocol.RESULT_FILE):
         raise BadInput(f"{arguments.job} has no result yet.", f"Run it to its end first: {typed('run', arguments.job)}")
     request, sources, made = protocol.describe_remesh(arguments.job, dict(arguments.set))
-    request = replace(request, threads=arguments.threads or available_threads())
+    request = replace(request, threads=arguments.threads)
     return *_checked(request, sources), made
 
 
@@ -117,7 +116,7 @@ def make_or_resume(
                 f"{folder} holds another job.",
                 f"Choose another --out, or go on with that one: {typed('run', folder)}",
             )
-        if found.threads != request.threads:
+        if request.threads and found.threads != request.threads:  # else it goes on as it began
             protocol.write_request(folder, request)
         return folder
     if place == Path.cwd():

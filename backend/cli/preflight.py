@@ -10,8 +10,9 @@ from pathlib import Path
 
 from addon import protocol
 from addon.protocol import preflight
+from backend.runtime.cores import free_threads
 from backend.runtime.devices import compute_device
-from backend.runtime.machine import available_threads, prepare_torch
+from backend.runtime.machine import prepare_torch
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,8 @@ def report(request: protocol.Request, sources: Sequence[Path] = ()) -> str:
     `sources` are the request's files. What the job would warn of before its first stage goes to stderr.
     Raises BadInput, EmptyMask, MissingModel, ProtocolError, WrongSetting.
     """
-    prepare_torch(request.threads)
+    threads = request.threads or free_threads()
+    prepare_torch(threads)
     from backend.diffusion.denoiser import kept_prior
     from backend.systems.base_model import base_folder
     from backend.systems.preflight import available_memory, keep_speed
@@ -46,7 +48,7 @@ def report(request: protocol.Request, sources: Sequence[Path] = ()) -> str:
     for sentence, hint in doubts(Asked(request, sources), folder, base.pixels):
         print(protocol.plain_text(f"warning: {sentence} {hint}"), file=sys.stderr)
     known = preflight.read_speed(sys.prefix)
-    if known is None or known.threads != (request.threads or available_threads()):
+    if known is None or known.threads != threads:
         known = keep_speed(kept_prior("embedded", compute_device()), EMBEDDED)
     fit = preflight.fitting(request.system, request.preset, request.settings, base, known, available_memory())
     found = preflight.of_request(request, base, known, fit.together)

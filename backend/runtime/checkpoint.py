@@ -126,6 +126,8 @@ def _take_tensors(value: Any, where: str, tensors: dict[str, torch.Tensor]) -> A
             return {"$items": items}
         case list() | tuple():
             return [_take_tensors(item, _join(where, i), tensors) for i, item in enumerate(value)]
+        case protocol.Phrase():
+            return {"$phrase": protocol.packed(value)}
         case None | bool() | int() | float() | str():
             return value
         case _:
@@ -136,6 +138,8 @@ def _put_tensors(value: Any, tensors: dict[str, torch.Tensor]) -> Any:
     match value:
         case {"$tensor": name}:
             return tensors[name]
+        case {"$phrase": said}:
+            return protocol.unpacked(said)
         case {"$items": items}:
             return {key: _put_tensors(item, tensors) for key, item in items}
         case dict():

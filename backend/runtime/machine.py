@@ -36,19 +36,18 @@ def maquette_version() -> str:
 
 
 def prepare_torch(threads: int) -> None:
-    """Give torch (and numba, should it be loaded) this many threads, 0 for every core, and deterministic kernels."""
+    """Give torch (and numba, should it be loaded) this many threads and deterministic kernels."""
     for name, value in BRIEF_SPINNING.items():
         os.environ.setdefault(name, value)
     keep_freed_memory()
     import torch  # reads the environment when it is loaded
 
-    threads = threads or available_threads()
     if os.environ.get("MAQUETTE_THREADS"):  # of a queue with several workers, which share the cores
         threads = min(threads, available_threads())
     torch.set_num_threads(threads)
     numba: Any = sys.modules.get("numba")
     if numba is None:
-        os.environ["NUMBA_NUM_THREADS"] = str(threads)
+        os.environ.setdefault("NUMBA_NUM_THREADS", str(max(threads, available_threads())))  # a later job may have more
     else:
         numba.set_num_threads(min(threads, numba.config.NUMBA_NUM_THREADS))
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import gc
 from typing import NamedTuple
 
+from addon.protocol import Phrase
 from addon.protocol.preflight import TOGETHER
 from backend.runtime import devices
 
@@ -19,14 +20,14 @@ class Level(NamedTuple):
 
     together: int  # pictures that a network is asked about at a time; 0: all of a step's, and views as settings say
     again: bool  # whether layers are computed again on the way back, also those of a small base
-    words: str  # what is done, behind "with"
+    words: Phrase  # what is done, behind "with"
 
 
 LEVELS = (
-    Level(TOGETHER[0], False, "all pictures of a step at a time"),
-    Level(TOGETHER[1], False, f"{TOGETHER[1]} pictures at a time and views encoded one by one"),
-    Level(TOGETHER[2], False, "one picture at a time"),
-    Level(TOGETHER[2], True, "one picture at a time and layers computed again on the way back"),
+    Level(TOGETHER[0], False, Phrase("all pictures of a step at a time")),
+    Level(TOGETHER[1], False, Phrase("{count} pictures at a time and views encoded one by one", count=TOGETHER[1])),
+    Level(TOGETHER[2], False, Phrase("one picture at a time")),
+    Level(TOGETHER[2], True, Phrase("one picture at a time and layers computed again on the way back")),
 )
 
 _level = 0

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 import torch
 
-from addon.protocol import InputImage, Request
+from addon.protocol import InputImage, Phrase, Request
 from backend.diffusion.denoiser import LONGEST_VIEW, Prior, words_in_pieces
 from backend.errors import BadInput
 from backend.images import load_image
@@ -53,7 +53,8 @@ def choose_inputs(job: Job, prior: Prior, roles: Collection[str], hint: str) -> 
         if image.role in roles:
             images.setdefault(image.role, image)
     if ignored := [image.called for image in request.images if image not in images.values()]:
-        job.warn(f"{len(ignored)} of {len(request.images)} images are not used: {', '.join(ignored)}.", hint)
+        told = "{count} of {all} images are not used: {names}."
+        job.warn(Phrase(told, count=len(ignored), all=len(request.images), names=", ".join(ignored)), hint)
     prompt = read_prompt(job, prior, request.prompt)
     return Inputs(images, prompt, prior.shorten(request.start_prompt, LONGEST_VIEW))
 
@@ -73,7 +74,7 @@ def mask_of(given: Given, image: InputImage) -> torch.Tensor | None:
 def warn_of_cut_out(job: Job, image: InputImage, doubts: Iterable[Sequence[str]]) -> None:
     """Warn of what is to be doubted of an image's cut-out, sentences with hints, in the name of the artist's file."""
     for sentence, hint in doubts:
-        job.warn(f"{image.called}: {sentence}", hint)
+        job.warn(said_of(image, sentence), hint)
 
 
 @contextlib.contextmanager
@@ -82,9 +83,23 @@ def named(image: InputImage) -> Iterator[None]:
     try:
         yield
     except BadInput as error:
-        copy, message = PurePosixPath(image.path).name, error.message
-        message = message.replace(copy, image.called) if copy in message else f"{image.called}: {message}"
-        raise type(error)(message, error.hint) from error
+        raise type(error)(in_the_name_of(image, error.message), error.hint) from error
+
+
+def in_the_name_of(image: InputImage, sentence: str) -> str:
+    """Return what is said of a picture with the name that the artist knows it by, in the place of its copy's."""
+    copy = PurePosixPath(image.path).name
+    if copy not in sentence:
+        return said_of(image, sentence)
+    if not isinstance(sentence, Phrase):
+        return sentence.replace(copy, image.called)
+    values = {name: image.called if value == copy else value for name, value in sentence.values.items()}
+    return Phrase(sentence.template, **values)
+
+
+def said_of(image: InputImage, sentence: str) -> Phrase:
+    """Return a sentence behind the name that the artist knows a picture by."""
+    return Phrase("{file}: {sentence}", file=image.called, sentence=sentence)
 
 
 def read_prompt(job: Job, prior: Prior, prompt: str, *, taught: str = "") -> str:
@@ -96,17 +111,18 @@ def read_prompt(job: Job, prior: Prior, prompt: str, *, taught: str = "") -> str
         job.warn(*doubt)
     read = prior.shorten(prompt, LONGEST_VIEW)
     if read != prompt:
-        job.warn(f"The prior reads {prior.max_tokens} tokens, so the prompt ends after {read!r}.", "Say it shorter.")
+        told = "The prior reads {count} tokens, so the prompt ends after '{read}'."
+        job.warn(Phrase(told, count=prior.max_tokens, read=read), Phrase("Say it shorter."))
     return read
 
 
 def unknown_words(tokenizer: Any, prompts: str, *, taught: str = "") -> list[Doubt]:
     """Return what to say of words that a prior's tokenizer has to cut into pieces; none of `taught`."""
     if unknown := [word for word in words_in_pieces(tokenizer, prompts) if word != taught.lower()]:
-        sentence = f"The prior does not know {', '.join(repr(word) for word in unknown)}."
+        sentence = Phrase("The prior does not know {words}.", words=", ".join(repr(word) for word in unknown))
         hint = (
             "It draws what it can of the other words. Those that it knows are behind the magnifying glass over "
             "Blender's prompt, and in docs/embedded-prior.md."
         )
-        return [(sentence, hint)]
+        return [(sentence, Phrase(hint))]
     return []

@@ -19,6 +19,7 @@ from addon.protocol import (
     RECORD_FILE,
     STAGES_FOLDER,
     Forecast,
+    Phrase,
     ProtocolError,
     WrongSetting,
     files_inside,
@@ -30,7 +31,6 @@ from backend.runtime.job import Job
 from backend.runtime.machine import free_memory_bytes, held_memory_bytes, is_full
 
 ROWS, ROUNDS = 8, 3  # pictures that the UNet is asked about, and how often
-ANOTHER_THREAD = 0.6  # by how much one more speeds a small UNet up, as measured with two
 LONG = 0.1  # seconds of one picture, from which that alone is asked about, once more
 
 
@@ -57,25 +57,26 @@ def fitting(job: Job, base: preflight.Base, speed: preflight.Speed) -> None:
     """Send the forecast, at the first level of `thrift` at which it fits into the memory; warn where none does, and say
     which preset would.
     """
-    request, whole = job.request, available_memory()
+    whole, done = available_memory(), done_stages(job)
+    stop_after = job.request.stop_after if job.request.stop_after not in done else ""  # else it goes on from there
+    request = replace(job.request, stop_after=stop_after)
     fit = preflight.fitting(request.system, request.preset, request.settings, base, speed, whole)
     found = preflight.of_request(request, base, speed, fit.together)
     there = f"{whole / preflight.GB:.1f} GB"
     level = preflight.TOGETHER.index(fit.together)
     thrift.begin_at(level)
     if not fit.is_enough:
-        other = f"choose the preset {fit.preset}, which fits" if fit.preset else "choose a smaller base"
-        job.warn(
-            f"This job takes about {found.memory / preflight.GB:.1f} GB of memory, and {there} are free: "
-            "it may run out of it.",
-            f"Close other programs that use the memory, or {other}.",
-        )
+        told = "This job takes about {needed:.1f} GB of memory, and {there} are free: it may run out of it."
+        hint = Phrase("Close other programs that use the memory, or choose a smaller base.")
+        if fit.preset:
+            wanted = "Close other programs that use the memory, or choose the preset {preset}, which fits."
+            hint = Phrase(wanted, preset=fit.preset)
+        job.warn(Phrase(told, needed=found.memory / preflight.GB, there=there), hint)
     elif level:
-        job.warn(
-            f"{there} of memory are free, so the job begins with {thrift.LEVELS[level].words}, which is slower.",
-            "Close other programs that use the memory to make it faster.",
-        )
-    left = {name: seconds for name, seconds in found.stages.items() if name not in done_stages(job)}
+        told = "{there} of memory are free, so the job begins with {words}, which is slower."
+        hint = Phrase("Close other programs that use the memory to make it faster.")
+        job.warn(Phrase(told, there=there, words=thrift.LEVELS[level].words), hint)
+    left = {name: seconds for name, seconds in found.stages.items() if name not in done}
     seconds = found.seconds - sum(found.stages.values()) + sum(left.values())
     job.emit(Forecast(seconds=max(seconds, 0.0), memory_bytes=found.memory, free_bytes=whole, stages=left))
 
@@ -130,7 +131,7 @@ def by_itself(on_gpu: bool) -> Iterator[float]:
         return
     torch.set_num_threads(1)
     try:
-        yield 1 + ANOTHER_THREAD * (threads - 1)
+        yield preflight.gain(threads)
     finally:
         torch.set_num_threads(threads)
 

@@ -11,16 +11,16 @@ from typing import Any
 
 import torch
 
-from addon.protocol import InputImage, Pictured
+from addon.protocol import InputImage, Phrase, Pictured
 from backend.cameras import Cameras, orbit
 from backend.diffusion.denoiser import Prior
 from backend.diffusion.joint_views import SeenView
 from backend.errors import BadInput, EmptyMask
 from backend.images import MARGIN, crop_box, load_image, resize_cut_out, save_image, square_crop
 from backend.runtime.job import Job
-from backend.systems.inputs import Given, mask_of, named, warn_of_cut_out
+from backend.systems.inputs import Given, mask_of, named, said_of, warn_of_cut_out
 from backend.vision.cutting import cut_out as find_subject
-from backend.vision.mask_doubts import Doubt, check_thickness, thinness
+from backend.vision.mask_doubts import EMPTY, Doubt, check_thickness, thinness
 
 MAX_PIXELS = 512  # pixels along a side of the crop: what a texture can show of it
 
@@ -82,7 +82,7 @@ def look(given: Given, size: int, *, how: str = "auto", piece: int = 0) -> list[
         values = cut_out_given(given, image, Path(folder), size, how=how, piece=piece)
         with named(image):
             read_target(Path(folder), 0.0, 0.0, values["fov_degrees"], size=size)
-    return [(f"{image.called}: {sentence}", hint) for sentence, hint in values["doubts"]]
+    return [(said_of(image, sentence), hint) for sentence, hint in values["doubts"]]
 
 
 def cut_out_given(
@@ -152,14 +152,12 @@ def read_target(
     rgb, mask = load_image(folder / "rgb.png")[0], load_image(folder / "mask.png")[0][..., :1]
     if rgb.shape[:2] != mask.shape[:2] or rgb.shape[0] != rgb.shape[1]:
         raise BadInput(
-            f"In {folder.name}, rgb.png has {rgb.shape[1]} x {rgb.shape[0]} pixels "
-            f"and mask.png {mask.shape[1]} x {mask.shape[0]}.",
+            f"The picture that was cut out has {rgb.shape[1]} x {rgb.shape[0]} pixels, "
+            f"and its mask {mask.shape[1]} x {mask.shape[0]}.",
             "Replace them by square pictures of one size.",
         )
     if not bool((mask > 0.5).any()):
-        raise EmptyMask(
-            f"The mask is empty: 0 of {mask.numel()} pixels of mask.png are white.", "Paint the subject white."
-        )
+        raise EmptyMask(Phrase(EMPTY, pixels=mask.numel()), Phrase("Paint the object white."))
     if size is not None and size != rgb.shape[0]:
         rgb, mask = resize_cut_out(rgb, mask, size)
         check_thickness(mask)

@@ -13,9 +13,9 @@ from typing import cast
 import numpy as np
 import torch
 
-from backend.errors import BadInput, EmptyMask
+from backend.errors import BadInput, EmptyMask, Phrase
 from backend.images import MAX_SHARE, MIN_SHARE, OPAQUE, alpha_mask, check_share, colour_mask
-from backend.vision.mask_doubts import LOOK, Doubt, doubts, one_piece, pieces, without_dust
+from backend.vision.mask_doubts import EMPTY, LOOK, Doubt, doubts, one_piece, pieces, without_dust
 from backend.vision.matting import Matting, load_matting
 
 PLAIN = 6.0  # noise of a border's colours, CIELAB, up to which a background is plain
@@ -25,7 +25,7 @@ UNSURE = 0.4  # share of the network's mask in which it is neither sure of the o
 LOST = 0.6  # the same, above which it has seen nothing
 SAME_HUE, DARKEST = 6.0, 45.0  # CIELAB: how a shadow may differ from its ground
 SHADED = 0.08  # of a mask: the gray arms of a red robot before gray are 0.04
-GIVE = "Give a mask (a second image, white where the object is), or a PNG with alpha."
+GIVE = Phrase("Give a mask (a second image, white where the object is), or a PNG with alpha.")
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def _checked(given: torch.Tensor, rgb: torch.Tensor) -> torch.Tensor:
             "Save the mask in the size of the picture.",
         )
     if not bool((given > 0.5).any()):
-        raise EmptyMask(f"The mask is empty: 0 of {given.numel()} pixels are white.", "Paint the object white.")
+        raise EmptyMask(Phrase(EMPTY, pixels=given.numel()), Phrase("Paint the object white."))
     return given.clone()
 
 
@@ -96,17 +96,19 @@ def _seen(rgb: torch.Tensor, how: str) -> tuple[torch.Tensor, str, list[Doubt]]:
     network = _network_mask(rgb)
     if how == "network":
         if not _is_believable(network):
-            raise EmptyMask(f"The network sees no object: {_share(network):.1%} of the picture.", GIVE)
+            told = "The network sees no object: {share:.1%} of the picture."
+            raise EmptyMask(Phrase(told, share=_share(network)), GIVE)
         return without_dust(_sharp(network))[0], how, _unsure(network)
     try:
         check_share(colours)
     except EmptyMask:
         if noise <= PLAIN or not _is_believable(network):  # before a plain background there is nothing
             raise
-        sentence = (
+        told = (
             "The background is busy, and the colours tell nothing apart, so the network cut the object out: "
-            f"{_share(network):.0%} of the picture."
+            "{share:.0%} of the picture."
         )
+        sentence = Phrase(told, share=_share(network))
         return without_dust(_sharp(network))[0], "network", [(sentence, LOOK), *_unsure(network)]
     _, sizes = pieces(colours)
     largest = sizes[0] / int((colours > 0.5).sum())
@@ -115,17 +117,19 @@ def _seen(rgb: torch.Tensor, how: str) -> tuple[torch.Tensor, str, list[Doubt]]:
         return colours, "colours", [*_holes(colours, network), *_shadow(rgb, colours, network)]
     if noise > PLAIN or largest < MOST:
         if _is_believable(network):
-            sentence = (
-                f"The background is busy, so the network cut the object out: {_share(network):.0%} of the picture. "
-                f"By its colours alone it would be {_share(colours):.0%}; the two overlap by {overlap:.0%}."
+            told = (
+                "The background is busy, so the network cut the object out: {share:.0%} of the picture. "
+                "By its colours alone it would be {other:.0%}; the two overlap by {overlap:.0%}."
             )
+            sentence = Phrase(told, share=_share(network), other=_share(colours), overlap=overlap)
             return without_dust(_sharp(network))[0], "network", [(sentence, LOOK), *_unsure(network)]
-        sentence = f"The background is busy, and the network sees no object: the colours find {_share(colours):.0%}."
-        return colours, "colours", [(sentence, GIVE)]
-    sentence = (
-        f"Colours and network disagree about the object: it is {_share(colours):.0%} of the picture by the colours, "
-        f"which were taken, {_share(network):.0%} by the network, and they overlap by {overlap:.0%}."
+        told = "The background is busy, and the network sees no object: the colours find {share:.0%}."
+        return colours, "colours", [(Phrase(told, share=_share(colours)), GIVE)]
+    told = (
+        "Colours and network disagree about the object: it is {share:.0%} of the picture by the colours, "
+        "which were taken, {other:.0%} by the network, and they overlap by {overlap:.0%}."
     )
+    sentence = Phrase(told, share=_share(colours), other=_share(network), overlap=overlap)
     return colours, "colours", [(sentence, LOOK), *_holes(colours, network)]
 
 
@@ -155,7 +159,8 @@ def _sharp(mask: torch.Tensor) -> torch.Tensor:
 def _unsure(mask: torch.Tensor) -> list[Doubt]:
     if (share := _doubtful(mask)) < UNSURE:
         return []
-    return [(f"The network is not sure of its cut-out: an area of {share:.0%} of it may or may not belong.", GIVE)]
+    told = "The network is not sure of its cut-out: an area of {share:.0%} of it may or may not belong."
+    return [(Phrase(told, share=share), GIVE)]
 
 
 def _holes(colours: torch.Tensor, network: torch.Tensor) -> list[Doubt]:
@@ -168,12 +173,9 @@ def _holes(colours: torch.Tensor, network: torch.Tensor) -> list[Doubt]:
     share = holes.sum() / solid.sum()
     if share < 0.01:
         return []
-    return [
-        (
-            f"The cut-out has holes in the background's colour, {share:.0%} of it, where the network sees the object.",
-            "Right for a ring or a handle; if they are eyes or a label, paint them white in mask.png.",
-        )
-    ]
+    told = "The cut-out has holes in the background's colour, {share:.0%} of it, where the network sees the object."
+    hint = Phrase("Right for a ring or a handle; if they are eyes or a label, paint them white in the mask.")
+    return [(Phrase(told, share=float(share)), hint)]
 
 
 def _shadow(rgb: torch.Tensor, colours: torch.Tensor, network: torch.Tensor) -> list[Doubt]:
@@ -191,8 +193,9 @@ def _shadow(rgb: torch.Tensor, colours: torch.Tensor, network: torch.Tensor) -> 
     share = float(shade.sum() / solid.sum())
     if share < SHADED:
         return []
-    sentence = f"{share:.0%} of the cut-out is a darker shade of the background, and may be a shadow."
-    return [(sentence, "Paint it black in mask.png, or let the network cut the object out.")]
+    told = "{share:.0%} of the cut-out is a darker shade of the background, and may be a shadow."
+    hint = Phrase("Paint it black in the mask, or let the network cut the object out.")
+    return [(Phrase(told, share=share), hint)]
 
 
 @torch.no_grad()

@@ -10,7 +10,7 @@ from typing import cast
 import numpy as np
 import torch
 
-from backend.errors import EmptyMask, NoSuchPiece
+from backend.errors import EmptyMask, NoSuchPiece, Phrase, joined
 
 Doubt = tuple[str, str]  # a sentence, and what to do
 
@@ -22,9 +22,15 @@ TOUCHED = 0.05  # of a side of the picture
 RECTANGLE = 0.99  # of its own box that a cut-out fills which is the frame of a picture
 LOST = 0.3  # share of a mask in places that are thinner than a pixel of the prior
 
-LOOK = "Stop after the cut-out and look: the mask can be painted right. Or give a mask of your own."
-WHOLE = "Use a picture that shows it whole: what the frame cuts off will be missing, or end flat."
-SIDES = ("left", "right", "upper", "lower")
+EMPTY = "The mask is empty: 0 of {pixels} pixels are white."
+LOOK = Phrase("Stop after the cut-out and look: the mask can be painted right. Or give a mask of your own.")
+WHOLE = Phrase("Use a picture that shows it whole: what the frame cuts off will be missing, or end flat.")
+SIDES = (
+    Phrase("{share:.0%} of its left side"),
+    Phrase("{share:.0%} of its right side"),
+    Phrase("{share:.0%} of its upper side"),
+    Phrase("{share:.0%} of its lower side"),
+)
 
 
 def pieces(mask: torch.Tensor) -> tuple[np.ndarray, list[int]]:
@@ -72,7 +78,7 @@ def without_dust(mask: torch.Tensor) -> tuple[torch.Tensor, list[Doubt]]:
     far = int((solid & ~inside).sum())
     if not far:
         return mask, []
-    sentence = f"{far} stray pixels far from the object are left out of the cut-out."
+    sentence = Phrase("{count} stray pixels far from the object are left out of the cut-out.", count=far)
     return mask * torch.from_numpy(inside)[..., None], [(sentence, LOOK)]
 
 
@@ -89,21 +95,27 @@ def doubts(mask: torch.Tensor, *, trimmed: bool = False) -> list[Doubt]:
     if len(large) > 1:
         found.append(
             (
-                f"The cut-out has {len(large)} pieces; the largest is {large[0] / area:.0%} of it.",
-                "All become one object. For one of them set Piece: 1 is the largest, 2 the next.",
+                Phrase(
+                    "The cut-out has {count} pieces; the largest is {share:.0%} of it.",
+                    count=len(large),
+                    share=large[0] / area,
+                ),
+                Phrase("All become one object. For one of them set Piece: 1 is the largest, 2 the next."),
             )
         )
     share = area / solid.numel()
     if share > FULL:
-        found.append((f"The cut-out is {share:.0%} of the picture: hardly any of it is background.", LOOK))
+        told = "The cut-out is {share:.0%} of the picture: hardly any of it is background."
+        found.append((Phrase(told, share=share), LOOK))
     rows, columns = torch.nonzero(solid.any(1))[:, 0], torch.nonzero(solid.any(0))[:, 0]
     height, width = int(rows[-1] - rows[0]) + 1, int(columns[-1] - columns[0]) + 1
     if max(height, width) < COARSE:
-        sentence = f"The object is only {width} x {height} pixels large in its picture."
-        found.append((sentence, f"Use one where it has at least {COARSE}; 300 show its detail."))
+        told = "The object is only {width} x {height} pixels large in its picture."
+        hint = Phrase("Use one where it has at least {least}; 300 show its detail.", least=COARSE)
+        found.append((Phrase(told, width=width, height=height), hint))
     if trimmed and area >= RECTANGLE * height * width:
-        sentence = f"The cut-out is a plain rectangle of {width} x {height} pixels, as of a whole picture."
-        found.append((sentence, LOOK))
+        told = "The cut-out is a plain rectangle of {width} x {height} pixels, as of a whole picture."
+        found.append((Phrase(told, width=width, height=height), LOOK))
     return found + _frame(solid, trimmed)
 
 
@@ -115,8 +127,10 @@ def _frame(solid: torch.Tensor, trimmed: bool) -> list[Doubt]:
     cut = [(share, side) for share, side in zip(contacts, SIDES, strict=True) if share >= TOUCHED]
     if not cut:
         return []
-    said = " and ".join(f"{share:.0%} of its {side} side" for share, side in sorted(cut, reverse=True))
-    return [(f"The object touches the frame of the picture: {said}.", WHOLE)]
+    said = joined(
+        (Phrase(side.template, share=share) for share, side in sorted(cut, reverse=True)), "{first} and {second}"
+    )
+    return [(Phrase("The object touches the frame of the picture: {sides}.", sides=said), WHOLE)]
 
 
 def thinness(mask: torch.Tensor) -> list[Doubt]:
@@ -125,15 +139,21 @@ def thinness(mask: torch.Tensor) -> list[Doubt]:
     lost, size = 1 - solid / max(everything, 1e-6), mask.shape[0]
     if lost < LOST:
         return []
-    sentence = f"{lost:.0%} of the cut-out is thinner than a pixel of the {size} x {size} that the prior sees."
-    return [(sentence, "It may be lost: use a picture from nearer, or paint mask.png thicker there.")]
+    told = "{share:.0%} of the cut-out is thinner than a pixel of the {size} x {size} that the prior sees."
+    hint = Phrase("It may be lost: use a picture from nearer, or paint the mask thicker there.")
+    return [(Phrase(told, share=lost, size=size), hint)]
 
 
 def check_thickness(mask: torch.Tensor) -> None:
     """Raise EmptyMask where nothing of a mask [S, S, 1] in the prior's pixels is left."""
     if not bool((mask > 0.5).any()):
         raise EmptyMask(
-            f"The object is too thin: 0 of {mask.numel()} pixels of its mask are left at the {mask.shape[1]} x "
-            f"{mask.shape[0]} that the prior sees.",
-            "Paint mask.png thicker, or use a picture in which it is thicker.",
+            Phrase(
+                "The object is too thin: 0 of {pixels} pixels of its mask are left at the {width} x {height} that the "
+                "prior sees.",
+                pixels=mask.numel(),
+                width=mask.shape[1],
+                height=mask.shape[0],
+            ),
+            Phrase("Paint the mask thicker, or use a picture in which it is thicker."),
         )

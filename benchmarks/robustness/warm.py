@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+
 from backend.runtime.machine import prepare_torch
 
+os.environ["NUMBA_NUM_THREADS"] = "1"
 prepare_torch(1)  # before anything is imported that reads it; threads do not outlive a fork
 
 import numba  # noqa: E402

@@ -68,6 +68,7 @@ BY_THEMSELVES = {
     ("backend/farm/flamenco.py", "made"): "the job type that lies beside it",
     ("backend/farm/ray_driver.py", "run"): "the plan that is given on the command line",
     ("backend/runtime/checkpoint.py", "write_whole"): "makes the folder of a file that is in no job",
+    ("backend/runtime/cores.py", "_idle_seconds"): "what Linux says of its processor",
     ("backend/runtime/machine.py", "maquette_version"): "the manifest",
     ("backend/runtime/machine.py", "free_memory_bytes"): "what Linux says of its memory",
     ("backend/runtime/machine.py", "own_peak_bytes"): "what Linux says of this process",

@@ -44,12 +44,15 @@ UNMIRRORED = {
     "backend/__main__.py",
     # tables of words, all of them read by tests/blender/language/test_words.py
     "addon/language/course.py",
+    "addon/language/cut_out.py",
     "addon/language/installation.py",
+    "addon/language/pictures.py",
     "addon/language/refusals.py",
     "addon/language/settings.py",
     "addon/language/setup.py",
     "addon/language/systems.py",
     "addon/language/tab.py",
+    "addon/language/told.py",
     "addon/language/scene_tooltips.py",
     "addon/language/setup_tooltips.py",
     # in Blender, all releases of it: tests/blender/test_scene.py, tests/blender/test_panel_cost.py

@@ -35,6 +35,7 @@ ROOMS = {
     "addon.__main__": {"addon.install"} | DATA,
     "addon": {"addon.ui", "addon.cli", "addon.language", "addon.preferences"},
     **dict.fromkeys(LEAVES, LEAVES),
+    "backend.errors": {"addon.protocol"},  # whose phrases its sentences are
     "backend.representations": LEAVES,
     **dict.fromkeys(DRAWING, {"backend.representations"} | LEAVES),
     "backend.diffusion": {"backend.vision", "backend.representations"} | LEAVES,

@@ -29,5 +29,6 @@ from .panel_line import panel_fit as panel_fit
 from .panel_line import panel_line as panel_line
 from .speed import SPEED_FILE as SPEED_FILE
 from .speed import Speed as Speed
+from .speed import gain as gain
 from .speed import read_speed as read_speed
 from .speed import write_speed as write_speed

@@ -60,7 +60,9 @@ def of_request(request: Request, base: Base, speed: Speed, together: int = 0) ->
     """Return the forecast of a request. Raises WrongSetting."""
     settings = settings_of(request.system, request.preset, request.settings)
     count = sum(image.role == SYSTEMS[request.system].roles[0] for image in request.images)
-    return forecast(request.system, settings, request.roles, count, request.outputs, base, speed, together)
+    return forecast(
+        request.system, settings, request.roles, count, request.outputs, base, speed, together, request.stop_after
+    )
 
 
 def settings_of(name: str, preset: str, own: Mapping[str, Any]) -> Any:
@@ -75,10 +77,11 @@ def settings_of(name: str, preset: str, own: Mapping[str, Any]) -> Any:
 
 def forecast(
     name: str, settings: Any, roles: Collection[str], images: int, outputs: Collection[str], base: Base, speed: Speed,
-    together: int = 0,
+    together: int = 0, stop_after: str = "",
 ) -> Forecast:  # fmt: skip
     """Return the forecast of a job of a system, whose networks are asked about so many pictures at a time (0: all).
 
+    Stages behind `stop_after` do not count; the memory is that of the whole job.
     Raises ProtocolError for a system whose floor nobody has written.
     """
     if name not in FLOORS:
@@ -94,6 +97,8 @@ def forecast(
         own = OWN_WORK.get(stage.name, 0.0)
         own += MESH_WORK.get(stage.name, 0.0) * (settings.mesh_resolution / DRAFT_RESOLUTION) ** 2
         seconds[stage.name] = networks + beside + own / speed.processor
+        if stage.name == stop_after:
+            break
     whole = sum(seconds.values()) + BEGIN_AND_END / speed.processor
     return Forecast(whole, memory(name, settings, base, speed, together), seconds)
 

@@ -25,10 +25,11 @@ def panel_line(request: Request, base: Path, environment: Path) -> str:
     speed = read_speed(environment)
     if speed is None:
         return UNMEASURED
+    speed = speed.with_threads(request.threads or speed.threads)  # where none are asked for, those of the last job
     settings = tuple(sorted(request.settings.items()))
     count = len([image for image in request.images if image.role == first_role(request.system)])
-    asked = (request.system, request.preset, settings, frozenset(request.roles), count, request.outputs)
-    return _line(*asked, base, speed)
+    asked = (request.system, request.preset, settings, frozenset(request.roles), count)
+    return _line(*asked, request.outputs, request.stop_after, base, speed)
 
 
 def panel_fit(request: Request, base: Path, environment: Path) -> Fit | None:
@@ -53,11 +54,11 @@ def _fit(system: str, preset: str, settings: tuple[tuple[str, Setting], ...], ba
 @functools.lru_cache(maxsize=64)
 def _line(
     system: str, preset: str, settings: tuple[tuple[str, Setting], ...], roles: frozenset[str], images: int,
-    outputs: tuple[str, ...], base: Path, speed: Speed,
+    outputs: tuple[str, ...], stop_after: str, base: Path, speed: Speed,
 ) -> str:  # fmt: skip
     try:
         chosen = settings_of(system, preset, dict(settings))
-        found = forecast(system, chosen, roles, images, outputs, read_base(base), speed)
+        found = forecast(system, chosen, roles, images, outputs, read_base(base), speed, stop_after=stop_after)
     except (ProtocolError, WrongSetting):
         return ""
     return Phrase("About {time}, {memory:.1f} GB", time=duration(found.seconds), memory=found.memory / GB)

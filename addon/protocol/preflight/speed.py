@@ -15,6 +15,7 @@ from pathlib import Path
 
 from ..typed_json import ProtocolError, build, parse
 
+ANOTHER_THREAD = 0.6  # by how much one more speeds a small UNet up, as measured with two
 SPEED_FILE = "maquette-speed.json"
 MAX_BYTES = 1 << 16
 
@@ -36,6 +37,19 @@ class Speed:
         values = (self.processor, self.small, self.large, self.memory)
         if self.version != 1 or not all(math.isfinite(value) and value >= 0 for value in values) or not self.small:
             raise ProtocolError("The measured speed is no number above 0.")
+
+    def with_threads(self, count: int) -> Speed:
+        """Return what is to be expected with another number of threads of the processor; a GPU has its own."""
+        if self.device != "cpu":
+            return self
+        factor = gain(count) / gain(self.threads)
+        rates = {name: factor * getattr(self, name) for name in ("processor", "small", "large")}
+        return dataclasses.replace(self, threads=count, **rates)
+
+
+def gain(threads: int) -> float:
+    """Return how many times as fast so many threads are as one."""
+    return 1 + ANOTHER_THREAD * (threads - 1)
 
 
 def speed_folder(environment: str | Path) -> Path:

@@ -34,7 +34,16 @@ def why_not(context: bpy.types.Context, *, online: bool = False) -> str:
 
 
 class _OfModels(install.Setup):
-    """What the operators here share."""
+    """What the operators here share. `is_online` says whether one needs the network."""
+
+    is_online = False
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Allow it when nothing else is at work, and Blender may go online where that is needed."""
+        reason = why_not(context, online=cls.is_online)
+        cls.poll_message_set(reason)
+        return not reason
 
     def more_variables(self, context: bpy.types.Context) -> dict[str, str]:
         """Return the token, which jobs are not given, and no command line shows."""
@@ -52,18 +61,12 @@ class MAQUETTE_OT_fetch_model(_OfModels, bpy.types.Operator):
     bl_idname = "maquette.fetch_model"
     bl_label = "Fetch Model"
     bl_description = "Fetch a model from a hub; Blender stays usable, and what was cut off goes on where it was"
+    is_online = True
 
     name: bpy.props.StringProperty(name="Model", description="One of the catalogue", options={"SKIP_SAVE"})
     source: bpy.props.StringProperty(
         name="From", description="Another repository than the catalogue's, as OWNER/NAME", options={"SKIP_SAVE"}
     )
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        """Allow it when Blender may go online and nothing else is at work."""
-        reason = why_not(context, online=True)
-        cls.poll_message_set(reason)
-        return not reason
 
     def invoke(self, context: bpy.types.Context, event: Any) -> set[str]:
         """Show what it is, how big and under which licence, before anything is fetched."""
@@ -101,13 +104,6 @@ class MAQUETTE_OT_verify_models(_OfModels, bpy.types.Operator):
     bl_label = "Verify Models"
     bl_description = "Compare every file of every model with what was installed; takes seconds for each gigabyte"
 
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        """Allow it when nothing else is at work."""
-        reason = why_not(context)
-        cls.poll_message_set(reason)
-        return not reason
-
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Start the comparison."""
         return self.ask(context, "verify")
@@ -121,13 +117,6 @@ class MAQUETTE_OT_remove_model(_OfModels, bpy.types.Operator):
     bl_description = "Delete a model's files; jobs and their results stay"
 
     name: bpy.props.StringProperty(name="Model", description="An installed one", options={"SKIP_SAVE"})
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        """Allow it when nothing else is at work."""
-        reason = why_not(context)
-        cls.poll_message_set(reason)
-        return not reason
 
     def invoke(self, context: bpy.types.Context, event: Any) -> set[str]:
         """Ask first."""
@@ -155,13 +144,6 @@ class MAQUETTE_OT_import_model(_OfModels, bpy.types.Operator):
     strength: bpy.props.FloatProperty(
         name="Strength", description="Of a LoRA; 1 is as it was trained", default=1.0, min=-4.0, max=4.0
     )
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        """Allow it when nothing else is at work."""
-        reason = why_not(context)
-        cls.poll_message_set(reason)
-        return not reason
 
     is_dropped = False
 

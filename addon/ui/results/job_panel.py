@@ -18,7 +18,7 @@ from ...install import diagnosis
 from ...jobs.progress import JobProgress
 from ...language.saying import paragraph, say
 from ...protocol.systems import stage_of
-from .. import auto_import, previews, session, stage_images, subjects
+from .. import auto_import, previews, session, stage_images, subjects, titles
 from . import importing
 
 CUT_OUT, PICTURE = 5.0, 8.0  # heights, in rows
@@ -58,7 +58,7 @@ class MAQUETTE_PT_job(bpy.types.Panel):
             _draw_end(
                 self.layout, context, job, protocol.Interrupted(reason=protocol.Phrase("it was killed"), seconds=0.0)
             )
-        if job not in session.all_running() and not session.is_waiting(job) and not _is_done(course):
+        if job not in session.all_running() and not session.is_waiting(job) and _is_long(course.last):
             _draw_warnings(self.layout, context, course.warnings[-WARNINGS_SHOWN:])
 
 
@@ -83,8 +83,9 @@ def _draw_warnings(layout: Any, context: bpy.types.Context, warnings: Sequence[p
         paragraph(layout, context, f"{say(warning.message)} {say(warning.hint)}".strip(), "INFO")
 
 
-def _is_done(course: JobProgress) -> bool:
-    return isinstance(course.last, protocol.Finished) and not course.last.stopped_after
+def _is_long(last: protocol.Last | None) -> bool:
+    """Say whether an end has more to show than the running job: pictures of a stage, or why it failed."""
+    return isinstance(last, protocol.Failed) or (isinstance(last, protocol.Finished) and bool(last.stopped_after))
 
 
 def _draw_rest(layout: Any, course: JobProgress, picture: int) -> None:
@@ -112,7 +113,7 @@ def _draw_waiting(layout: Any, job: Path) -> None:
 def title(job: Path) -> str:
     """Return what a job makes, in the artist's words."""
     request = _request(job)
-    return (request.title if request else "") or job.name
+    return (titles.title_of(request) if request else "") or job.name
 
 
 @functools.lru_cache(maxsize=64)
@@ -181,7 +182,7 @@ def _draw_end(layout: Any, context: bpy.types.Context, job: Path, last: protocol
                 column.label(text="")
             if not subjects.draw_keep(layout, job, _request(job)):
                 layout.label(text="")
-            row = layout.row(align=True)
+            row = _end_row(layout, job)
             text = "Import Again" if any(importing.copies(job)) else "Import"
             row.operator("maquette.import_result", text=text, icon="IMPORT").job = str(job)
             row.operator("maquette.open_folder", text="", icon="FILE_FOLDER").job = str(job)
@@ -189,7 +190,7 @@ def _draw_end(layout: Any, context: bpy.types.Context, job: Path, last: protocol
         case protocol.Finished(stopped_after=stage):
             _draw_stop(layout, job, stage, has_mesh=protocol.MESH_FILE in last.results)
         case protocol.Failed():
-            found = diagnosis.of_failure(dataclasses.replace(last, message=wording.first_line(last.message)))
+            found = diagnosis.of_failure(dataclasses.replace(last, message=wording.first_line(say(last.message))))
             preferences.draw_diagnosis(layout.box(), context, found, job)
             row = layout.row(align=True)
             if "resume" not in found.fixes:
@@ -197,11 +198,28 @@ def _draw_end(layout: Any, context: bpy.types.Context, job: Path, last: protocol
             row.operator("maquette.copy_report", icon="COPYDOWN").job = str(job)
             row.operator("maquette.open_folder", text="", icon="FILE_FOLDER").job = str(job)
         case protocol.Cancelled():
-            layout.label(text="Cancelled", icon="X")
-            layout.operator("maquette.resume", icon="PLAY").job = str(job)
+            _draw_left(layout, context, job, say("Cancelled"), "X")
         case protocol.Interrupted():
-            paragraph(layout, context, say("Interrupted: {reason}", reason=protocol.Phrase(last.reason)), "PAUSE")
-            layout.operator("maquette.resume", icon="PLAY").job = str(job)
+            _draw_left(layout, context, job, say("Interrupted: {reason}", reason=protocol.Phrase(last.reason)), "PAUSE")
+
+
+def _draw_left(layout: Any, context: bpy.types.Context, job: Path, text: str, icon: str) -> None:
+    """Draw a job that was left and can go on, as high as a running one: two lines where that has its bars."""
+    column = layout.column(align=True)
+    lines = [*wording.wrapped(text, context.region.width if context.region is not None else 300), "", ""]
+    column.label(text=lines[0], icon=icon, translate=False)
+    column.label(text=lines[1], icon="BLANK1", translate=False)
+    layout.label(text="")
+    _end_row(layout, job).operator("maquette.resume", icon="PLAY").job = str(job)
+    course = session.course(job)
+    _draw_rest(layout, course, _icon(job, course.preview.as_posix()) if course.preview is not None else 0)
+
+
+def _end_row(layout: Any, job: Path) -> Any:
+    """Return the row for what can be done with a job that has ended; Cancel was in its place a moment ago."""
+    row = layout.row(align=True)
+    row.enabled = not session.has_just_ended(job)
+    return row
 
 
 def _draw_stop(layout: Any, job: Path, stage: str, *, has_mesh: bool) -> None:

@@ -29,6 +29,7 @@ from backend.embedded.volumes.examples import (
     MODELS_FROM,
     SOFT,
     STRETCH,
+    VIEWS,
     brightness,
     draw_camera,
     filled,
@@ -38,7 +39,6 @@ from backend.embedded.volumes.models import ALIKE, HELD_OUT, Model, distance_bet
 from backend.meshes.rasteriser import rasterise
 
 VARIANTS = 6  # of a model, each of other proportions, in a shard
-VIEWS = 3  # of a variant
 SET = Path("/usr/share/sweethome3d/furniture/BlendSwap-CC-0.sh3f")
 FINER = 3  # samples along a side of a pixel
 STRAIGHT_SHARE = 0.3  # of the variants, which keep the proportions that the artist gave them
@@ -65,6 +65,8 @@ class ModelSubject:
         fine = camera.with_width(FINER * size)
         seen = rasterise(self.model.mesh, fine)
         covered = seen.face >= 0
+        if not covered.any():
+            raise ValueError("It is thinner than a pixel.")
         face, weights = seen.face[covered], seen.barycentric[covered]
         flat = self.model.colours_at(face, weights)
         normals = (weights[:, :, None] * self.model.normals[self.model.faces[face]]).sum(1)
@@ -134,14 +136,15 @@ def write_model(folder: Path, number: int, file: Path, shown: list[Path]) -> str
         return f"{file.stem}: there"
     try:
         model = load_model(file)
-    except ValueError as error:
+        near = min(((distance_between(model, _shown(other)), other.stem) for other in shown), default=(ALIKE, ""))
+        if near[0] < ALIKE:
+            return f"{file.stem}: left out, it is like {near[1]} ({near[0]:.3f})"
+        made = render_model(model, MODELS_FROM + number, None if shown else 1)
+    except ValueError as error:  # nothing is seen of it, or it is thinner than a pixel
         return f"{file.stem}: left out. {error}"
-    near = min(((distance_between(model, _shown(other)), other.stem) for other in shown), default=(ALIKE, ""))
-    if near[0] < ALIKE:
-        return f"{file.stem}: left out, it is like {near[1]} ({near[0]:.3f})"
     partial = path.with_suffix(".partial")
     with partial.open("wb") as opened:
-        np.savez(opened, **render_model(model, MODELS_FROM + number, None if shown else 1))
+        np.savez(opened, **made)
     partial.rename(path)
     return f"{file.stem}: {path.name}"
 

@@ -28,6 +28,7 @@ from backend.systems.customize_it_3d.modalities import (
     normal_picture,
     normals_of,
 )
+from backend.systems.inputs import said_of
 from backend.systems.reference import Target, cut_out, cut_out_given, pictured, read_target
 from backend.vision.image_encoder import load_image_text
 from backend.vision.naming import propose_names
@@ -130,7 +131,7 @@ def perceive(job: Job, prior: Prior, settings: CustomizeIt3DSettings, prompt: st
     chosen = [settings.companions, settings.cut_out, settings.piece, settings.subject_class]
     made = job.stage("modalities", make, depends_on={"prior": prior.fingerprint, "settings": chosen})
     for sentence, hint in made["doubts"]:
-        job.warn(f"{image.called}: {sentence}" if image else sentence, hint)
+        job.warn(said_of(image, sentence) if image else sentence, hint)
     if not job.request.prompt.strip() and not settings.subject_class:
         job.warn(
             f"The object is taken for {made['caption']}.", "Say what it is in the prompt, or set the class, if not."

@@ -105,3 +105,33 @@ def test_importing_the_add_on_imports_nothing_heavy() -> None:
     code += "print(sorted({'bpy', 'numpy', 'torch'} & set(sys.modules)))"
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert answer.stdout == "[]\n"
+
+
+def test_a_sentence_can_be_translated_on_the_other_side_and_is_english_in_the_line() -> None:
+    told = protocol.Phrase(
+        "{file}: {sentence}", file="a.png", sentence=protocol.Phrase("{share:.0%} is lost", share=0.5)
+    )
+    line = encode(protocol.Warning(message=told, hint=protocol.Phrase("Look.")))
+    assert json.loads(line)["message"] == "a.png: 50% is lost"
+    back = decode(line)
+    assert isinstance(back, protocol.Warning) and isinstance(back.hint, protocol.Phrase) and back.message == told
+    words = {"{share:.0%} is lost": "verloren: {share:.0%}"}
+    assert isinstance(back.message, protocol.Phrase)
+    assert back.message.translated(lambda text: words.get(text, text)) == "a.png: verloren: 50%"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        1,
+        [],
+        {"message": 1},
+        {"message": {"template": "Other", "values": {}}},
+        {"hint": {"template": "{a.b}"}},
+        {"x": {}},
+    ],
+)
+def test_phrases_that_say_something_else_leave_the_sentence_as_it_is(said: Any) -> None:
+    line = json.dumps({"type": "Warning", "message": "It is so.", "phrases": said})
+    back = decode(line)
+    assert back == protocol.Warning(message="It is so.") and not isinstance(back.message, protocol.Phrase)  # pyright: ignore

@@ -31,6 +31,7 @@ def test_names_are_those_of_the_folders_that_there_are() -> None:
         "REQUEST_FILE": "request.json",
         "EVENTS_FILE": "events.jsonl",
         "LOG_FILE": "log.txt",
+        "CORES_FILE": "cores.json",
         "LOCK_FILE": ".lock",
         "INPUT_FOLDER": "inputs",
         "STAGES_FOLDER": "stages",

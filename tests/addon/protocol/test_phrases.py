@@ -49,3 +49,14 @@ def test_phrases_are_joined() -> None:
     three = [Phrase("{count} failed", count=count) for count in (1, 2, 3)]
     assert joined(three, "{first}, {second}") == "1 failed, 2 failed, 3 failed"
     assert joined(three, "{first}, {second}").translated(translate).startswith("1 fehlgeschlagen, 2 fehl")
+
+
+@pytest.mark.parametrize(
+    "template",
+    ["{count:>1000000000}", "{count.__class__}", "{count!r}", "{count", "{count}" * 2_000, "{count:{count}}"],
+)
+def test_a_strangers_template_is_not_filled_in(template: str) -> None:
+    with pytest.raises(ValueError):
+        unpacked({"template": template, "values": {"count": 3}})
+    with pytest.raises(ValueError, match="letters"):
+        unpacked({"template": "{count}{count}", "values": {"count": "x" * 9_000}})

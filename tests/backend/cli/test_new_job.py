@@ -98,6 +98,8 @@ def test_generate_makes_the_folder_runs_it_and_resumes_it(tmp_path: Path) -> Non
     more = run(tmp_path, *arguments, "--threads", 2)  # how many make it is nothing of the job's
     assert more.returncode == 0 and more.stderr.count("(done before)") == 3
     assert protocol.read_request(out).threads == 2
+    assert run(tmp_path, *arguments, "--threads", 0).returncode == 0  # as it began
+    assert protocol.read_request(out).threads == 2
     other = run(tmp_path, *arguments[:-1], out, "--seed", 8)
     assert other.returncode == 2 and "holds another job" in other.stderr
 

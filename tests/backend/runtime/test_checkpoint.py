@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 
+from addon import protocol
 from backend.errors import BadInput
 from backend.runtime.checkpoint import (
     StateGroup,
@@ -105,3 +106,10 @@ def test_a_crash_while_writing_leaves_the_old_file(tmp_path: Path, monkeypatch: 
     monkeypatch.undo()
     write_whole(path, b"new")  # whatever the crash has left
     assert path.read_bytes() == b"new" and list(path.parent.iterdir()) == [path]
+
+
+def test_a_sentence_comes_back_as_one_that_can_be_translated(tmp_path: Path) -> None:
+    save_values(tmp_path, {"doubts": [[protocol.Phrase("{count} pieces", count=3), "as it is"]]})
+    ((told, plain),) = load_values(tmp_path)["doubts"]
+    assert isinstance(told, protocol.Phrase) and told.template == "{count} pieces" and told == "3 pieces"
+    assert plain == "as it is" and not isinstance(plain, protocol.Phrase)

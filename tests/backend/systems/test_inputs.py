@@ -9,13 +9,14 @@ import pytest
 import torch
 
 from addon import protocol
+from addon.protocol import Phrase
 from backend.diffusion.denoiser import load_prior
 from backend.errors import BadInput, EmptyMask
 from backend.images import save_image
 from backend.runtime.control import Control
 from backend.runtime.job import Job
 from backend.systems import tv3dg
-from backend.systems.inputs import named
+from backend.systems.inputs import in_the_name_of, named
 from backend.systems.reference import perceive
 from tests.backend.systems.tv3dg.small_jobs import new_job, open_job
 
@@ -74,3 +75,12 @@ def test_a_long_prompt_keeps_its_view_word() -> None:
     assert not torch.equal(prior.embed([f"{short}, front view"]), prior.embed([f"{short}, back view"]))
     assert torch.equal(prior.embed([f"{long}, front view"]), prior.embed([f"{long}, back view"]))
     assert prior.shorten("a red robot", ", overhead view") == "a red robot"
+
+
+def test_a_sentence_against_an_image_can_be_translated_with_the_artists_name_in_it() -> None:
+    image = protocol.InputImage(path="inputs/00.png", name="teapot.png")
+    broken, empty = Phrase("{file} breaks off: {reason}.", file="00.png", reason="00.png?"), Phrase("It is empty.")
+    named_in_it, before_it = in_the_name_of(image, broken), in_the_name_of(image, empty)
+    assert named_in_it == "teapot.png breaks off: 00.png?." and before_it == "teapot.png: It is empty."
+    assert isinstance(named_in_it, Phrase) and named_in_it.template == broken.template
+    assert isinstance(before_it, Phrase) and before_it.values["sentence"] is empty

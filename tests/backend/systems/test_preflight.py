@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -117,3 +118,19 @@ def test_what_is_done_already_is_not_in_the_forecast(tmp_path: Path) -> None:
     whole, rest = (event for event in said if isinstance(event, protocol.Forecast))
     assert whole.stages.keys() - rest.stages.keys() == {"gaussians"}
     assert rest.seconds == pytest.approx(whole.seconds - whole.stages["gaussians"])
+
+
+def test_a_job_that_stops_is_foreseen_as_far_as_it_goes_and_goes_on_to_its_end(tmp_path: Path) -> None:
+    whole, stopped = job(tmp_path, []), job(tmp_path, [])
+    stopped.request = replace(stopped.request, stop_after="gaussians")
+    said: list[Any] = []
+    for each in (whole, stopped):
+        each.emit = said.append
+        subject.fitting(each, preflight.STABLE_DIFFUSION_BASE, GPU)
+    record = tmp_path / "stages/1-gaussians/stage.json"
+    record.parent.mkdir(parents=True)
+    record.touch()  # the artist has looked, and lets it go on
+    subject.fitting(stopped, preflight.STABLE_DIFFUSION_BASE, GPU)
+    everything, first, rest = (set(event.stages) for event in said if isinstance(event, protocol.Forecast))
+    assert "mesh" in everything - first and "gaussians" in first
+    assert rest == everything - {"gaussians"}

@@ -56,7 +56,7 @@ def test_the_artist_may_replace_the_mask(tmp_path: Path) -> None:
     with pytest.raises(EmptyMask, match="0 of 4096 pixels"):
         read_target(tmp_path, 0.0, 15.0, 40.0)
     save_image(tmp_path / "mask.png", torch.ones(64, 32, 3))
-    with pytest.raises(BadInput, match="64 x 64 pixels and mask.png 32 x 64"):
+    with pytest.raises(BadInput, match="64 x 64 pixels, and its mask 32 x 64"):
         read_target(tmp_path, 0.0, 15.0, 40.0)
 
 
@@ -153,7 +153,7 @@ def test_a_line_is_too_thin_until_its_mask_is_painted_thicker(tmp_path: Path) ->
     job, said = job_of(tmp_path / "job", line, mask)
     with pytest.raises(EmptyMask, match=r"cup\.png: The object is too thin: 0 of 1024 pixels") as caught:
         perceive(job, job.request.images[0], 32)
-    assert "mask.png thicker" in caught.value.hint and "100% of the cut-out is thinner" in warnings(said)[0]
+    assert "the mask thicker" in caught.value.hint and "100% of the cut-out is thinner" in warnings(said)[0]
     painted = tmp_path / "job/stages/1-perceive/mask.png"
     thick = load_image(painted)[0]
     thick[:, 40:56] = 1.0

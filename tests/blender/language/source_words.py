@@ -8,14 +8,37 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ADDON = Path(__file__).resolve().parents[3] / "addon"
+BACKEND = ADDON.parent / "backend"
 TABLES = ADDON / "language"
 # Functions whose first argument is shown, and calls whose words of these names are.
 SAYING = {"say", "say_report", "Phrase"}
 SHOWN_WORDS = {"text", "title", "confirm_text", "heading", "placeholder"}
+JOINING = {"Phrase": 0, "joined": 1}  # of the backend: function -> the place of its template
 SHOWN_LAST = {"poll_message_set": 0, "report": 1}  # method -> the place of what it shows
 Constants = dict[str, set[str]]  # name -> what it may be
 SENTENCE = re.compile(r"[A-Za-z]{2,} [a-z]{2,}")
 LETTERS = re.compile(r"[^\W\d_]")
+
+
+def backend_phrases() -> set[str]:
+    """Return the templates of the sentences that the backend says of a job, and that whoever shows them translates."""
+    trees = [ast.parse(file.read_text(encoding="utf-8")) for file in sorted(BACKEND.rglob("*.py"))]
+    common: Constants = {}
+    for tree in trees:
+        for name, texts in constants_of(tree, only_capitals=True).items():
+            common.setdefault(name, set()).update(texts)
+    return set().union(*(phrases(tree, common) for tree in trees))
+
+
+def phrases(tree: ast.Module, common: Constants | None = None) -> set[str]:
+    """Return the templates of a file's phrases, and of what it joins them with."""
+    constants = (common or {}) | constants_of(tree)
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] in JOINING:
+            place = JOINING[ast.unparse(node.func).rpartition(".")[2]]
+            found |= _texts(node.args[place], constants) if len(node.args) > place else set()
+    return {text for text in found if has_words(text)}
 
 
 def sources(*places: str) -> Iterator[tuple[Path, ast.Module]]:

@@ -84,7 +84,8 @@ def known_tooltips() -> set[str]:
 
 
 def wanted() -> set[str]:
-    return (words_of_the_source() | words_of_the_tables() | known_tooltips()) - PROPER_NAMES
+    said = source_words.backend_phrases()
+    return (words_of_the_source() | words_of_the_tables() | known_tooltips() | said) - PROPER_NAMES
 
 
 def fields(template: str) -> list[tuple[str | None, str | None, str | None]]:

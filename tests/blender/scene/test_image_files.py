@@ -98,3 +98,19 @@ def test_an_image_larger_than_memory_allows_is_refused(
     monkeypatch.setattr(image_files, "MAX_PIXELS", 14)
     with pytest.raises(image_files.ImageMissing, match="5 x 3 pixels; at most 14"):
         file_of(bpy.data.images.new("large", 5, 3), tmp_path)
+
+
+@pytest.mark.parametrize("cut", [9, 30, 60, -1, -13])
+def test_a_png_that_breaks_off_or_was_damaged_is_told_from_a_whole_one(bpy: Any, tmp_path: Path, cut: int) -> None:
+    from addon.scene import image_files
+
+    path = tmp_path / "a.png"
+    Image.new("RGB", (40, 40), "red").save(path)
+    whole = path.read_bytes()
+    assert not image_files.breaks_off(path)
+    path.write_bytes(whole[:cut])
+    assert image_files.breaks_off(path)
+    path.write_bytes(whole[:50] + bytes([whole[50] ^ 1]) + whole[51:])
+    assert image_files.breaks_off(path)
+    path.write_bytes(b"no picture at all")
+    assert not image_files.breaks_off(path)  # whatever else it is

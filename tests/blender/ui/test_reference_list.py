@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -80,3 +81,32 @@ def test_the_file_browser_opens_with_pictures(enabled: Any, name: str) -> None:
 
     ours, blenders = shown(getattr(enabled.ops.maquette, name)), shown(enabled.ops.image.open)
     assert ours.enum_items[ours.default].value == blenders.enum_items["THUMBNAIL"].value
+
+
+@pytest.mark.parametrize("damage", ["cut", "text", "bit"])
+def test_a_damaged_file_is_refused_where_it_is_added_and_later_greys_generate(
+    enabled: Any, png: Path, damage: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from addon.ui import generate
+
+    monkeypatch.setenv("MAQUETTE_PYTHON", sys.executable)
+
+    whole = png.read_bytes()
+    broken = {"cut": whole[:-20], "text": b"no image", "bit": whole[:45] + bytes([whole[45] ^ 1]) + whole[46:]}[damage]
+    (png.parent / "broken mug.png").write_bytes(broken)
+    with pytest.raises(RuntimeError, match="broken mug.png is damaged, or no image: save it again"):
+        enabled.ops.maquette.add_references(directory=str(png.parent), files=[{"name": "broken mug.png"}])
+    props = enabled.context.scene.maquette
+    assert not props.references and "broken mug.png" not in enabled.data.images
+    enabled.ops.maquette.add_references(directory=str(png.parent), files=[{"name": png.name}])
+    props.prompt = "a mug"
+    assert generate.why_not(enabled.context) == ""
+    png.write_bytes(broken)
+    enabled.data.images[png.name].reload()
+    assert generate.why_not(enabled.context).startswith(f"{png.name} is damaged")
+
+
+@pytest.mark.parametrize("name", ["add_references", "batch_folder"])
+def test_the_file_browser_shows_no_empty_region_of_properties(enabled: Any, name: str) -> None:
+    hidden = getattr(enabled.ops.maquette, name).get_rna_type().properties["hide_props_region"]
+    assert hidden.default is True and hidden.is_hidden

@@ -23,7 +23,9 @@ def submit(bpy: Any, running: Any, *, import_when_done: bool = True) -> Path:
     return running.submit(bpy.context, request, [], import_when_done)
 
 
-def test_a_job_goes_from_the_folder_through_the_queue_to_the_panel(enabled: Any, session: Any) -> None:
+def test_a_job_goes_from_the_folder_through_the_queue_to_the_panel(
+    enabled: Any, session: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     job = submit(enabled, session)
     queue = session.queue(enabled.context)
     assert queue.waiting == [job] and session.shown() == job and session.is_waiting(job)
@@ -32,7 +34,10 @@ def test_a_job_goes_from_the_folder_through_the_queue_to_the_panel(enabled: Any,
     assert session.pump() == 2
     assert session.running() == job and session.course(job).stage == "gaussians"
     queue.tell(job, FAILED)
+    assert session._tick() == session.BUSY_SECONDS and session.has_just_ended(job)
+    monkeypatch.setattr(session, "GUARD_SECONDS", -1.0)  # that time has gone by
     assert session._tick() == session.IDLE_SECONDS  # the process stays warm for a while
+    assert not session.has_just_ended(job)
     assert session.course(job).last == FAILED and session.shown() == job and session.imported == []
 
 

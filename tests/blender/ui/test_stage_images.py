@@ -142,3 +142,21 @@ def test_the_artist_replaces_the_cut_out_and_goes_on(
     assert session.auto_import.error(job) == ""
     assert {item.type for item in enabled.data.objects} >= {"MESH"}
     assert store.state(job) == store.FINISHED and generate.why_not(enabled.context) == ""
+
+
+def test_the_mask_is_what_opens_to_be_painted_on(enabled: Any, tmp_path: Path) -> None:
+    from addon.ui import stage_images
+
+    folder = tmp_path / "stages/1-perceive"
+    folder.mkdir(parents=True)
+    for name in ("rgb", "mask"):
+        Image.new("RGB", (4, 4)).save(folder / f"{name}.png")
+    editor = SimpleNamespace(spaces=SimpleNamespace(active=SimpleNamespace()), type="IMAGE_EDITOR", regions=[])
+    context = SimpleNamespace(
+        screen=SimpleNamespace(areas=[editor]), window=None, window_manager=enabled.context.window_manager
+    )
+    operator: Any = stage_images.MAQUETTE_OT_open_stage
+    assert operator.execute(SimpleNamespace(job=str(tmp_path), stage="perceive"), context) == {"FINISHED"}
+    space: Any = editor.spaces.active
+    assert space.image.name == "mask.png" and space.ui_mode == "PAINT"
+    assert {"rgb.png", "mask.png"} <= set(enabled.data.images.keys())

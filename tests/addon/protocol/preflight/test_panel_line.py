@@ -40,3 +40,11 @@ def test_whether_it_fits_is_known_once_the_free_memory_was_measured(tmp_path: Pa
         assert fit is not None and (fit.is_enough, fit.free) == (is_enough, free)
         assert preflight.panel_fit(replace(REQUEST, settings={"views": 0}), EMBEDDED_PRIOR, tmp_path) is None
         assert preflight.panel_fit(REQUEST, tmp_path, tmp_path) is None  # there is no base
+
+
+def test_it_counts_the_cores_that_are_asked_for_and_stops_where_the_job_stops(tmp_path: Path) -> None:
+    preflight.write_speed(tmp_path, preflight.Speed(device="cpu", threads=2, processor=100.0, small=100.0))
+    assert preflight.panel_line(replace(REQUEST, threads=1), EMBEDDED_PRIOR, tmp_path).startswith("About 2 min, ")
+    image = protocol.InputImage(path="inputs/00.png", role="reconstruct")
+    stopped = replace(REQUEST, images=(image,), stop_after="perceive")
+    assert preflight.panel_line(stopped, EMBEDDED_PRIOR, tmp_path).startswith("About 5 s, ")

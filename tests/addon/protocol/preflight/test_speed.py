@@ -40,3 +40,11 @@ def test_nothing_is_infinitely_fast_or_stands_still() -> None:
     for small in (0.0, -1.0, float("inf"), float("nan")):
         with pytest.raises(ProtocolError):
             preflight.Speed(device="cpu", threads=1, processor=1.0, small=small)
+
+
+def test_other_numbers_of_threads_scale_a_processor_and_leave_a_card_alone() -> None:
+    one = SPEED.with_threads(1)
+    assert (one.threads, one.small, one.large) == (1, pytest.approx(50.0 / preflight.gain(2)), 0.0)
+    assert one.with_threads(2).processor == pytest.approx(50.0) and one.with_threads(8).small > 2 * SPEED.small
+    card = preflight.Speed(device="a GPU", threads=2, processor=1.0, small=1.0)
+    assert card.with_threads(7) == card

@@ -11,7 +11,7 @@ import trimesh
 from backend.embedded.objects.groups import Setting
 from backend.embedded.objects.surfaces import Light
 from backend.embedded.volumes import model_examples
-from backend.embedded.volumes.examples import MODELS_FROM
+from backend.embedded.volumes.examples import MODELS_FROM, VIEWS
 from backend.embedded.volumes.model_examples import lit_by, render_model, write_model
 from backend.embedded.volumes.models import load_model
 
@@ -30,7 +30,7 @@ def box(folder: Path, name: str, extents: tuple[float, float, float]) -> Path:
 
 def test_a_model_throws_the_shadow_that_its_picture_shows_in_its_own_colour(tmp_path: Path) -> None:
     one = render_model(load_model(box(tmp_path, "box", (1, 2, 1.5))), 5, variants=2)
-    assert len(one["rgba"]) == 2 * model_examples.VIEWS
+    assert len(one["rgba"]) == 2 * VIEWS
     for rgba, solid, colours in zip(one["rgba"], one["occupancy"], one["colours"], strict=True):
         mask, shadow = rgba[..., 3] > 127, solid.max(0) > 127
         assert (mask & shadow).sum() / (mask | shadow).sum() > 0.93
@@ -59,3 +59,9 @@ def test_what_looks_like_the_benchmark_is_left_out(tmp_path: Path, monkeypatch) 
     assert write_model(tmp_path, 8, other, [shown]) == f"c: {MODELS_FROM + 8}.npz"
     assert sorted(path.name for path in tmp_path.glob("*.npz")) == [f"{MODELS_FROM + 8}.npz"]
     assert write_model(tmp_path, 8, other, [shown]) == "c: there"
+
+
+def test_what_is_thinner_than_a_pixel_is_left_out(tmp_path: Path) -> None:
+    needle, other = box(tmp_path, "needle", (0.001, 3, 0.001)), box(tmp_path, "other", (1, 1, 1))
+    assert "needle: left out." in write_model(tmp_path, 9, needle, [other])
+    assert not list(tmp_path.glob("*.npz"))

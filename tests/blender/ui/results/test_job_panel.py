@@ -97,3 +97,34 @@ def test_the_mesh_cannot_be_finished_earlier(enabled: Any, job: Path) -> None:
     queue.tell(job, protocol.Stage(number=2, name="mesh", stages=2), part)
     session.pump()
     assert not enabled.ops.maquette.finish.poll()
+
+
+@pytest.mark.parametrize("last", [protocol.Cancelled(seconds=1.0), protocol.Interrupted(reason="it left", seconds=1.0)])
+def test_a_job_that_is_left_is_as_high_as_it_was(enabled: Any, job: Path, last: protocol.Last) -> None:
+    from addon.ui import session
+
+    queue: Any = session.queue(enabled.context)
+    queue.tell(job, HELLO, STAGE, STEP, *WARNINGS, protocol.Preview())
+    session.pump()
+    before = rows(enabled)
+    queue.tell(job, last)
+    session.pump()
+    assert rows(enabled) == before and len(before) == 7
+
+
+def test_a_click_that_was_meant_for_cancel_presses_nothing_else(
+    enabled: Any, job: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from addon.ui import session
+    from addon.ui.results import job_panel
+
+    queue: Any = session.queue(enabled.context)
+    queue.tell(job, HELLO, STAGE, STEP, protocol.Finished(results=(), seconds=5.0))
+    session.pump()
+    row: Any = SimpleNamespace(enabled=None)
+    layout: Any = SimpleNamespace(row=lambda align: row)
+    assert job_panel._end_row(layout, job) is row and row.enabled is False
+    monkeypatch.setattr(session, "GUARD_SECONDS", -1.0)
+    session._tick()
+    job_panel._end_row(layout, job)
+    assert row.enabled is True

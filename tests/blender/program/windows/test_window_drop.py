@@ -6,27 +6,17 @@ window, which takes part in the desktop's own protocol, and is not driven here.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
-import build
 from tests.blender.program import artist
-from tests.blender.program.real import CHECKOUT, Window, install, window
+from tests.blender.program.real import CHECKOUT, Window
 
 pytestmark = [pytest.mark.blender, pytest.mark.slow]
 
 NAMES = "[each.image.name for each in bpy.context.scene.maquette.references]"
-
-
-@pytest.fixture
-def shown(blender: Path, tmp_path: Path) -> Iterator[Window]:
-    resources = tmp_path / "resources"
-    install(blender, resources, build.make_zip(CHECKOUT))
-    with window(blender, resources, tmp_path / "window") as opened:
-        yield opened
 
 
 def test_a_picture_dragged_into_the_view_becomes_a_reference_image(shown: Window, tmp_path: Path) -> None:

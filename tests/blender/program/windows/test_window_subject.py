@@ -6,16 +6,13 @@ Screenshots are kept in out/screenshots/.
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-import build
 from addon import protocol
 from tests.blender.program import artist
-from tests.blender.program.real import CHECKOUT, Window, install, window
+from tests.blender.program.real import CHECKOUT, Window
 
 pytestmark = [pytest.mark.blender, pytest.mark.slow]
 
@@ -53,14 +50,6 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
         seen = photograph(solid, orbit([70.0 * number], 15.0, size=96), torch.full((3,), 0.86))
         save_image(folder / f"{number}.png", seen.rgb[0])
     return folder
-
-
-@pytest.fixture
-def shown(blender: Path, tmp_path: Path) -> Iterator[Window]:
-    resources = tmp_path / "resources"
-    install(blender, resources, build.make_zip(CHECKOUT))
-    with window(blender, resources, tmp_path / "window", MAQUETTE_PYTHON=sys.executable) as opened:
-        yield opened
 
 
 def stages_of_the_shown_job(shown: Window) -> list[str]:

@@ -5,16 +5,13 @@ Screenshots are kept in out/screenshots/.
 
 from __future__ import annotations
 
-import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-import build
 from tests.blender.program import artist
-from tests.blender.program.real import CHECKOUT, Window, install, window
+from tests.blender.program.real import CHECKOUT, Window
 
 pytestmark = [pytest.mark.blender, pytest.mark.slow]
 
@@ -38,16 +35,8 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture
-def shown(blender: Path, tmp_path: Path, sample: Path) -> Iterator[Window]:
-    resources = tmp_path / "resources"
-    install(blender, resources, build.make_zip(CHECKOUT))
-    with window(blender, resources, tmp_path / "window", MAQUETTE_PYTHON=sys.executable) as opened:
-        opened.ask(EMPTY_SCENE.format(image=str(sample)))
-        yield opened
-
-
-def test_an_artist_makes_an_object(shown: Window) -> None:
+def test_an_artist_makes_an_object(shown: Window, sample: Path) -> None:
+    shown.ask(EMPTY_SCENE.format(image=str(sample)))
     shown.open_tab("Maquette")
     artist.write_prompt(shown, "a red and gray robot")
     assert shown.value("bpy.context.scene.maquette.preset") == "draft"

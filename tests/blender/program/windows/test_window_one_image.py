@@ -6,17 +6,14 @@ Screenshots are kept in out/screenshots/.
 from __future__ import annotations
 
 import json
-import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-import build
 from addon import protocol
 from tests.blender.program import artist
-from tests.blender.program.real import CHECKOUT, Window, install, window
+from tests.blender.program.real import CHECKOUT, Window
 from tests.blender.program.screenshots import CLOSE_FILES, DRAWN_SECONDS, LOOK, press_header, shoot
 
 pytestmark = [pytest.mark.blender, pytest.mark.slow]
@@ -55,14 +52,6 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("sample") / "red robot.png"
     make_sample(path)
     return path
-
-
-@pytest.fixture
-def shown(blender: Path, tmp_path: Path) -> Iterator[Window]:
-    resources = tmp_path / "resources"
-    install(blender, resources, build.make_zip(CHECKOUT))
-    with window(blender, resources, tmp_path / "window", MAQUETTE_PYTHON=sys.executable) as opened:
-        yield opened
 
 
 def generate(shown: Window, seed: int, stop_after: str) -> Path:
