@@ -12,6 +12,7 @@ import torch
 from backend.embedded.training import loop
 from backend.embedded.training.loop import Budget
 from backend.embedded.volumes import training
+from backend.embedded.volumes.examples import MODELS_FROM
 from backend.embedded.volumes.training import Examples, export_volume, train_volume, volume_loss
 from backend.vision.volume import COARSE, DEPTHS, SEEN, SIZE, load_volume
 
@@ -174,3 +175,23 @@ def test_it_learns_how_deep_things_are_and_is_loaded_by_the_product(
     further = train_volume(tmp_path / "anew", tmp_path, 1, tmp_path)  # one step, of a rate that has just begun
     moved = max(float((value - trained[name]).abs().max()) for name, value in further.state_dict().items())
     assert moved < 0.01  # it goes on from what was exported
+
+
+def test_a_fifth_of_the_images_show_artists_models_however_many_shards_there_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Shards of the generator are deep in all cells, those of models in none."""
+    monkeypatch.setattr(training, "PRINTED_SHARE", 0.0)
+    for name in ("00000000", f"{MODELS_FROM}", f"{MODELS_FROM + 1}", f"{MODELS_FROM + 2}"):
+        shard(tmp_path, name)
+        with np.load(tmp_path / f"{name}.npz") as arrays:
+            changed = dict(arrays)
+        changed["occupancy"][:] = 255 if name == "00000000" else 0
+        np.savez(tmp_path / f"{name}.npz", **changed)
+    examples, rng = Examples(tmp_path), random.Random(0)
+    examples.look_again(rng)
+    modelled = [bool(one.max() < 0.5) for _ in range(12) for one in examples.batch(rng)[1]]
+    assert sum(modelled) / len(modelled) == pytest.approx(training.MODELLED_SHARE, abs=0.07)
+    alone = Examples(tmp_path)
+    alone.shards = {path: kept for path, kept in examples.shards.items() if int(path.stem) >= MODELS_FROM}
+    assert alone.batch(rng)[1].max() == 0
