@@ -184,7 +184,7 @@ def test_the_control_knows_no_job_when_the_last_message_comes(tmp_path: Path, mo
 
 
 def test_a_job_says_that_it_goes_on_with_fewer_cores_than_there_are(tmp_path: Path) -> None:
-    new, begun = write_job(tmp_path / "new"), write_job(tmp_path / "begun")
+    new, begun = write_job(tmp_path / "new", threads=0), write_job(tmp_path / "begun", threads=0)
     (begun / protocol.CORES_FILE).write_text('{"threads": 1}')
     said = {}
     for job in (new, begun):
