@@ -28,7 +28,7 @@ INSTALLING = {"install", "repair"}  # fixes that fetch packages
 KEPT_FILE = "preferences.json"
 KEPT = (
     "existing_python", "base_python", "wheels", "environment_folder", "device_number", "jobs_folder", "keep_jobs",
-    "keep_running", "threads_of_a_worker", "models_folder", "hub_endpoint", "torch_build",
+    "keep_running", "threads_of_a_worker", "models_folder", "hub_endpoint", "torch_build", "compile_networks",
 )  # fmt: skip
 NARROW = 500  # pixels of a sidebar, in which few buttons beside each other can be read
 ICONS = {True: "CHECKMARK", False: "ERROR"}
@@ -117,9 +117,12 @@ class MAQUETTE_AP_preferences(bpy.types.AddonPreferences):
         name="Threads of a Worker",
         description="Without a GPU, run several jobs of the queue at once, each with so many threads; 0 runs one job "
         "on all cores. With the device Automatic each GPU of the machine takes a job of its own",
-        default=0,
         min=0,
         soft_max=64,
+    )
+    compile_networks: bpy.props.BoolProperty(
+        name="Compile Networks",
+        description="Let torch compile networks: faster steps on a graphics card, after minutes of waiting in each job",
     )
     jobs_folder: bpy.props.StringProperty(
         name="Jobs Folder",
@@ -136,10 +139,8 @@ class MAQUETTE_AP_preferences(bpy.types.AddonPreferences):
     keep_running: bpy.props.BoolProperty(
         name="Keep Running When Blender Closes",
         description="Let the jobs of the queue go on by themselves; the next Blender shows them again",
-        default=False,
         update=_keeping_changed,
     )
-
     models_folder: bpy.props.StringProperty(
         name="Models Folder",
         description="Where fetched and imported models are; empty for a folder among Blender's user files",
@@ -163,9 +164,8 @@ class MAQUETTE_AP_preferences(bpy.types.AddonPreferences):
         layout.use_property_decorate = False
         _draw_status(layout.box(), context)
         column = layout.column()
-        column.prop(self, "device")
-        column.prop(self, "threads_of_a_worker")
-        column.prop(self, "existing_python")
+        for name in ("device", "threads_of_a_worker", "compile_networks", "existing_python"):
+            column.prop(self, name)
         install = column.column()
         install.active = not self.existing_python
         for name in ("base_python", "torch_build", "wheels", "environment_folder"):
@@ -222,8 +222,9 @@ def own_python(context: bpy.types.Context) -> str:
 
 
 def child_variables(context: bpy.types.Context) -> dict[str, str]:
-    """Return the variables by which the backend finds its models, and keeps to the chosen GPU or to none."""
-    found = {"MAQUETTE_MODELS": str(models_folder(context))}
+    """Return the variables by which the backend finds its models, keeps to the chosen GPU or to none, and compiles."""
+    compiled = {"MAQUETTE_COMPILE": "on"} if chosen(context, "compile_networks", False) else {}
+    found = {"MAQUETTE_MODELS": str(models_folder(context))} | compiled
     device = chosen(context, "device", AUTOMATIC)
     if device == AUTOMATIC:
         return found

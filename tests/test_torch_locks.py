@@ -11,19 +11,14 @@ import pytest
 
 from addon.install import environment, pip_steps
 from tests import torch_locks
-from tests.addon.install.test_environment import write_wheel
+from tests.addon.install.tiny_wheels import tiny_wheels
 
 
 @pytest.fixture
 def wheels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(environment, "NEEDED_GIB", 0.0)
-    monkeypatch.setattr(environment, "NEEDED_WITH_CUDA_GIB", 0.0)
-    folder = tmp_path / "wheels"
-    folder.mkdir()
-    write_wheel(folder, "torch", "2.13.0+cu130", "Requires-Dist: maquette_test_cublas==13.1\nRequires-Dist: numpy\n")
-    write_wheel(folder, "torch", "2.13.0+cpu")
-    write_wheel(folder, "maquette_test_cublas", "13.1")
-    return folder
+    torch = ("torch", "2.13.0+cu130", "Requires-Dist: maquette_test_cublas==13.1\nRequires-Dist: numpy\n")
+    others = (("torch", "2.13.0+cpu"), ("maquette_test_cublas", "13.1"))
+    return tiny_wheels(tmp_path, monkeypatch, torch, *others)
 
 
 def test_a_lock_of_a_build_has_what_the_build_brings_and_is_installed_by_its_hashes(

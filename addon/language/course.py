@@ -31,6 +31,24 @@ WORDS: dict[str, tuple[str, str, str, str]] = {
         "約{time}、{memory:.1f} GB",
         "约 {time}，{memory:.1f} GB",
     ),
+    "Too much for the {free:.1f} GB that are free; {preset} fits": (
+        "Zu viel für die freien {free:.1f} GB; {preset} passt",
+        "Demasiado para los {free:.1f} GB libres; {preset} cabe",
+        "空きメモリ{free:.1f} GBには大きすぎます。{preset}なら収まります",
+        "超出可用的 {free:.1f} GB；{preset} 可以容纳",
+    ),
+    "Too much for the {free:.1f} GB that are free": (
+        "Zu viel für die freien {free:.1f} GB",
+        "Demasiado para los {free:.1f} GB libres",
+        "空きメモリ{free:.1f} GBには大きすぎます",
+        "超出可用的 {free:.1f} GB",
+    ),
+    "It fits with fewer pictures at a time, slower": (
+        "Es passt mit weniger Bildern auf einmal, langsamer",
+        "Cabe con menos imágenes a la vez, más despacio",
+        "一度に扱う画像を減らせば収まります（遅くなります）",
+        "减少同时处理的图像数即可容纳，但更慢",
+    ),
     "Time: known after the first job": (
         "Dauer: nach dem ersten Auftrag",
         "Tiempo: tras el primer trabajo",

@@ -206,6 +206,12 @@ WORDS: dict[str, tuple[str, str, str, str]] = {
     "White": ("Weiß", "Blanco", "白", "白色"),
     "Greys": ("Graue Töne", "Grises", "灰色", "灰色系"),
     "Learned": ("Gelernt", "Aprendido", "学習", "习得"),
+    "Reuse Features": (
+        "Merkmale wiederverwenden",
+        "Reutilizar características",
+        "特徴を再利用",
+        "复用特征",
+    ),
     "Small Encoder": ("Kleiner Encoder", "Codificador pequeño", "小さいエンコーダー", "小型编码器"),
     "Small Changes": ("Kleine Änderungen", "Cambios pequeños", "小さな変更", "小改动"),
     "By Its Size": ("Nach seiner Größe", "Según su tamaño", "大きさによる", "按其大小"),

@@ -13,6 +13,7 @@ WORDS: dict[str, tuple[str, str, str, str]] = {
         "ワーカーのスレッド数",
         "每个工作进程的线程数",
     ),
+    "Compile Networks": ("Netze kompilieren", "Compilar las redes", "ネットワークをコンパイル", "编译网络"),
     "Existing Python": ("Vorhandenes Python", "Python existente", "既存のPython", "现有的 Python"),
     "As pip Is Set Up": ("Wie pip eingerichtet ist", "Según pip", "pipの設定どおり", "按 pip 的配置"),
     "For NVIDIA Cards": ("Für NVIDIA-Karten", "Para tarjetas NVIDIA", "NVIDIAカード用", "用于 NVIDIA 显卡"),

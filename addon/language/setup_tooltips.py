@@ -25,6 +25,12 @@ WORDS: dict[str, tuple[str, str, str, str]] = {
         "このフォルダーのパッケージからネットワークなしでインストール。空なら取得する",
         "不联网，从此文件夹中的软件包安装；留空则下载",
     ),
+    "Let torch compile networks: faster steps on a graphics card, after minutes of waiting in each job": (
+        "Torch die Netze kompilieren lassen: schnellere Schritte auf einer Grafikkarte, nach Minuten je Auftrag",
+        "Dejar que torch compile las redes: pasos más rápidos en una tarjeta gráfica, tras minutos en cada trabajo",
+        "ネットワークをtorchでコンパイルする。グラフィックカードでのステップが速くなるが、ジョブごとに数分待つ",
+        "让 torch 编译网络：在显卡上步骤更快，但每个任务要先等几分钟",
+    ),
     "Which torch Install fetches": (
         "Welches Torch beim Installieren geholt wird",
         "Qué torch obtiene Instalar",

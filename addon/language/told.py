@@ -68,11 +68,17 @@ WORDS: dict[str, tuple[str, str, str, str]] = {
         "このジョブは約{needed:.1f} GBのメモリーを使い、空きは{there}です。足りなくなるかもしれません。",
         "此任务约需 {needed:.1f} GB 内存，空闲 {there}：可能不够。",
     ),
-    "Close other programs that use the memory, or choose a lower preset.": (
-        "Andere Programme schließen, die Speicher brauchen, oder eine kleinere Voreinstellung wählen.",
-        "Cierra otros programas que usen la memoria o elige un preajuste menor.",
-        "メモリーを使う他のプログラムを閉じるか、低いプリセットを選んでください。",
-        "请关闭占用内存的其他程序，或选择较低的预设。",
+    "Close other programs that use the memory, or choose the preset {preset}, which fits.": (
+        "Andere Programme schließen, die Speicher brauchen, oder die Voreinstellung {preset} wählen: sie passt.",
+        "Cierra otros programas que usen la memoria o elige el preajuste {preset}, que cabe.",
+        "メモリーを使う他のプログラムを閉じるか、収まるプリセット{preset}を選んでください。",
+        "请关闭占用内存的其他程序，或选择可容纳的预设 {preset}。",
+    ),
+    "Close other programs that use the memory, or choose a smaller base.": (
+        "Andere Programme schließen, die Speicher brauchen, oder ein kleineres Grundmodell wählen.",
+        "Cierra otros programas que usen la memoria o elige un modelo base menor.",
+        "メモリーを使う他のプログラムを閉じるか、小さいベースモデルを選んでください。",
+        "请关闭占用内存的其他程序，或选择较小的基础模型。",
     ),
     "{there} of memory are free, so the job begins with {words}, which is slower.": (
         "{there} Speicher sind frei, also beginnt der Auftrag mit {words}; das ist langsamer.",
@@ -92,11 +98,11 @@ WORDS: dict[str, tuple[str, str, str, str]] = {
         "一ステップの全画像を一度に処理",
         "一步的全部图像同时处理",
     ),
-    "4 pictures at a time and views encoded one by one": (
-        "4 Bildern auf einmal und einzeln kodierten Ansichten",
-        "4 imágenes a la vez y las vistas codificadas una a una",
-        "4枚ずつ、視点は一つずつ処理",
-        "每次 4 张图像、视图逐个编码",
+    "{count} pictures at a time and views encoded one by one": (
+        "{count} Bildern auf einmal und einzeln kodierten Ansichten",
+        "{count} imágenes a la vez y las vistas codificadas una a una",
+        "{count}枚ずつ、視点は一つずつ処理",
+        "每次 {count} 张图像、视图逐个编码",
     ),
     "one picture at a time": (
         "einem Bild auf einmal",

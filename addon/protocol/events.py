@@ -43,6 +43,7 @@ class Forecast:
 
     seconds: float
     memory_bytes: int
+    free_bytes: int = 0  # that there are for it; 0: nobody knows
     stages: dict[str, float] = dataclasses.field(default_factory=dict)
 
 

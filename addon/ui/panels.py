@@ -11,6 +11,7 @@ import bpy
 
 from .. import preferences, wording
 from ..install import background
+from ..install.diagnosis import FIXES
 from ..install.environment import EnvironmentMissing
 from ..language.saying import say
 from ..protocol import Phrase, ProtocolError, preflight
@@ -84,21 +85,31 @@ def _draw_backend(layout: Any, context: bpy.types.Context) -> None:
 
 
 def _draw_time(layout: Any, context: bpy.types.Context, props: Any) -> None:
-    """Say how far the running job is, which a small screen has no room for below; else what the next one would take."""
-    try:
-        environment = preferences.interpreter(context).parent.parent
-        text = preflight.panel_line(properties.request_of(props), choice.base_folder(props, context), environment)
-    except (ProtocolError, EnvironmentMissing):
-        text = ""
+    """Say how far the running job is, which a small screen has no room for below; else what the next one would take,
+    and whether this machine has the memory.
+    """
+    fit = None
     if running := session.running():
         course = session.course(running)
         is_known = course.seconds_left is not None and course.compiling is None
         left = wording.time_left(course.seconds_left or 0.0) if is_known else Phrase("Running")
         text = Phrase("{share:.0%}: {left}", share=course.share, left=left)
+    else:
+        try:
+            environment = preferences.interpreter(context).parent.parent
+            asked = properties.request_of(props), choice.base_folder(props, context), environment
+            text, fit = preflight.panel_line(*asked), preflight.panel_fit(*asked)
+        except (ProtocolError, EnvironmentMissing):
+            text = ""
     if text:
         row = layout.row()
         row.active = False
         row.label(text=say(text), icon="TIME", translate=False)
+    if fit is not None and fit.words:
+        column = layout.column(align=True)
+        preferences.paragraph(column, context, say(fit.words), "INFO" if fit.is_enough else "ERROR")
+        if fit.preset not in ("", props.preset):
+            column.operator("maquette.fix", text=FIXES["preset"][0]).fix = "preset"
 
 
 def _draw_references(layout: Any, props: Any) -> None:

@@ -118,7 +118,8 @@ def show(event: protocol.Event, console: Console, folder: Path) -> None:
         case protocol.Hello() | protocol.Preview() | protocol.Compiling() | protocol.Idle():
             pass
         case protocol.Forecast():
-            console.say(f"{preflight.words(event.seconds, event.memory_bytes)}, as predicted")
+            free = f" of {event.free_bytes / preflight.GB:.1f} GB that are free" if event.free_bytes else ""
+            console.say(f"{preflight.words(event.seconds, event.memory_bytes)}{free}, as predicted")
         case protocol.Stage():
             console.stage(event.number, event.name, event.loaded)
         case protocol.Progress():

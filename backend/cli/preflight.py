@@ -37,7 +37,7 @@ def report(request: protocol.Request, sources: Sequence[Path] = ()) -> str:
     prepare_torch(threads)
     from backend.diffusion.denoiser import kept_prior
     from backend.systems.base_model import base_folder
-    from backend.systems.preflight import keep_speed
+    from backend.systems.preflight import available_memory, keep_speed
     from backend.systems.small_encoder import wanted_small_encoder
     from backend.weights import EMBEDDED
 
@@ -50,12 +50,16 @@ def report(request: protocol.Request, sources: Sequence[Path] = ()) -> str:
     known = preflight.read_speed(sys.prefix)
     if known is None or known.threads != threads:
         known = keep_speed(kept_prior("embedded", compute_device()), EMBEDDED)
-    found = preflight.of_request(request, base, known)
+    fit = preflight.fitting(request.system, request.preset, request.settings, base, known, available_memory())
+    found = preflight.of_request(request, base, known, fit.together)
     stages = [f"  {name:12} {preflight.duration(seconds):>12}" for name, seconds in found.stages.items()]
     where = "the processor" if known.device == "cpu" else known.device
     is_measured = bool(known.large) if base.knows.large else True
     how = "measured there" if is_measured else "not measured yet with such a base"
-    return "\n".join([found.line, *stages, f"On {where}, {known.threads} threads, {how}; all of it is predicted."])
+    memory = [f"{fit.words}."] if fit.words else []
+    return "\n".join(
+        [found.line, *memory, *stages, f"On {where}, {known.threads} threads, {how}; all of it is predicted."]
+    )
 
 
 def doubts(asked: Asked, folder: Path, size: int) -> list[tuple[str, str]]:

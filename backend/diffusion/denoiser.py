@@ -52,6 +52,7 @@ class Prior:
     most_together: int = 0  # pictures that the network is asked about at a time; 0: all, and views as settings say
     is_frugal: bool = False  # networks that learn compute their layers again on the way back, also where they are small
     completion: dict = field(default_factory=dict)  # neutral clauses for what a prompt does not say
+    tell_uncompiled: Callable[[str], None] | None = None  # networks that draw are compiled; it hears where that fails
     small_encoder: SmallEncoder | None = None  # what most steps of a distillation encode with; None: its own, always
 
     @property

@@ -20,6 +20,7 @@ import torch
 
 from backend.cameras import Cameras, concatenate, orbit, view_words
 from backend.diffusion.denoiser import TOGETHER_PIXELS, Prior
+from backend.diffusion.image_prompt import twin
 from backend.diffusion.joint_attention import joined
 from backend.diffusion.sampling import denoise, noise_for
 from backend.diffusion.vsd_lora import LAYERS
@@ -82,7 +83,10 @@ class Examples:
 
 
 class Finetuning:
-    """A copy of a prior that learns; the prior itself stays. `prior` is what it knows now."""
+    """A copy of a prior that learns; the prior itself stays. `prior` is what it knows now.
+
+    What learns a LoRA shares all other weights with it.
+    """
 
     def __init__(self, prior: Prior, options: FinetuneOptions) -> None:
         """Start from what the prior knows. Raises BadInput for all weights of a network in half precision."""
@@ -92,9 +96,10 @@ class Finetuning:
                 "Choose a rank above 0 (a LoRA, 4 to 32), or load the prior in full precision.",
             )
         self.options = options
-        unet, encoder = copy.deepcopy(prior.unet), prior.text_encoder
+        copied = twin if options.rank else copy.deepcopy  # beside small changes the weights are the prior's own
+        unet, encoder = copied(prior.unet), prior.text_encoder
         if options.text_encoder:
-            encoder = copy.deepcopy(encoder)
+            encoder = copied(encoder)
         parts = {"unet": (unet, LAYERS)} | ({"text_encoder": (encoder, TEXT_LAYERS)} if options.text_encoder else {})
         for network, layers in parts.values():
             _open(network, layers, options.rank)

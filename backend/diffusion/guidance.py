@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
 import torch
 
 from backend.cameras import Cameras, azimuth_elevation, view_words
 from backend.diffusion.denoiser import Prior
-from backend.diffusion.image_prompt import ImagePrompt, load_image_prompt, perturb
+from backend.diffusion.faster.compiling import compile_network
+from backend.diffusion.faster.feature_reuse import FeatureReuse
+from backend.diffusion.image_prompt import ImagePrompt, load_image_prompt, perturb, twin
 from backend.diffusion.joint_views import SeenView, join_beside, join_views
 from backend.diffusion.latents import views_at_once
-from backend.diffusion.scores import Correct, PredictPerturbed, Weight, csd, csm, ism, sds, vpcsm, vsd
+from backend.diffusion.scores import Correct, PredictNoise, PredictPerturbed, Weight, csd, csm, ism, sds, vpcsm, vsd
 from backend.diffusion.view_prompts import (
     DIRECTIONS,
     NEGATIVES,
@@ -26,6 +28,7 @@ from backend.errors import BadInput
 
 Loss = Literal["sds", "csd", "ism", "vsd", "csm", "vpcsm"]
 LOSSES: tuple[Loss, ...] = get_args(Loss)
+INVERTS = ("ism", "csm", "vpcsm")
 MIXES = ("sds", "ism", "vsd")  # both predictions, so that the convention counts; to the others scale is a factor
 
 
@@ -56,6 +59,7 @@ class GuidanceOptions:
     joint_views: bool = False  # all views of a step together, where the prior takes that; not with vsd or perp_neg
     perp_neg: float = 0.0  # weight of the Perp-Neg correction; 0: one view word, no more
     views_at_once: int = 0  # whose graph is in memory together; 0: all up to 256 px, one above
+    reuse: int = 1  # steps of an inversion in which the UNet's deep layers are asked once; 1: at each
     paper_compat: bool = False  # guidance `text + scale (text - uncond)`, and eq. 18's last term, as the paper prints
 
 
@@ -70,6 +74,8 @@ class Guidance:
     image_tokens: torch.Tensor | None  # of the visual prompt, [1, 4, width]
     variational_score: VariationalScore | None  # of vsd; it learns in each step
     at_once: int  # views whose graph is in memory together, in the encoder and in the variational score; 0: all
+    predict_noise: PredictNoise  # the prior's
+    reuse: FeatureReuse | None = None  # of its deep features, along inversions
 
     def contexts(
         self, prompt: str, negative_prompt: str, cameras: Cameras, *, tell_cameras: bool, against: str = "",
@@ -133,8 +139,9 @@ class Guidance:
             "correct": contexts.correct, "weight": options.weight,
             "scale": options.scale + (options.paper_compat and options.loss in MIXES),
         }  # fmt: skip
-        inverted: dict[str, Any] = common | {"delta_t": options.delta_t}
-        predict = self.prior.predict_noise
+        predict = self.predict_noise
+        along = self.reuse.along_inversion() if self.reuse is not None else predict
+        inverted: dict[str, Any] = common | {"delta_t": options.delta_t, "invert_with": along}
 
         def noise() -> torch.Tensor:
             return torch.randn(latents.shape, generator=generator).to(latents)
@@ -184,7 +191,12 @@ def guidance_for(prior: Prior, options: GuidanceOptions, visual_prompt: torch.Te
     except ValueError as error:
         raise BadInput(f"Attention cannot be perturbed there: {error}.", "Name other layers.") from error
     learns = options.loss == "vsd"
+    drawing = prior
+    if prior.tell_uncompiled is not None:  # a twin, since others copy the prior's network
+        drawing = replace(prior, unet=compile_network(twin(prior.unet), prior.tell_uncompiled))
     return Guidance(
+        predict_noise=drawing.predict_noise,
+        reuse=FeatureReuse(prior, options.reuse) if options.reuse > 1 and options.loss in INVERTS else None,
         prior=prior, options=options, predict_perturbed=predict_perturbed, image_prompt=image_prompt,
         image_tokens=image_tokens, at_once=views_at_once(options.views_at_once, prior.image_size, prior.most_together),
         variational_score=VariationalScore(prior, rank=options.particle_rank, rate=options.particle_rate)

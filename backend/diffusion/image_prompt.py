@@ -16,6 +16,7 @@ from safetensors import safe_open
 
 from backend.cameras import Cameras
 from backend.diffusion.denoiser import Prior
+from backend.diffusion.faster.compiling import compile_network
 from backend.diffusion.joint_attention import JointSelfAttention, make_joint, make_single
 from backend.diffusion.sampling import denoise, noise_for
 from backend.diffusion.scores import PredictPerturbed
@@ -176,6 +177,8 @@ def perturb(prior: Prior, layers: Sequence[str]) -> PredictPerturbed:
             processor = PAGIdentitySelfAttnProcessor2_0()
             joint = isinstance(module.processor, JointSelfAttention)
             module.set_processor(JointSelfAttention(processor) if joint else processor)
+    if prior.tell_uncompiled is not None:
+        compile_network(network, prior.tell_uncompiled)
     perturbed = replace(prior, unet=network, most_together=0)  # a pair is not to be parted
 
     def predict(latents: torch.Tensor, t: int, context: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

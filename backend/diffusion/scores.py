@@ -4,8 +4,9 @@ Every score takes a `predict_noise(latents, t, context)` callable, latents [B, C
 cumulative alphas [T] of the noise schedule, and returns d(loss) / d(latents), [B, C, h, w]. The UNet's Jacobian is
 dropped, as all of them do. Guidance mixes as `uncond + scale * (cond - uncond)`; the papers that write
 `text + scale * (text - uncond)` mean a scale smaller by one. `correct`, where given, changes the conditional prediction
-before it guides (`view_prompts.perp_neg_correction`), at a price in evaluations that it names. `weight`, w(t), has
-the same default for all of them, whichever their papers take: what differs between two losses is the direction.
+before it guides (`view_prompts.perp_neg_correction`), at a price in evaluations that it names. `invert_with`, where
+given, predicts the noise of the inversion's steps instead. `weight`, w(t), has the same default for all of them,
+whichever their papers take: what differs between two losses is the direction.
 """
 
 from __future__ import annotations
@@ -111,6 +112,7 @@ def ism(
     stride: int = 200,
     weight: Weight = "ism",
     correct: Correct | None = None,
+    invert_with: PredictNoise | None = None,
 ) -> torch.Tensor:
     """Return w(t) (guided noise at t - noise of the inversion at t - delta_t).
 
@@ -119,7 +121,7 @@ def ism(
     Source: Liang et al., LucidDreamer, 2023, eq. 17 and algorithm 1.
     """
     nodes = [*inversion_nodes(t - delta_t, stride), t] if t > delta_t else [0, t]
-    noisy, inverted = invert(predict_noise, latents, nodes, alphas, unconditional)
+    noisy, inverted = invert(invert_with or predict_noise, latents, nodes, alphas, unconditional)
     cond, uncond = predict_pair(predict_noise, noisy, t, conditional, unconditional, correct)
     return timestep_weight(alphas[t], weight) * (classifier_free_guidance(cond, uncond, scale) - inverted)
 
@@ -137,6 +139,7 @@ def csm(
     weight: Weight = "ism",
     difference: float = 0.0,
     correct: Correct | None = None,
+    invert_with: PredictNoise | None = None,
 ) -> torch.Tensor:
     """Return w(t) scale (cond - uncond) at latents that were inverted to t without any random noise.
 
@@ -144,7 +147,8 @@ def csm(
     `difference`, the weight of (cond - the inversion's last noise), which pulls back to what the prior finds likely.
     Source: TV-3DG (arXiv 2410.21299), eq. 8-9 and algorithm 1, read as in `inversion_nodes`.
     """
-    noisy, inverted = invert(predict_noise, latents, inversion_nodes(t, delta_t), alphas, unconditional)
+    predict_along, nodes = invert_with or predict_noise, inversion_nodes(t, delta_t)
+    noisy, inverted = invert(predict_along, latents, nodes, alphas, unconditional)
     cond, uncond = predict_pair(predict_noise, noisy, t, conditional, unconditional, correct)
     direction = scale * (cond - uncond)
     if difference:
@@ -168,6 +172,7 @@ def vpcsm(
     difference: float = 0.0,
     correct: Correct | None = None,
     printed: bool = False,
+    invert_with: PredictNoise | None = None,
 ) -> torch.Tensor:
     """Return w(t) (scale (cond - uncond) + perturbation (cond - perturbed)) at latents inverted to t.
 
@@ -176,7 +181,8 @@ def vpcsm(
     Source: TV-3DG (arXiv 2410.21299), eq. 15-18. Eq. 18 prints the guided noise of eq. 17, cond + s (cond - perturbed),
     where the perturbed one is meant, so that its last term is -s^2 (cond - perturbed): `printed` does that.
     """
-    noisy, inverted = invert(predict_noise, latents, inversion_nodes(t, delta_t), alphas, unconditional)
+    predict_along, nodes = invert_with or predict_noise, inversion_nodes(t, delta_t)
+    noisy, inverted = invert(predict_along, latents, nodes, alphas, unconditional)
     if perturbation:
         with torch.no_grad():
             cond, perturbed = predict_perturbed(noisy, t, conditional)

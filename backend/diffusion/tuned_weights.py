@@ -17,6 +17,7 @@ from safetensors import safe_open
 
 from backend.diffusion.denoiser import Prior
 from backend.diffusion.finetune import Finetuning
+from backend.diffusion.image_prompt import twin
 from backend.diffusion.joint_attention import make_joint, make_single
 from backend.errors import BadInput, MissingModel
 from backend.weights import fingerprint
@@ -42,7 +43,10 @@ def save_tuned(folder: Path, tuning: Finetuning) -> None:
 
 
 def load_tuned(prior: Prior, folder: Path) -> Prior:
-    """Return a prior with what `save_tuned` wrote; its fingerprint is of both. Raises MissingModel, BadInput."""
+    """Return a prior with what `save_tuned` wrote; its fingerprint is of both. Raises MissingModel, BadInput.
+
+    Beside a LoRA it shares all weights that the LoRA does not change.
+    """
     mark = hashlib.sha256((prior.fingerprint + fingerprint(folder)).encode()).hexdigest()
     if (folder / "unet").is_dir():
         parts: dict[str, Any] = {"unet": _whole(prior.unet, folder / "unet")}
@@ -55,12 +59,14 @@ def load_tuned(prior: Prior, folder: Path) -> Prior:
 
     absent: Any = None
     pipe: Any = StableDiffusionPipeline(
-        vae=prior.autoencoder, text_encoder=copy.deepcopy(prior.text_encoder), tokenizer=prior.tokenizer,
-        unet=copy.deepcopy(prior.unet), scheduler=absent, safety_checker=absent, feature_extractor=absent,
+        vae=prior.autoencoder, text_encoder=twin(prior.text_encoder), tokenizer=prior.tokenizer,
+        unet=twin(prior.unet), scheduler=absent, safety_checker=absent, feature_extractor=absent,
         requires_safety_checker=False,
     )  # fmt: skip
     make_single(pipe.unet)  # diffusers knows its own processors alone
     pipe.load_lora_weights(folder, local_files_only=True, use_safetensors=True)
+    _part_changed(pipe.unet)
+    _part_changed(pipe.text_encoder)
     pipe.fuse_lora()
     pipe.unload_lora_weights()
     if prior.takes_views:
@@ -69,6 +75,17 @@ def load_tuned(prior: Prior, folder: Path) -> Prior:
         prior, fingerprint=mark, unet=pipe.unet.requires_grad_(False).eval(),
         text_encoder=pipe.text_encoder.requires_grad_(False).eval(),
     )  # fmt: skip
+
+
+def _part_changed(network: Any) -> None:
+    """Give the layers that a loaded LoRA changes weights of their own; the others stay shared."""
+    from peft.tuners.tuners_utils import BaseTunerLayer
+
+    for layer in network.modules():
+        if isinstance(layer, BaseTunerLayer):
+            base: Any = layer.get_base_layer()
+            for name, value in list(base.named_parameters(recurse=False)):
+                setattr(base, name, torch.nn.Parameter(value.detach().clone(), requires_grad=False))
 
 
 def _changes(network: Any) -> dict[str, torch.Tensor]:

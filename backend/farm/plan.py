@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from addon import protocol
-from addon.protocol import preflight
+from addon.protocol import models, preflight
 from backend.errors import BackendError, BadInput
+from backend.models import store
 from backend.runtime.machine import NEEDED_GPU_MEMORY, NEEDED_MEMORY
 from backend.weights import EMBEDDED
 
@@ -137,10 +138,19 @@ def needed_mib(requests: Sequence[protocol.Request], least: int, device: str) ->
 
 
 def _base(prior: str) -> preflight.Base:
-    """Return a request's base: ours, one in a folder; of a named one that it is as large as Stable Diffusion's."""
+    """Return a request's base: ours, one in a folder, an installed one.
+
+    One that is not on this machine counts as Stable Diffusion's.
+    """
     if prior == "embedded":
         return preflight.read_base(EMBEDDED)
-    return preflight.read_base(Path(prior)) if Path(prior).is_dir() else preflight.STABLE_DIFFUSION_BASE
+    if Path(prior).is_dir():
+        return preflight.read_base(Path(prior))
+    try:
+        folder = models.networks_folder(store.models_folder(), prior)
+    except protocol.ProtocolError:
+        return preflight.STABLE_DIFFUSION_BASE
+    return preflight.read_base(folder)
 
 
 def job_folders(folder: Path) -> list[Path]:

@@ -21,6 +21,7 @@ VARIABLE = "MAQUETTE_DEVICE"
 PROCESSOR, CARD, METAL = "cpu", "cuda", "mps"
 CHOICES = ("auto", PROCESSOR, CARD, METAL)
 UNTRIED = "Maquette never ran there"
+COMPILE, SWITCH = "MAQUETTE_COMPILE", ("off", "on")
 PRECISION = "MAQUETTE_PRECISION"
 PRECISIONS = ("auto", "full", "half")
 LARGE = 256 << 20  # bytes of weights; below, half precision saves nothing that matters
@@ -113,6 +114,16 @@ def reset_peak(device: torch.device | str) -> None:
 
     if torch.device(device).type == CARD:
         torch.cuda.reset_peak_memory_stats()
+
+
+def wants_compiling() -> bool:
+    """Say whether MAQUETTE_COMPILE asks torch to compile the networks that draw; never by itself, since that never ran
+    on a card, and on a processor each job would wait for the compiler. Raises BadInput.
+    """
+    chosen = os.environ.get(COMPILE, "").strip().lower() or SWITCH[0]
+    if chosen not in SWITCH:
+        raise BadInput(f"{COMPILE} is {chosen[:40]!r}; it can be {', '.join(SWITCH)}.", "Change it, or take it out.")
+    return chosen == SWITCH[1]
 
 
 # ---- precision -------------------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ import gc
 from typing import NamedTuple
 
 from addon.protocol import Phrase
+from addon.protocol.preflight import TOGETHER
 from backend.runtime import devices
 
 
@@ -23,12 +24,11 @@ class Level(NamedTuple):
 
 
 LEVELS = (
-    Level(0, False, Phrase("all pictures of a step at a time")),
-    Level(4, False, Phrase("4 pictures at a time and views encoded one by one")),
-    Level(1, False, Phrase("one picture at a time")),
-    Level(1, True, Phrase("one picture at a time and layers computed again on the way back")),
+    Level(TOGETHER[0], False, Phrase("all pictures of a step at a time")),
+    Level(TOGETHER[1], False, Phrase("{count} pictures at a time and views encoded one by one", count=TOGETHER[1])),
+    Level(TOGETHER[2], False, Phrase("one picture at a time")),
+    Level(TOGETHER[2], True, Phrase("one picture at a time and layers computed again on the way back")),
 )
-TOGETHER = tuple(dict.fromkeys(level.together for level in LEVELS))  # what a forecast can tell apart
 
 _level = 0
 

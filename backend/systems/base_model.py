@@ -15,13 +15,15 @@ from backend.errors import MissingModel
 from backend.models import checking, store
 from backend.models.lora import LORA_FILE, with_lora
 from backend.runtime import thrift
-from backend.runtime.devices import compute_device, network_dtype
+from backend.runtime.devices import compute_device, network_dtype, wants_compiling
 from backend.runtime.job import Job
 from backend.systems import preflight
 from backend.weights import EMBEDDED
 
 ADAPTER_ROLE = "ip_adapter"
 NOT_NEEDED = (ADAPTER_ROLE, "small_encoder")  # roles that companions are whole without
+
+NOT_COMPILED = "Turn Compile Networks off in the preferences (MAQUETTE_COMPILE=off), or install what is missing."
 
 _log = logging.getLogger(__name__)
 _checked: set[tuple[str, int, int]] = set()  # files that this process has compared already: path, time, size
@@ -59,10 +61,9 @@ def base_folder(name: str) -> Path:
 
     Raises MissingModel for a name of the catalogue that is not installed.
     """
-    found = installed(name)
-    if found is not None and found.record is not None and found.record.base:
-        found = installed(found.record.base)
-    return found.folder if found is not None else EMBEDDED if name == "embedded" else Path(name)
+    if installed(name) is not None:
+        return models.networks_folder(store.models_folder(), name)
+    return EMBEDDED if name == "embedded" else Path(name)
 
 
 def installed(name: str) -> models.Installed | None:
@@ -114,6 +115,9 @@ def _load(job: Job, name: str, folder: Path, device: str, **options: Any) -> Pri
     prior = kept_prior(name, device, dtype, **options)
     preflight.announce(job, prior, folder)
     prior = replace(prior, most_together=thrift.most_together())
+    if wants_compiling():
+        _log.info("The networks that draw are compiled at their first use.")
+        prior = replace(prior, tell_uncompiled=functools.partial(job.warn, hint=NOT_COMPILED))
     return frugal(prior) if thrift.level().again else prior
 
 

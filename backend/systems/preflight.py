@@ -48,35 +48,43 @@ def announce(job: Job, prior: Prior, folder: Path) -> None:
 def keep_speed(prior: Prior, folder: Path) -> preflight.Speed:
     """Measure how fast this machine is with a prior, and keep that in the environment. Raises ProtocolError."""
     speed = measured(prior, preflight.read_base(folder), preflight.read_speed(sys.prefix))
+    speed = replace(speed, memory=available_memory())
     preflight.write_speed(sys.prefix, speed)
     return speed
 
 
 def fitting(job: Job, base: preflight.Base, speed: preflight.Speed) -> None:
-    """Send the forecast, at the first level of `thrift` at which it fits into the memory; warn where none does."""
-    free, found, done = free_memory_bytes(), None, done_stages(job)
+    """Send the forecast, at the first level of `thrift` at which it fits into the memory; warn where none does, and say
+    which preset would.
+    """
+    whole, done = available_memory(), done_stages(job)
     stop_after = job.request.stop_after if job.request.stop_after not in done else ""  # else it goes on from there
     request = replace(job.request, stop_after=stop_after)
-    whole = free + held_memory_bytes()
+    fit = preflight.fitting(request.system, request.preset, request.settings, base, speed, whole)
+    found = preflight.of_request(request, base, speed, fit.together)
     there = f"{whole / preflight.GB:.1f} GB"
-    for level, together in enumerate(thrift.TOGETHER):
-        found = preflight.of_request(request, base, speed, together)
-        if not free or found.memory <= whole:
-            if level > 0:
-                told = "{there} of memory are free, so the job begins with {words}, which is slower."
-                hint = Phrase("Close other programs that use the memory to make it faster.")
-                job.warn(Phrase(told, there=there, words=thrift.LEVELS[level].words), hint)
-            thrift.begin_at(level)
-            break
-    else:
-        assert found is not None
-        thrift.begin_at(len(thrift.TOGETHER) - 1)
+    level = preflight.TOGETHER.index(fit.together)
+    thrift.begin_at(level)
+    if not fit.is_enough:
         told = "This job takes about {needed:.1f} GB of memory, and {there} are free: it may run out of it."
-        hint = Phrase("Close other programs that use the memory, or choose a lower preset.")
+        hint = Phrase("Close other programs that use the memory, or choose a smaller base.")
+        if fit.preset:
+            wanted = "Close other programs that use the memory, or choose the preset {preset}, which fits."
+            hint = Phrase(wanted, preset=fit.preset)
         job.warn(Phrase(told, needed=found.memory / preflight.GB, there=there), hint)
+    elif level:
+        told = "{there} of memory are free, so the job begins with {words}, which is slower."
+        hint = Phrase("Close other programs that use the memory to make it faster.")
+        job.warn(Phrase(told, there=there, words=thrift.LEVELS[level].words), hint)
     left = {name: seconds for name, seconds in found.stages.items() if name not in done}
     seconds = found.seconds - sum(found.stages.values()) + sum(left.values())
-    job.emit(Forecast(seconds=max(seconds, 0.0), memory_bytes=found.memory, stages=left))
+    job.emit(Forecast(seconds=max(seconds, 0.0), memory_bytes=found.memory, free_bytes=whole, stages=left))
+
+
+def available_memory() -> int:
+    """Return the bytes that a job of this process can have: what is free, and what it holds; 0 where nobody knows."""
+    free = free_memory_bytes()
+    return free + held_memory_bytes() if free else 0
 
 
 def done_stages(job: Job) -> set[str]:

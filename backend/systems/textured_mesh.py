@@ -14,12 +14,15 @@ from backend.meshes.extraction import decimate, fit_threshold, mesh_from_grid, o
 from backend.meshes.finishing import finish_texture
 from backend.meshes.mesh import Mesh
 from backend.meshes.mirroring import mirrored_faces
+from backend.meshes.radiance_surface import fit_density, mesh_from_radiance
 from backend.meshes.rasteriser import render_mesh, silhouette_iou
 from backend.meshes.relighting import without_light
 from backend.rendering.renderer import Renderer
 from backend.rendering.splats import splat_renderer
+from backend.rendering.volume import volume_renderer
 from backend.representations.fields import colour_field
 from backend.representations.gaussians import Gaussians
+from backend.representations.radiance_grid import RadianceGrid
 from backend.systems.reference import Target
 
 AZIMUTHS, ELEVATIONS = (0, 60, 120, 180, 240, 300), (0.0, 30.0) * 3  # from where outlines are compared
@@ -76,6 +79,19 @@ def textured_mesh(
     alpha = render(around, torch.zeros(3)).alpha
     overlap = float(silhouette_iou(render_mesh(mesh, around, samples=1).alpha, alpha).mean())
     return mesh, {"silhouette_iou": overlap}
+
+
+@torch.no_grad()
+def surface_of_field(field: RadianceGrid, resolution: int, view_size: int) -> tuple[Mesh, float, Renderer]:
+    """Return the surface of a field on the CPU, the density that it lies at, and what draws the field.
+
+    The density is fitted on as fine a grid as the mesh is made from: the blur takes more away on a coarser one, and
+    fog seems to fit. Raises NoSurface.
+    """
+    render = volume_renderer(field, samples=2 * len(field))
+    cameras = orbit(AZIMUTHS, ELEVATIONS, size=view_size)
+    threshold, _ = fit_density(field, cameras, render(cameras, torch.zeros(3)).alpha, resolution=resolution)
+    return mesh_from_radiance(field, threshold, resolution=resolution), threshold, render
 
 
 def textured_gaussians(

@@ -8,6 +8,7 @@ one thing from what a job does by itself. `--device cpu --divide 16 --side 8 --s
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import sys
 import tempfile
@@ -63,6 +64,7 @@ class Lever:
     small_encoder: bool = False
     channels_last: bool = False
     most_together: int = 0
+    compiled: bool = False
     settings: Mapping[str, Any] | None = None
 
 
@@ -73,6 +75,8 @@ LEVERS = {
     "small encoder": Lever(small_encoder=True),
     "one picture at a time": Lever(most_together=1),
     "delta_t 50": Lever(settings={"delta_t": 50}),
+    "features reused": Lever(settings={"reuse": 2}),
+    "compiled": Lever(compiled=True),
 }
 
 
@@ -208,15 +212,15 @@ def measure(system: str, stage: str, name: str, device: str, size: Size) -> dict
     try:
         prior = prior_for(lever, device, size)
         row |= {"precision": str(prior.dtype).removeprefix("torch.")}
-        _take(system, stage, prior, chosen, 2)  # compiles kernels
+        take(system, stage, prior, chosen, 2)  # compiles kernels
         _calls.clear()
         with recorded(prior):
-            _take(system, stage, prior, chosen, size.steps)
+            take(system, stage, prior, chosen, size.steps)
         calls = list(_calls)
         devices.reset_peak(device)
         taken, floors = [], []
         for _ in range(size.rounds):
-            taken.append(_take(system, stage, prior, chosen, size.steps))
+            taken.append(take(system, stage, prior, chosen, size.steps))
             peak = peak_memory_bytes()
             started = _now(device)
             replay(prior, calls)
@@ -253,7 +257,8 @@ def prior_for(lever: Lever, device: str, size: Size) -> Prior:
     if lever.channels_last:
         prior.unet.to(memory_format=torch.channels_last)
         prior.autoencoder.to(memory_format=torch.channels_last)
-    return replace(prior, most_together=lever.most_together)
+    tell = functools.partial(print, file=sys.stderr) if lever.compiled else None
+    return replace(prior, most_together=lever.most_together, tell_uncompiled=tell)
 
 
 def levers_of(system: str, stage: str) -> list[str]:
@@ -262,11 +267,12 @@ def levers_of(system: str, stage: str) -> list[str]:
     encodes = stage != "teaching"
     return [
         name for name, lever in LEVERS.items()
-        if (delta or not lever.settings) and (encodes or not (lever.small_encoder or lever.most_together))
+        if (delta or not lever.settings)
+        and (encodes or not (lever.small_encoder or lever.most_together or lever.compiled))
     ]  # fmt: skip
 
 
-def _take(system: str, stage: str, prior: Prior, chosen: Mapping[str, Any], steps: int) -> float:
+def take(system: str, stage: str, prior: Prior, chosen: Mapping[str, Any], steps: int) -> float:
     """Take steps in a throw-away job and return the seconds of one."""
     with tempfile.TemporaryDirectory() as folder:
         request = Request(system="tv3dg", prompt=PROMPT, seed=1, settings={"checkpoint_seconds": 1e6})  # needs no image

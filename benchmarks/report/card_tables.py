@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from addon.protocol import SYSTEMS, preflight
-from backend.runtime import thrift
 from backend.weights import EMBEDDED
+from benchmarks.cards import predicted
 
 # Card -> gigaoperations a second in half precision: its published peak, times the share of that which Stable Diffusion
 # was seen to reach elsewhere (0.40 to 0.45). None of them was measured by us.
@@ -29,7 +29,7 @@ def card(gflops: float) -> preflight.Speed:
 
 def memory() -> list[list[str]]:
     """Return, by system and preset, the memory that is predicted, and what is done where less is free."""
-    by_level = [f"{each} at a time" if each else "all pictures at once" for each in thrift.TOGETHER]
+    by_level = [f"{each} at a time" if each else "all pictures at once" for each in preflight.TOGETHER]
     rows = [["", *by_level, *(f"with {free} GB free" for free in FREE)]]
     for name, system in SYSTEMS.items():
         for preset in PRESETS:
@@ -37,10 +37,10 @@ def memory() -> list[list[str]]:
                 preflight.memory(
                     name, system.presets[preset], preflight.STABLE_DIFFUSION_BASE, card(1.0), each
                 ) / preflight.GB
-                for each in thrift.TOGETHER
+                for each in preflight.TOGETHER
             ]  # fmt: skip
             chosen = [next((i for i, each in enumerate(needed) if each <= free), -1) for free in FREE]
-            words = ["all", *(str(each) for each in thrift.TOGETHER if each), "too little"]
+            words = ["all", *(str(each) for each in preflight.TOGETHER if each), "too little"]
             sizes = [f"{each:.1f} GB" for each in needed]
             rows.append([f"{system.label}, {preset}", *sizes, *(words[i] for i in chosen)])
     return rows
@@ -75,6 +75,21 @@ def tried(figures: dict[str, Any]) -> list[list[str]]:
         rows.append(
             [f"{system.label}, {job['preset']}", f"{found.seconds:.0f} s", f"{job['seconds']:.0f} s", f"{off:+.0%}",
              f"{found.memory / preflight.GB:.1f} GB", f"{job['memory_bytes'] / preflight.GB:.1f} GB"]
+        )  # fmt: skip
+    return rows
+
+
+def steps(figures: dict[str, Any]) -> list[list[str]]:
+    """Return predictions beside single steps at Stable Diffusion's true size, in processor time of one thread."""
+    rows = [["a step of", "predicted", "measured", "off by", "memory predicted", "memory measured"]]
+    for row in figures["rows"]:
+        found, stage = predicted.prediction(row), SYSTEMS[row["system"]].stage(row["stage"])
+        assert stage is not None
+        seconds = found.stages[stage.name]
+        memory = f"{found.memory / preflight.GB:.1f} GB" if row["stage"] != "teaching" else ""
+        rows.append(
+            [f"{SYSTEMS[row['system']].label}, {stage.label}", f"{seconds:.0f} s", f"{row['seconds']:.0f} s",
+             f"{seconds / row['seconds'] - 1:+.0%}", memory, f"{row['memory_bytes'] / preflight.GB:.1f} GB"]
         )  # fmt: skip
     return rows
 

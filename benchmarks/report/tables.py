@@ -275,6 +275,7 @@ TABLES = {
     "card_memory": ("", lambda _: card_tables.memory()),
     "card_times": ("", lambda _: card_tables.times()),
     "forecasts": ("forecasts.json", card_tables.tried),
+    "forecasts_full": ("full_size_steps.json", card_tables.steps),
     "panel": ("panel.json", panel),
     "prior": ("prior.json", prior),
     "sizes": (COMPANIONS, sizes),

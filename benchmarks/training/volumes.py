@@ -3,7 +3,8 @@
 Objects are seen from the front, cut out as the systems do it, and the guessed volume is drawn from other sides, beside
 a copy of the front and its outline, blown up. They are held-out objects with held-out shapes of the generator, or with
 `--cases` those of the quality benchmark: `image`, `artists`. PSNR before the picture's own background and IoU of the
-silhouettes: mean and 95 % interval, then less the copy's, paired.
+silhouettes: mean and 95 % interval, then less the copy's, paired. With `--around` also the mean of the 24 views that
+judge results, where the image says that the object stands: what a result that begins from the guess has to beat.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import argparse
 import json
 import random
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -26,8 +28,10 @@ from backend.rendering.volume import volume_renderer
 from backend.representations.inflated import inflated_grid
 from backend.representations.radiance_grid import RadianceGrid
 from backend.systems.guessed import guess_field
+from backend.systems.reference import Target
 from benchmarks.data.cases import ELEVATION, FOV, Case, choose, true_views
 from benchmarks.metrics.framing import framed
+from benchmarks.metrics.geometry import held_out_cameras
 from benchmarks.metrics.intervals import bootstrap, paired_bootstrap
 
 AZIMUTHS = (0.0, 30.0, 90.0, 180.0, -90.0)
@@ -90,18 +94,42 @@ def shown(case: Case, cameras: Cameras) -> Truth:
     return Truth(seen.rgb, seen.alpha, torch.ones(3))
 
 
-def rows_of(truth: Truth, cameras: Cameras, networks: str) -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
-    """Return pictures [V, S, S, 3] and what is solid in them [V, S, S, 1]: as guessed, and as it would be otherwise."""
+@dataclass(frozen=True)
+class Guess:
+    """What is guessed behind the first view of an object, in the world of its crop: `origin` and `unit` say where."""
+
+    seen: Target
+    field: RadianceGrid
+    origin: torch.Tensor
+    unit: float
+
+    def drawn(self, cameras: Cameras, background: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return pictures and what is solid in them, as cameras in the object's world see it."""
+        return drawn(self.field, moved(cameras, self.origin, self.unit), background)
+
+
+def guess_of(truth: Truth, cameras: Cameras, networks: str) -> Guess:
+    """Return the guess from the first of an object's views."""
     seen, origin, unit = framed(truth.rgb[0], truth.mask[0], cameras[0], SIZE)
-    there = moved(cameras, origin, unit)
-    guess = guess_field(seen, networks)
-    assert guess is not None, "nothing is guessed"
-    blown = inflated_grid(64, seen.camera, seen.rgb, seen.mask)
+    field = guess_field(seen, networks)
+    assert field is not None, "nothing is guessed"
+    return Guess(seen, field, origin, unit)
+
+
+def rows_of(guess: Guess, truth: Truth, cameras: Cameras) -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
+    """Return pictures [V, S, S, 3] and what is solid in them [V, S, S, 1]: as guessed, and as it would be otherwise."""
+    blown = inflated_grid(64, guess.seen.camera, guess.seen.rgb, guess.seen.mask)
     return {
-        "guessed": drawn(guess, there, truth.behind),
-        "its outline, blown up": drawn(blown, there, truth.behind),
+        "guessed": guess.drawn(cameras, truth.behind),
+        "its outline, blown up": drawn(blown, moved(cameras, guess.origin, guess.unit), truth.behind),
         "a copy": (truth.rgb[:1].expand_as(truth.rgb), truth.mask[:1].expand_as(truth.mask)),
     }
+
+
+def around(guess: Guess, truth: Truth, cameras: Cameras) -> list[float]:
+    """Return mean PSNR and mean IoU of the silhouettes in views [V] all around an object."""
+    psnr, iou = measures(*guess.drawn(cameras, truth.behind), truth.rgb, truth.mask)
+    return [float(np.mean(psnr)), float(np.mean(iou))]
 
 
 def main() -> None:
@@ -112,28 +140,43 @@ def main() -> None:
     parser.add_argument("--objects", type=int, default=40, help="of the generator")
     parser.add_argument("--first", type=int, default=0, help="which of the generator's held-out objects is the first")
     parser.add_argument("--cases", default="", help="of the quality benchmark, instead of the generator's objects")
+    parser.add_argument("--around", action="store_true", help="measure the 24 views that judge results, too")
     parser.add_argument("--shown", type=int, default=8)
     parser.add_argument("--networks", default="", help="folder with one folder for each network; empty: our own")
     options = parser.parse_args()
     torch.set_num_threads(1)
     cameras = orbit(list(AZIMUTHS), ELEVATION, fov_degrees=FOV, size=SIZE)
     first = FIRST_SEED + options.first
-    objects = (generated(seed, cameras) for seed in range(first, first + options.objects))
+    objects = [partial(generated, seed) for seed in range(first, first + options.objects)]
     if options.cases:
-        objects = (shown(case, cameras) for case in choose(options.cases))
+        objects = [partial(shown, case) for case in choose(options.cases)]
+    judging = held_out_cameras(SIZE)
+    whole: list[list[float]] = []
     values: dict[str, list[list[list[float]]]] = {}
     sheet: list[torch.Tensor] = []
-    for truth in objects:
-        rows = rows_of(truth, cameras, options.networks)
+    for seen_by in objects:
+        truth = seen_by(cameras)
+        guess = guess_of(truth, cameras, options.networks)
+        rows = rows_of(guess, truth, cameras)
+        if options.around:
+            whole.append(around(guess, seen_by(judging), judging))
         for name, (pictures, masks) in rows.items():
             values.setdefault(name, []).append(measures(pictures, masks, truth.rgb, truth.mask))
         if len(sheet) < options.shown:
             sheet.append(torch.cat([torch.cat(list(truth.rgb), 1), torch.cat(list(rows["guessed"][0]), 1)]))
     table = {name: compared(each, values["a copy"]) for name, each in values.items()}
-    print(json.dumps(table, indent=1))
+    found: dict[str, object] = {"objects": len(values["a copy"]), "sides": table}
+    if whole:
+        intervals = {
+            name: bootstrap(list(each)) for name, each in zip(("psnr", "iou"), zip(*whole, strict=True), strict=True)
+        }
+        found["around"] = {
+            name: [round(v, 3) for v in (one.mean, one.low, one.high)] for name, one in intervals.items()
+        }
+    print(json.dumps(found, indent=1))
     if options.out:
         kept = json.loads(options.out.read_text()) if options.out.is_file() else {}
-        kept[options.cases or "generated"] = {"objects": len(values["a copy"]), "sides": table}
+        kept[options.cases or "generated"] = found
         options.out.write_text(json.dumps(kept, indent=1) + "\n")
     if options.sheet:
         half = (len(sheet) + 1) // 2

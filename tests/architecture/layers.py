@@ -45,7 +45,7 @@ ROOMS = {
     "backend.models": RUNS | LEAVES,
     "backend.systems": {"backend.models"} | RUNS | MATHS,
     "backend.embedded": MATHS,
-    "backend.farm": RUNS | LEAVES,
+    "backend.farm": {"backend.models"} | RUNS | LEAVES,
     "backend.cli": {"backend.systems", "backend.models", "backend.farm"} | RUNS | MATHS,
     "backend.__main__": {"backend.cli"} | RUNS | LEAVES,
     "backend": set(),

@@ -109,6 +109,14 @@ def test_the_gpu_is_chosen_for_the_backend_only(own: Any, bpy: Any, monkeypatch:
     assert preferences.child_variables(bpy.context)["CUDA_DEVICE_ORDER"] == "PCI_BUS_ID"
 
 
+def test_networks_are_compiled_where_that_is_chosen(own: Any, bpy: Any) -> None:
+    from addon import preferences
+
+    assert "MAQUETTE_COMPILE" not in preferences.child_variables(bpy.context)
+    own.compile_networks = True
+    assert preferences.child_variables(bpy.context)["MAQUETTE_COMPILE"] == "on"
+
+
 def test_the_queue_has_a_worker_for_each_gpu_or_for_so_many_threads(
     own: Any, bpy: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -180,6 +188,7 @@ def test_everything_is_drawn_with_a_tooltip(own: Any, bpy: Any) -> None:
     assert shown == {
         "Device",
         "Threads of a Worker",
+        "Compile Networks",
         "Existing Python",
         "Python",
         "Torch",

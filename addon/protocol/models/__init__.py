@@ -28,5 +28,6 @@ from .installed import encode_model_record as encode_model_record
 from .installed import find_installed as find_installed
 from .installed import is_name as is_name
 from .installed import list_installed as list_installed
+from .installed import networks_folder as networks_folder
 from .installed import place_of as place_of
 from .installed import read_installed as read_installed

@@ -152,6 +152,14 @@ def find_installed(models: Path, name: str) -> Installed:
     raise ProtocolError(f"No model {name[:60]!r} is in {models}. {others}")
 
 
+def networks_folder(models: Path, name: str) -> Path:
+    """Return the folder of an installed base's networks; of that below where it is a LoRA. Raises ProtocolError."""
+    found = find_installed(models, name)
+    if found.record is not None and found.record.base:
+        found = find_installed(models, found.record.base)
+    return found.folder
+
+
 def encode_model_record(record: ModelRecord) -> bytes:
     """Return the text of MODEL_RECORD."""
     return (json.dumps(dataclasses.asdict(record), indent=1, sort_keys=True) + "\n").encode()

@@ -20,6 +20,7 @@ from .networks import (
     decoder_gflop,
     encoder_gflop,
     image_size,
+    outer_gflop,
     text_gflop,
     tiny_encoder_gflop,
     unet_gflop,
@@ -54,16 +55,16 @@ class Base:
 
     @cached_property
     def gflop(self) -> dict[str, float]:
-        """Return the gigaoperations of one picture, there: of the UNet, encoder and decoder, and of one prompt.
+        """Return the gigaoperations of one picture: UNet, its outermost blocks, encoder, decoder; and of one prompt.
 
         The small encoder counts as TAESD whatever the base.
         """
         unet, autoencoder, text = (self.configs[part] for part in PARTS)
         tokens = text.get("max_position_embeddings", CLIP_WORDS)
         return {
-            "unet": unet_gflop(unet, tokens), "encoder": encoder_gflop(autoencoder, self.pixels),
-            "decoder": decoder_gflop(autoencoder, self.pixels), "text": text_gflop(text),
-            "small_encoder": tiny_encoder_gflop(TAESD, self.pixels),
+            "unet": unet_gflop(unet, tokens), "unet_outer": outer_gflop(unet, tokens),
+            "encoder": encoder_gflop(autoencoder, self.pixels), "decoder": decoder_gflop(autoencoder, self.pixels),
+            "text": text_gflop(text), "small_encoder": tiny_encoder_gflop(TAESD, self.pixels),
         }  # fmt: skip
 
 

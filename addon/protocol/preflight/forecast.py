@@ -20,6 +20,8 @@ from .speed import Speed
 GB = 10**9
 BEGIN_AND_END = 375.0  # gigaoperations of a processor: what comes before and after the stages
 LEARNING = 5.0  # times what the UNet takes there, with the few pictures that are in a step of teaching
+LEARNING_AGAIN = 3.3  # of a large one, beside a LoRA: there, again, and back without its own weights' gradients
+ENCODER_EASE = 0.8  # of a large encoder's operations on a processor, which its wide layers make faster than a UNet's
 DRAFT_RESOLUTION = 112
 DRAWN_ON_GPU = 0.1  # of the networks' time, for the renderer; not measured yet
 
@@ -32,6 +34,7 @@ PROCESS, GPU_CONTEXT = 1.0 * GB, 0.5 * GB  # what is there before any network: l
 OVERHEAD = 1.1  # of what frameworks keep beside what is alive
 GAUSSIAN_BYTES, NODE_BYTES = 2_000, 64  # each in training: its numbers, their gradients and Adam's
 TAUGHT = {"tv3dg": 0, "dreambooth3d": 2, "customize_it_3d": 1}  # copies of the UNet at once, beside the base's own
+CHANGED = 0.11  # of a UNet's weights, which a LoRA changes: its attentions', at the layout of Stable Diffusion 1.5
 
 
 @dataclass(frozen=True)
@@ -88,7 +91,7 @@ def forecast(
     rate = (speed.large or speed.small) if base.knows.large else speed.small
     seconds = {}
     for stage in SYSTEMS[name].stages_of(roles, settings, outputs):
-        networks = work(asked[stage.name], base) / rate
+        networks = work(asked[stage.name], base, on_gpu) / rate
         drawn = asked[stage.name].views * _view(name, stage.name, settings, base)
         beside = DRAWN_ON_GPU * networks if on_gpu else drawn / speed.processor
         own = OWN_WORK.get(stage.name, 0.0)
@@ -100,14 +103,16 @@ def forecast(
     return Forecast(whole, memory(name, settings, base, speed, together), seconds)
 
 
-def work(asked: Asked, base: Base) -> float:
+def work(asked: Asked, base: Base, on_gpu: bool) -> float:
     """Return the gigaoperations of what is asked. The way back through frozen layers is as long as that there;
     layers of a large base are computed again for it, but not the small encoder's.
     """
     cost, again = base.gflop, base.knows.large
-    unet = (asked.drawn + LEARNING * asked.learnt) * cost["unet"]
+    unet = (asked.drawn + (LEARNING_AGAIN if again else LEARNING) * asked.learnt) * cost["unet"]
     encoder = (asked.encoded + (2 + again) * asked.pulled) * cost["encoder"]
+    encoder *= ENCODER_EASE if again and not on_gpu else 1.0
     encoder += (asked.encoded_small + 2 * asked.pulled_small) * cost["small_encoder"]
+    unet += asked.reused * cost["unet_outer"]
     return unet + encoder + asked.decoded * cost["decoder"] + asked.told * cost["text"]
 
 
@@ -127,7 +132,7 @@ def memory(name: str, settings: Any, base: Base, speed: Speed, together: int = 0
     weights = size * sum(base.weights.values())
     if TAUGHT[name]:
         whole = settings.tuning_whole == "all" or (settings.tuning_whole == "auto" and not large)
-        weights += TAUGHT[name] * size * base.weights["unet"]
+        weights += TAUGHT[name] * (1.0 if whole else CHANGED) * size * base.weights["unet"]
         learning = (LEARNING_MAPS if large else LEARNING_MAPS_KEPT) * row * settings.tuning_batch
         learning += 12.0 * base.weights["unet"] if whole else 0.0  # gradients, and Adam's two
     made = GAUSSIAN_BYTES * settings.max_count if name == "tv3dg" else NODE_BYTES * settings.nodes**3

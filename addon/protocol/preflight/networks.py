@@ -56,6 +56,20 @@ def unet_gflop(config: Mapping[str, Any], tokens: int) -> float:
     return (total + conv(widths[0], config.get("out_channels", 4), side**2)) / GIGA
 
 
+def outer_gflop(config: Mapping[str, Any], tokens: int) -> float:
+    """Return the gigaoperations of its outermost blocks alone, those of full resolution on the way down and up."""
+    width, below = config["block_out_channels"][:2]
+    places, layers = config["sample_size"] ** 2, _each(config.get("layers_per_block", 2), config)[0]
+    depth = _each(config.get("transformer_layers_per_block", 1), config)[0]
+    attention = depth * transformer(width, places, tokens, config.get("cross_attention_dim", 1280))
+    total = conv(config.get("in_channels", 4), width, places) + conv(width, config.get("out_channels", 4), places)
+    total += layers * (resnet(width, width, places) + ("CrossAttn" in config["down_block_types"][0]) * attention)
+    total += conv(width, width, places // 4)
+    for cin in (below, *[width] * layers):
+        total += resnet(cin + width, width, places) + ("CrossAttn" in config["up_block_types"][-1]) * attention
+    return total / GIGA
+
+
 def encoder_gflop(config: Mapping[str, Any], pixels: int) -> float:
     """Return the gigaoperations of an autoencoder's encoder, forward, for one picture of so many pixels a side."""
     return _autoencoder(config, pixels, config.get("layers_per_block", 1), 2 * config.get("latent_channels", 4))

@@ -10,6 +10,7 @@ from ..request import Request, Setting
 from ..systems import WrongSetting, first_role
 from ..typed_json import ProtocolError
 from .base_networks import read_base
+from .fit import Fit, fitting
 from .forecast import GB, duration, forecast, settings_of
 from .speed import Speed, read_speed
 
@@ -29,6 +30,25 @@ def panel_line(request: Request, base: Path, environment: Path) -> str:
     count = len([image for image in request.images if image.role == first_role(request.system)])
     asked = (request.system, request.preset, settings, frozenset(request.roles), count)
     return _line(*asked, request.outputs, request.stop_after, base, speed)
+
+
+def panel_fit(request: Request, base: Path, environment: Path) -> Fit | None:
+    """Return how a request fits into the memory that was free when the machine was measured.
+
+    None where that, the base or the job is not known.
+    """
+    speed = read_speed(environment)
+    if speed is None or not speed.memory:
+        return None
+    return _fit(request.system, request.preset, tuple(sorted(request.settings.items())), base, speed)
+
+
+@functools.lru_cache(maxsize=64)
+def _fit(system: str, preset: str, settings: tuple[tuple[str, Setting], ...], base: Path, speed: Speed) -> Fit | None:
+    try:
+        return fitting(system, preset, dict(settings), read_base(base), speed, speed.memory)
+    except (ProtocolError, WrongSetting):
+        return None
 
 
 @functools.lru_cache(maxsize=64)

@@ -30,10 +30,11 @@ class Speed:
     small: float
     large: float = 0.0
     half: bool = False  # whether a large base is computed in half precision
+    memory: int = 0  # bytes that a job could have had when that was measured; 0: nobody knows
     version: int = 1
 
     def __post_init__(self) -> None:
-        values = (self.processor, self.small, self.large)
+        values = (self.processor, self.small, self.large, self.memory)
         if self.version != 1 or not all(math.isfinite(value) and value >= 0 for value in values) or not self.small:
             raise ProtocolError("The measured speed is no number above 0.")
 

@@ -138,6 +138,7 @@ class CustomizeIt3DSettings:
         GUIDANCE, 0.6, "Most Noise", "Share of the noise that views have at most", 0.01, 1,
     )
     delta_t: int = field.delta_t(GUIDANCE)
+    reuse: int = shared.reuse(GUIDANCE)
     # The share of steps in which the normal map is judged, from the authors' 1,000 of 7,000.
     normal_views: float = setting(
         GUIDANCE, 0.25, "Judge Normals",

@@ -143,6 +143,7 @@ class DreamBooth3DSettings:
         GUIDANCE, 1.0, "Guidance", "Weight of what the prior says, against everything else", 0, 10,
     )
     delta_t: int = field.delta_t(GUIDANCE)
+    reuse: int = shared.reuse(GUIDANCE)
     warmup: float = setting(
         GUIDANCE, 0.5, "Warm-Up", "Share of the steps in which the noise goes from coarse to fine", 0, 1,
     )

@@ -21,6 +21,7 @@ class Asked:
     """
 
     drawn: float = 0.0  # by the UNet
+    reused: float = 0.0  # by its outermost layers alone, which use what the deep ones said before
     learnt: float = 0.0  # by the UNet, and back
     encoded: float = 0.0
     pulled: float = 0.0  # through the encoder, and back
@@ -64,38 +65,43 @@ def inversions(loss: str, t: int, delta_t: int) -> int:
     return -(-t // delta_t) if loss in ("csm", "vpcsm") else 0
 
 
-def mean_inversions(loss: str, delta_t: int, window: tuple[float, float]) -> float:
-    """Return the mean of `inversions` over the levels of a window."""
+def mean_inversions(loss: str, delta_t: int, window: tuple[float, float], every: int = 1) -> float:
+    """Return the mean of `inversions` over the levels of a window; with `every` above 1 of the first, and each such
+    one after it.
+    """
     low, high = max(1, round(window[0] * LEVELS)), min(LEVELS - 1, round(window[1] * LEVELS))
-    return sum(inversions(loss, t, delta_t) for t in range(low, high + 1)) / (high - low + 1)
+    return sum(-(-inversions(loss, t, delta_t) // every) for t in range(low, high + 1)) / (high - low + 1)
 
 
-def sliding(loss: str, delta_t: int, steps: int, warmup: float) -> float:
+def sliding(loss: str, delta_t: int, steps: int, warmup: float, every: int = 1) -> float:
     """Return the same over a run whose window slides for a share of its steps, then stays."""
     if inversions(loss, 1, delta_t) == 0:
         return 0.0
     moves, (begin, end) = min(steps, warmup * steps), WINDOW
     places = [0.1, 0.3, 0.5, 0.7, 0.9] if moves else []
     windows = [(begin[0] + (end[0] - begin[0]) * p, begin[1] + (end[1] - begin[1]) * p) for p in places]
-    moving = sum(mean_inversions(loss, delta_t, window) for window in windows) / max(1, len(windows))
-    return (moves * moving + (steps - moves) * mean_inversions(loss, delta_t, end)) / steps
+    moving = sum(mean_inversions(loss, delta_t, window, every) for window in windows) / max(1, len(windows))
+    return (moves * moving + (steps - moves) * mean_inversions(loss, delta_t, end, every)) / steps
 
 
 def scored(
     loss: str, views: int, k: float, knows: Knows, *, perturbed: bool = False, perp_neg: bool = False, beside: int = 0,
-    small: float = 0.0,
+    small: float = 0.0, asked: float | None = None,
 ) -> Asked:  # fmt: skip
     """Return one step of guidance: `k` inversions of each view, then the views with the prompt and without.
+
+    In so many inversions as are `asked` (None: all) the deep layers of the UNet take part.
 
     `beside` is 1 where a clean picture stands beside the views; `small` is the share of the steps that go through the
     small encoder.
     """
-    drawn = k * views + 2 * views + beside
+    reused = (k - asked) * views if asked is not None else 0.0
+    drawn = k * views - reused + 2 * views + beside
     drawn += views * (perturbed and loss == "vpcsm") + 2 * views * perp_neg + views * (loss == "vsd")
     told = views * (5 if perp_neg else 2) + beside
     own, twice = 1 - small, views * knows.large
     return Asked(
-        drawn=drawn, learnt=views * (loss == "vsd"), encoded=own * twice + beside, pulled=own * views,
+        drawn=drawn, reused=reused, learnt=views * (loss == "vsd"), encoded=own * twice + beside, pulled=own * views,
         encoded_small=small * twice, pulled_small=small * views, told=told, views=views,
     )  # fmt: skip
 

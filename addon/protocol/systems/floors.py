@@ -40,10 +40,10 @@ def tv3dg(s: Any, roles: Collection[str], images: int, knows: Knows) -> dict[str
     beside = int(seen and s.see_reference and knows.reference)
     self_guided = s.self_guidance and not is_edit and not {"reconstruct", "visual_prompt"} & set(roles)
     steps, delta_t = (s.edit_steps, s.edit_delta_t) if is_edit else (s.steps, s.delta_t)
-    k = sliding(s.loss, delta_t, steps, s.warmup)
+    k, asked = (sliding(s.loss, delta_t, steps, s.warmup, every) for every in (1, s.reuse))
     step = scored(
-        s.loss, s.views, k, knows, perturbed=s.perturbation > 0, perp_neg=s.perp_neg > 0, beside=beside * joint,
-        small=small_share(s, steps),
+        s.loss, s.views, k, knows, asked=asked, perturbed=s.perturbation > 0, perp_neg=s.perp_neg > 0,
+        beside=beside * joint, small=small_share(s, steps),
     )  # fmt: skip
     step += Asked(encoded=beside * (not joint), views=2 * seen)  # the image, and its palette on all views
     sides = sampled(4, SIDES) + beside * Asked(drawn=SIDES, encoded=1, told=1)
@@ -74,8 +74,8 @@ def dreambooth3d(s: Any, roles: Collection[str], images: int, knows: Knows) -> d
     painted = 0.5 * s.views * (s.palette > 0 and knows.cameras)  # colours alone, without what shows the shape
 
     def shaped(steps: int, known: float) -> Asked:
-        k = sliding(s.loss, s.delta_t, steps, s.warmup)
-        step = scored(s.loss, s.views, k, knows, perp_neg=s.perp_neg > 0, small=small_share(s, steps))
+        k, asked = (sliding(s.loss, s.delta_t, steps, s.warmup, every) for every in (1, s.reuse))
+        step = scored(s.loss, s.views, k, knows, asked=asked, perp_neg=s.perp_neg > 0, small=small_share(s, steps))
         return steps * (step + Asked(views=known))
 
     shown = sampled(1, SHOWN)
@@ -101,15 +101,18 @@ def customize_it_3d(s: Any, roles: Collection[str], images: int, knows: Knows) -
     steps = counts["rgb"] if s.modalities == "rgb" else sum(counts.values())
     batch = 1 if s.schedule == "sequential" else s.tuning_batch
     classes = s.class_pictures if s.class_weight > 0 else 0
-    k = mean_inversions(s.loss, s.delta_t, (s.low_noise, s.high_noise))
+    window = (s.low_noise, s.high_noise)
+    k, asked = (mean_inversions(s.loss, s.delta_t, window, every) for every in (1, s.reuse))
     beside = int(knows.reference and knows.views and knows.cameras)
 
     def own(steps: int) -> Asked:
-        return scored(s.loss, s.views, k, knows, perp_neg=s.perp_neg > 0, small=small_share(s, steps))
+        return scored(s.loss, s.views, k, knows, asked=asked, perp_neg=s.perp_neg > 0, small=small_share(s, steps))
 
     def turned(steps: int) -> Asked:  # a Zero-1-to-3 has an encoder of its own
         small = small_share(s, steps) * beside
-        return scored(s.loss if beside else "sds", s.views, k if beside else 0, knows, beside=beside, small=small)
+        if not beside:
+            return scored("sds", s.views, 0, knows)
+        return scored(s.loss, s.views, k, knows, asked=asked, beside=beside, small=small)
 
     coarse, refined = s.coarse_steps, s.refine_steps
     lit = (1 - s.unlit) * s.lit * (1 - (s.normal_views + s.depth_views + s.mask_views) * (s.modalities == "all"))

@@ -55,6 +55,15 @@ def small_encoder(group: Group) -> bool:
     )
 
 
+def reuse(group: Group) -> int:
+    """Declare in how many steps of an inversion the prior's deep layers are asked once."""
+    return setting(
+        group, 1, "Reuse Features",
+        "Ask the prior's deep layers once in so many steps of an inversion, of ISM and CSM; more is faster, less exact",
+        1, 4,
+    )
+
+
 def mesh_resolution(group: Group, paper: int = 144) -> int:
     """Declare how fine the grid is that the mesh is made from."""
     return setting(

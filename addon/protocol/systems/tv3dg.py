@@ -58,6 +58,7 @@ class TV3DGSettings:
         OPTIMISATION, 100, "Noise Stride",
         "Distance between the two noise levels that are compared; shorter takes longer", 1, 200, paper=50,
     )
+    reuse: int = shared.reuse(OPTIMISATION)
     # The window of timesteps slides over these steps.
     warmup: float = setting(
         OPTIMISATION, 1 / 3, "Warm-Up", "Share of the steps in which the noise goes from coarse to fine", 0, 1,

@@ -51,11 +51,7 @@ def base_folder(props: Any, context: bpy.types.Context) -> Path:
         return paths.EMBEDDED_PRIOR
     if props.prior == "folder":
         return Path(bpy.path.abspath(props.prior_folder))
-    folder = preferences.models_folder(context)
-    found = models.find_installed(folder, props.prior_model.strip())
-    if found.record is not None and found.record.base:
-        found = models.find_installed(folder, found.record.base)
-    return found.folder
+    return models.networks_folder(preferences.models_folder(context), props.prior_model.strip())
 
 
 def bases(context: bpy.types.Context) -> list[models.Installed]:

@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from backend.cameras import orbit
 from backend.embedded.training.loop import fit
+from backend.embedded.volumes.examples import MODELS_FROM
 from backend.vision.volume import CHANNELS, COARSE, FOLD, SEEN, SIZE, guess, mirrored, told
 
 PEAK_RATE = 1e-3
@@ -24,6 +25,7 @@ OVERLAP = 0.3  # the same, of the overlap of what is guessed with what is there:
 PRINTED_SHARE = 0.15  # of the images, which have a picture of something else printed on what is seen
 RECOLOURED_SHARE = 0.25  # whose red, green and blue are exchanged
 UNKNOWN = -1.0  # a colour that is not told: what is printed says nothing of the other sides
+MODELLED_SHARE = 0.2  # of the images, which show artists' models, where there are some
 KEPT = 120  # shards that lie in memory, some 60 MB each
 EXCHANGED = 4  # of them, whenever it looks again
 
@@ -79,9 +81,12 @@ class Examples:
 
         All images are a little brighter, darker, noisier.
         """
-        drawn, shards = [], list(self.shards.values())
+        drawn = []
+        forms = [shard for path, shard in self.shards.items() if int(path.stem) < MODELS_FROM]
+        models = [shard for path, shard in self.shards.items() if int(path.stem) >= MODELS_FROM]
         for _ in range(EXAMPLES):
-            shard = rng.choice(shards)
+            modelled = models and (not forms or rng.random() < MODELLED_SHARE)
+            shard = rng.choice(models if modelled else forms)
             which = rng.randrange(len(shard["place"]))
             drawn.append({name: array[which] for name, array in shard.items()})
         rgba, place, solid, shades = (

@@ -127,4 +127,5 @@ def guidance_options(settings: CustomizeIt3DSettings) -> GuidanceOptions:
     return GuidanceOptions(
         loss=settings.loss, scale=settings.scale, delta_t=settings.delta_t, difference=1.0, perturbation=0.0,  # pyright: ignore
         weight=settings.weight, perp_neg=settings.perp_neg, paper_compat=settings.paper_compat,  # pyright: ignore
+        reuse=settings.reuse,
     )  # fmt: skip

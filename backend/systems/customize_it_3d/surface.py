@@ -19,9 +19,7 @@ from backend.images import load_image, save_image
 from backend.meshes.mesh import Mesh
 from backend.meshes.point_colours import ColouredPoints, colour_points
 from backend.meshes.poisson_disk import poisson_disk
-from backend.meshes.radiance_surface import fit_density, mesh_from_radiance
 from backend.meshes.rasteriser import interpolate, rasterise, render_mesh
-from backend.rendering.volume import volume_renderer
 from backend.representations.radiance import surface_colours
 from backend.representations.radiance_grid import RadianceGrid
 from backend.runtime.job import Job
@@ -30,7 +28,7 @@ from backend.systems.customize_it_3d.perceived import Perceived
 from backend.systems.customize_it_3d.teaching import sided
 from backend.systems.palette import palette_of, recoloured
 from backend.systems.reference import Target
-from backend.systems.textured_mesh import AZIMUTHS, ELEVATIONS, simplified, textured_mesh
+from backend.systems.textured_mesh import simplified, surface_of_field, textured_mesh
 from backend.vision.matting import load_matting
 from backend.weights import network_name
 
@@ -44,12 +42,8 @@ def find_surface(
     field: RadianceGrid, settings: CustomizeIt3DSettings, photo: Target, view_size: int
 ) -> tuple[Mesh, dict[str, float]]:
     """Return the textured mesh of a field on the CPU, its `threshold` and `silhouette_iou`. Raises NoSurface."""
-    render = volume_renderer(field, samples=2 * len(field))
-    cameras = orbit(AZIMUTHS, ELEVATIONS, size=view_size)
-    # On as fine a grid as the mesh is made from: the blur takes more away on a coarser one, and fog seems to fit.
-    resolution = settings.mesh_resolution
-    threshold, _ = fit_density(field, cameras, render(cameras, torch.zeros(3)).alpha, resolution=resolution)
-    mesh = simplified(mesh_from_radiance(field, threshold, resolution=resolution), settings.max_faces)
+    mesh, threshold, render = surface_of_field(field, settings.mesh_resolution, view_size)
+    mesh = simplified(mesh, settings.max_faces)
     mesh, facts = textured_mesh(
         mesh, surface_colours(field), render, TEXTURE, photo, view_size=view_size,
         texture_steps=settings.texture_steps, remove_light=settings.remove_light,

@@ -142,6 +142,6 @@ def guidance_of(prior: Prior, settings: DreamBooth3DSettings, scale: float) -> G
         GuidanceOptions(
             loss=settings.loss, scale=scale, delta_t=settings.delta_t, difference=1.0, perturbation=0.0,  # pyright: ignore
             weight=settings.weight, perp_neg=settings.perp_neg, views_at_once=settings.views_at_once,  # pyright: ignore
-            joint_views=settings.joint_views,
+            joint_views=settings.joint_views, reuse=settings.reuse,
         ),
     )  # fmt: skip

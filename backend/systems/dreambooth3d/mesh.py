@@ -7,15 +7,13 @@ from functools import partial
 import torch
 
 from addon.protocol.systems.dreambooth3d import DreamBooth3DSettings
-from backend.cameras import orbit
 from backend.export import write_coloured_ply
 from backend.meshes.mesh import Mesh, sample_surface
-from backend.meshes.radiance_surface import fit_density, mesh_from_radiance
 from backend.rendering.volume import volume_renderer
 from backend.representations.radiance import surface_colours
 from backend.representations.radiance_grid import RadianceGrid
 from backend.systems.results import Points
-from backend.systems.textured_mesh import AZIMUTHS, ELEVATIONS, simplified, textured_mesh
+from backend.systems.textured_mesh import simplified, surface_of_field, textured_mesh
 
 
 @torch.no_grad()
@@ -23,10 +21,7 @@ def textured_field(
     field: RadianceGrid, settings: DreamBooth3DSettings, view_size: int
 ) -> tuple[Mesh, dict[str, float]]:
     """Return the textured mesh of a field on the CPU, its `threshold` and `silhouette_iou`. Raises NoSurface."""
-    render = volume_renderer(field, samples=2 * len(field))
-    cameras = orbit(AZIMUTHS, ELEVATIONS, size=view_size)
-    threshold, _ = fit_density(field, cameras, render(cameras, torch.zeros(3)).alpha)
-    mesh = mesh_from_radiance(field, threshold, resolution=settings.mesh_resolution)
+    mesh, threshold, render = surface_of_field(field, settings.mesh_resolution, view_size)
     mesh = simplified(mesh, settings.max_faces, settings.mirror)
     mesh, facts = textured_mesh(
         mesh, surface_colours(field), render, settings.texture_size, view_size=view_size,

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import base64
 import contextlib
-import hashlib
 import json
 import os
 import shutil
@@ -12,7 +10,6 @@ import signal
 import subprocess
 import sys
 import time
-import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -21,6 +18,7 @@ import pytest
 from addon import processes
 from addon.__main__ import main
 from addon.install import environment, interpreters, pip_steps, verification
+from tests.addon.install.tiny_wheels import tiny_wheels
 from tests.fake_python import write_fake_python
 
 ROOT = Path(environment.__file__).parent.parent.parent
@@ -325,34 +323,11 @@ def test_sizes_count_each_file_once(tmp_path: Path) -> None:
 # ---- for real, without a network -------------------------------------------------------------------------------------
 
 
-def write_wheel(folder: Path, name: str, version: str, needs: str = "") -> None:
-    """Write a wheel of one module."""
-    about = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{needs}"
-    files = {
-        f"{name}.py": b"MOON = 'full'\n",
-        f"{name}-{version}.dist-info/METADATA": about.encode(),
-        f"{name}-{version}.dist-info/WHEEL": b"Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
-    }
-    record = f"{name}-{version}.dist-info/RECORD"
-    lines = [
-        f"{path},sha256={base64.urlsafe_b64encode(hashlib.sha256(text).digest()).rstrip(b'=').decode()},{len(text)}"
-        for path, text in files.items()
-    ]
-    with zipfile.ZipFile(folder / f"{name}-{version}-py3-none-any.whl", "w") as archive:
-        for path, text in files.items():
-            archive.writestr(path, text)
-        archive.writestr(record, "\n".join([*lines, f"{record},,"]))
-
-
 def test_a_real_environment_from_a_folder_of_wheels(
     tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(environment, "NEEDED_GIB", 0.0)
-    monkeypatch.setattr(environment, "NEEDED_WITH_CUDA_GIB", 0.0)
-    lock, wheels = tmp_path / "lock", tmp_path / "wheels"
+    lock, wheels = tmp_path / "lock", tiny_wheels(tmp_path, monkeypatch, ("maquette_test_moon", "1.5"))
     lock.write_text("maquette_test_moon==1.5\n")
-    wheels.mkdir()
-    write_wheel(wheels, "maquette_test_moon", "1.5")
     python = environment.provide(folder, [lock], wheels=wheels)
     code = "import maquette_test_moon, sys; print(maquette_test_moon.MOON, sys.prefix)"
     answer = subprocess.run([str(python), "-c", code], capture_output=True, text=True, check=True)

@@ -10,7 +10,7 @@ import pytest
 
 import build
 from addon.install import diagnosis, environment, pip_steps, verification
-from tests.addon.install.test_environment import write_wheel
+from tests.addon.install.tiny_wheels import tiny_wheels
 from tests.package_hashes import PINNED_BY_VERSION
 
 ROOT = Path(build.__file__).parent
@@ -20,13 +20,8 @@ BY_VERSION = {"torch", "gsplat"}
 @pytest.fixture
 def wheels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with two packages; the first one needs the second."""
-    monkeypatch.setattr(environment, "NEEDED_GIB", 0.0)
-    monkeypatch.setattr(environment, "NEEDED_WITH_CUDA_GIB", 0.0)
-    folder = tmp_path / "wheels"
-    folder.mkdir()
-    write_wheel(folder, "maquette_test_moon", "1.5", "Requires-Dist: maquette_test_sun\n")
-    write_wheel(folder, "maquette_test_sun", "2.0")
-    return folder
+    moon = ("maquette_test_moon", "1.5", "Requires-Dist: maquette_test_sun\n")
+    return tiny_wheels(tmp_path, monkeypatch, moon, ("maquette_test_sun", "2.0"))
 
 
 def locks_of(folder: Path, sha256: str) -> list[Path]:

@@ -12,7 +12,7 @@ from addon import __main__ as program
 from addon.install import driver, environment, pip_steps, verification
 from addon.install.pip_steps import Step, lock_of_build, steps
 from addon.protocol import Phrase
-from tests.addon.install.test_environment import write_wheel
+from tests.addon.install.tiny_wheels import tiny_wheels
 
 HASHED = ("--require-hashes", "--no-deps")
 PYTORCH = ("--index-url", "https://download.pytorch.org/whl/cu130")
@@ -94,13 +94,8 @@ def test_the_compiler_is_looked_for_where_torch_looks(tmp_path: Path, monkeypatc
 @pytest.fixture
 def wheels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with a tiny torch for CUDA and the library that it brings."""
-    monkeypatch.setattr(environment, "NEEDED_GIB", 0.0)
-    monkeypatch.setattr(environment, "NEEDED_WITH_CUDA_GIB", 0.0)
-    folder = tmp_path / "wheels"
-    folder.mkdir()
-    write_wheel(folder, "torch", "2.13.0+cu130", "Requires-Dist: maquette_test_cublas==13.1\n")
-    write_wheel(folder, "maquette_test_cublas", "13.1")
-    return folder
+    torch = ("torch", "2.13.0+cu130", "Requires-Dist: maquette_test_cublas==13.1\n")
+    return tiny_wheels(tmp_path, monkeypatch, torch, ("maquette_test_cublas", "13.1"))
 
 
 def test_an_environment_with_a_build_from_a_folder_of_wheels(tmp_path: Path, wheels: Path) -> None:

@@ -46,6 +46,19 @@ def test_it_prints_a_line_and_each_stage_and_leaves_no_folder(
     assert main([*words, "--prior", "not-there"]) == 3
 
 
+def test_too_little_memory_is_said_with_the_preset_that_fits(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ["generate", "--prompt", "a red mug", "--preset", "paper", "--threads", "1", "--preflight"]
+    assert main(words) == 0 and "GB that are free" not in capsys.readouterr().out
+    base = preflight.read_base(base_folder("embedded"))
+    free = preflight.memory("tv3dg", protocol.SYSTEMS["tv3dg"].presets["draft"], base, SPEED)
+    monkeypatch.setattr("backend.systems.preflight.available_memory", lambda: free)
+    assert main(words) == 0
+    line = capsys.readouterr().out.splitlines()[1]
+    assert line == f"Too much for the {free / 1e9:.1f} GB that are free; Standard fits."
+
+
 def test_a_machine_that_was_never_measured_is_measured(tmp_path: Path) -> None:
     (tmp_path / preflight.SPEED_FILE).unlink()
     said = subject.report(protocol.Request(system="tv3dg", prompt="a mug", preset="bench", threads=1))

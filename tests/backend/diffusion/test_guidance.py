@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -22,10 +23,17 @@ def prior() -> Prior:
 
 
 def gradient(
-    prior: Prior, loss: Loss, scale: float, *, paper_compat: bool, perturbation: float = 0.0, **others: Any
+    prior: Prior,
+    loss: Loss,
+    scale: float,
+    *,
+    paper_compat: bool,
+    perturbation: float = 0.0,
+    delta_t: int = 500,
+    **others: Any,
 ) -> torch.Tensor:
     options = GuidanceOptions(
-        loss, scale, delta_t=500, difference=1.0, perturbation=perturbation, paper_compat=paper_compat, **others
+        loss, scale, delta_t=delta_t, difference=1.0, perturbation=perturbation, paper_compat=paper_compat, **others
     )
     guidance = guidance_for(prior, options)
     contexts = guidance.contexts("a red mug", "", orbit([10.0], 20.0), tell_cameras=True)
@@ -59,6 +67,35 @@ def test_every_loss_has_the_weight_that_is_asked_for(prior: Prior, loss: Loss) -
     for weight, w in (("sds", 1 - alpha), ("ism", ((1 - alpha) / alpha).sqrt())):
         torch.testing.assert_close(gradient(prior, loss, 7.5, paper_compat=False, weight=weight), w * ones)
     torch.testing.assert_close(gradient(prior, loss, 7.5, paper_compat=False), w * ones)  # the default of all
+
+
+@pytest.mark.parametrize("loss", ["ism", "csm", "vpcsm"])
+def test_reused_features_change_the_gradient_of_losses_with_an_inversion_a_little(prior: Prior, loss: Loss) -> None:
+    whole, reused = (
+        gradient(prior, loss, 7.5, paper_compat=False, delta_t=100, reuse=every).flatten() for every in (1, 2)
+    )
+    likeness = float(torch.nn.functional.cosine_similarity(whole, reused, dim=0))
+    assert 0.98 < likeness < 0.999999
+
+
+def test_a_compiled_guidance_says_the_same_and_leaves_the_prior_as_it_is(
+    prior: Prior, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compiled: list[Any] = []
+
+    def compile_network(network: Any, tell: Any) -> Any:
+        compiled.append(network)
+        return network
+
+    for module in ("guidance", "image_prompt"):
+        monkeypatch.setattr(f"backend.diffusion.{module}.compile_network", compile_network)
+    expected = gradient(prior, "vpcsm", 7.5, paper_compat=False, perturbation=1.0)
+    assert compiled == []
+    asked = replace(prior, tell_uncompiled=lambda sentence: None)
+    assert torch.equal(gradient(asked, "vpcsm", 7.5, paper_compat=False, perturbation=1.0), expected)
+    assert len(compiled) == 2 and prior.unet not in compiled  # the plain one, and the one that is perturbed
+    weights = {value.data_ptr() for value in prior.unet.parameters()}
+    assert all(value.data_ptr() in weights for network in compiled for value in network.parameters())
 
 
 def test_no_preset_does_it() -> None:

@@ -97,3 +97,22 @@ def test_a_prior_that_takes_views_still_does_with_what_it_was_taught(prior: Prio
     expected = tuning.prior.predict_noise(latents, STEP, context)
     learnt = float((expected - joint.predict_noise(latents, STEP, context)).abs().mean())
     assert float((loaded.predict_noise(latents, STEP, context) - expected).abs().mean()) < 0.1 * learnt
+
+
+def test_beside_a_lora_the_base_is_in_memory_once_and_stays_as_it_is(prior: Prior, tmp_path: Path) -> None:
+    before = {name: value.clone() for name, value in prior.unet.state_dict().items()}
+    tuning, generator = Finetuning(prior, FinetuneOptions(rate=3e-3, rank=4)), torch.Generator().manual_seed(1)
+    latents = noise_for(prior, 2, torch.Generator().manual_seed(0))
+    tuning.step([Examples(latents, tuple(SAID), batch=2)], generator)
+    own = {value.data_ptr() for value in prior.unet.parameters()}
+    learning = [value for value in tuning.prior.unet.parameters() if value.data_ptr() not in own]
+    assert sum(value.numel() for value in learning) == sum(value.numel() for value in tuning.parameters.values())
+    save_tuned(tmp_path, tuning)
+    loaded = load_tuned(prior, tmp_path)
+    changed = {name for name, value in loaded.unet.named_parameters() if value.data_ptr() not in own}
+    assert changed and all(".to_" in name for name in changed)
+    assert any(not torch.equal(loaded.unet.get_parameter(name), before[name]) for name in changed)
+    assert all(torch.equal(value, before[name]) for name, value in prior.unet.state_dict().items())
+    assert {value.data_ptr() for value in loaded.text_encoder.parameters()} == {
+        value.data_ptr() for value in prior.text_encoder.parameters()
+    }  # it was not taught

@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from addon import protocol
+from addon.protocol import models
 from backend.errors import BadInput
 from backend.farm import plan
+from backend.weights import EMBEDDED
 from tests.backend.farm.job_folders import DONE, end, made, write_jobs
 
 
@@ -138,3 +140,26 @@ def test_a_large_model_asks_for_the_memory_of_its_preflight(tmp_path: Path) -> N
     assert 6_000 < on_processor < 12_000 and 3_000 < on_gpu < on_processor  # in half precision there
     assert plan.needed_mib(requests, 99 << 30, plan.ON_ANY_GPU) == 99 << 10
     assert plan.needed_mib(requests, 5 << 20, "") == 5
+
+
+def test_a_named_model_counts_as_large_as_it_is_where_it_is_installed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MAQUETTE_MODELS", str(tmp_path))
+    facts = {"role": models.BASE, "title": "", "source": "", "files": {}, "sizes": {}}
+    for record in (
+        models.ModelRecord(name="small", **facts),  # pyright: ignore
+        models.ModelRecord(name="small-clay", base="small", **facts),  # pyright: ignore
+    ):
+        folder = models.place_of(tmp_path, models.BASE, record.name)
+        folder.mkdir(parents=True)
+        (folder / models.MODEL_RECORD).write_bytes(models.encode_model_record(record))
+    for part in ("unet", "vae", "text_encoder"):
+        (models.place_of(tmp_path, models.BASE, "small") / part).symlink_to(EMBEDDED / part)
+
+    def needed(prior: str) -> int:
+        request = protocol.Request(system="tv3dg", prompt="a mug", preset="paper", prior=prior)
+        return plan.needed_mib([request], 1 << 20, plan.ON_ANY_GPU)
+
+    assert needed("small") == needed("small-clay") == needed(str(models.place_of(tmp_path, models.BASE, "small")))
+    assert needed("small") < needed("sd15") - 2_000  # which is not installed

@@ -117,3 +117,14 @@ def test_processors_and_small_networks_stay_in_full(monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("MAQUETTE_PRECISION", "fp8")
     with pytest.raises(BadInput, match="MAQUETTE_PRECISION is 'fp8'; it can be auto, full, half"):
         network_dtype("cpu", 1)
+
+
+def test_networks_are_compiled_only_where_that_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MAQUETTE_COMPILE", raising=False)
+    assert not devices.wants_compiling()
+    for said, wanted in (("on", True), ("off", False), (" ON ", True)):
+        monkeypatch.setenv("MAQUETTE_COMPILE", said)
+        assert devices.wants_compiling() == wanted
+    monkeypatch.setenv("MAQUETTE_COMPILE", "fast")
+    with pytest.raises(BadInput, match="MAQUETTE_COMPILE is 'fast'; it can be off, on"):
+        devices.wants_compiling()

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import torch
 
+from addon.protocol import preflight
 from backend.diffusion.denoiser import load_prior
 from backend.diffusion.image_prompt import perturb
 from backend.runtime import thrift
@@ -17,7 +18,7 @@ def test_levels_go_down_to_the_last_and_begin_anew() -> None:
     while thrift.step_down():
         seen.append(thrift.most_together())
     assert seen == [0, 4, 1, 1] and thrift.level().again and not thrift.step_down()
-    assert thrift.TOGETHER == (0, 4, 1)
+    assert preflight.TOGETHER == (0, 4, 1)
     thrift.begin_anew()
     assert thrift.most_together() == 0
 

@@ -11,6 +11,7 @@ import torch
 
 from addon import protocol
 from addon.protocol import preflight
+from addon.protocol.preflight import fit
 from backend.diffusion.denoiser import load_prior
 from backend.runtime import thrift
 from backend.runtime.control import Control
@@ -56,14 +57,16 @@ def test_networks_are_asked_about_as_many_pictures_as_fit(tmp_path: Path, monkey
     together, said = begun_with(needed[1] - 0.5, tmp_path, monkeypatch)
     assert together == 1 and [type(event) for event in said] == [protocol.Warning, protocol.Forecast]
     assert "it may run out of it" in said[0].message and f"{needed[1] - 0.5:.1f} GB are free" in said[0].message
+    assert said[0].hint.endswith("or choose the preset standard, which fits.")
+    assert said[1].free_bytes == pytest.approx(1e9 * needed[1] - 5e8)
+    together, said = begun_with(2.0, tmp_path, monkeypatch)
+    assert together == 1 and said[0].hint.endswith("or choose a smaller base.")
     together, said = begun_with(0, tmp_path, monkeypatch)  # nobody knows how much is free
     assert together == 0 and len(said) == 1
 
 
 def test_a_step_down_is_announced_in_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        preflight, "of_request", lambda *given: preflight.Forecast(60.0, 5 * 10**9 if given[3] else 9 * 10**9, {})
-    )
+    monkeypatch.setattr(fit, "memory", lambda *given: 5 * 10**9 if given[4] else 9 * 10**9)
     together, said = begun_with(8.0, tmp_path, monkeypatch)
     assert together == 4
     assert said[0].message == (
@@ -77,7 +80,8 @@ def test_the_first_job_measures_the_machine_and_keeps_that(tmp_path: Path) -> No
     prior, said = load_prior("embedded"), []
     subject.announce(job(tmp_path, said), prior, EMBEDDED)
     kept = preflight.read_speed(tmp_path)
-    assert kept is not None and kept.device == "cpu" and kept.small == kept.processor > 0 and kept.large == 0
+    assert kept is not None and kept.memory > 1e9
+    assert kept.device == "cpu" and kept.small == kept.processor > 0 and kept.large == 0
     (forecast,) = [event for event in said if isinstance(event, protocol.Forecast)]
     assert forecast.seconds > 0 and forecast.memory_bytes > 1e9 and set(forecast.stages) >= {"gaussians", "mesh"}
     assert protocol.decode(protocol.encode(forecast)) == forecast

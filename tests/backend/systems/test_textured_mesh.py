@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 
@@ -12,8 +14,18 @@ from backend.meshes.mirroring import mirrored
 from backend.meshes.rasteriser import render_mesh
 from backend.rendering.renderer import Rendering
 from backend.representations.gaussians import gaussians_from_points
+from backend.representations.radiance import raw_of
+from backend.representations.radiance_grid import RadianceGrid, grid_points
+from backend.systems import textured_mesh as module
 from backend.systems.reference import Target
-from backend.systems.textured_mesh import PARTS, simplified, textured_gaussians, textured_mesh, with_photo
+from backend.systems.textured_mesh import (
+    PARTS,
+    simplified,
+    surface_of_field,
+    textured_gaussians,
+    textured_mesh,
+    with_photo,
+)
 
 RED, BLUE = torch.tensor([0.8, 0.1, 0.1]), torch.tensor([0.1, 0.1, 0.8])
 
@@ -127,3 +139,26 @@ def test_a_mesh_that_will_be_mirrored_is_simplified_until_that_has_no_more_faces
     assert len(made.faces) > 900 or shift < 0
     assert shift < 0 or len(mirrored(simplified(mesh, 1_000), "right").faces) > 1_000
     assert len(simplified(mesh, 1_000).faces) > 990
+
+
+@pytest.mark.parametrize("resolution", [32, 56])
+def test_a_fields_density_is_fitted_as_finely_as_its_mesh_is_made(
+    resolution: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a coarser grid the blur takes more away, and a lower density, which has fog in it, seems to fit."""
+    real, fitted = module.fit_density, []
+
+    def fit(*given: Any, **options: Any) -> tuple[float, float]:
+        fitted.append(real(*given, **options))
+        assert fitted == [real(*given, **options | {"resolution": resolution})]
+        assert fitted != [real(*given, **options | {"resolution": 90 - resolution})]
+        return fitted[0]
+
+    monkeypatch.setattr(module, "fit_density", fit)
+    points = grid_points(32)
+    thick = raw_of(torch.where(points.norm(dim=1) < 0.5, 60.0, 1e-3))
+    values = torch.cat([thick[:, None], torch.logit(RED).expand(len(points), 3)], dim=1)
+    field = RadianceGrid(values.reshape(32, 32, 32, 4), torch.zeros(3))
+    mesh, threshold, _ = surface_of_field(field, resolution, 32)
+    assert [threshold] == [found for found, _ in fitted]
+    assert float(mesh.vertices.norm(dim=1).mean()) == pytest.approx(0.5, abs=0.06)

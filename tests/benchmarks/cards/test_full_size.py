@@ -41,6 +41,7 @@ def test_each_lever_is_pulled(name: str, monkeypatch: pytest.MonkeyPatch) -> Non
     assert prior.dtype == (torch.bfloat16 if lever.half else torch.float32)
     assert (type(prior.autoencoder).__name__ == "AutoencoderTiny") == lever.small_encoder
     assert prior.most_together == lever.most_together
+    assert (prior.tell_uncompiled is not None) == lever.compiled
     weight = prior.unet.conv_in.weight
     assert weight.is_contiguous(memory_format=torch.channels_last) == lever.channels_last
 
@@ -49,7 +50,7 @@ def test_teaching_has_a_way_back_and_is_replayed_with_it() -> None:
     prior = full_size.prior_for(LEVERS["full precision"], "cpu", SMALL)
     full_size._calls.clear()
     with full_size.recorded(prior):
-        full_size._take("dreambooth3d", "teaching", prior, TINY, 1)
+        full_size.take("dreambooth3d", "teaching", prior, TINY, 1)
     assert [(call.network, call.way_back, call.shape[0]) for call in full_size._calls] == [("unet", True, 1)] * 2
     full_size.replay(prior, list(full_size._calls))
     full_size._calls.clear()

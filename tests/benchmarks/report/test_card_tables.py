@@ -30,5 +30,11 @@ def test_predictions_are_within_a_quarter_of_what_was_measured() -> None:
     assert rows
     for row in rows:
         assert abs(float(row[3].removesuffix("%"))) <= 25, row
+    _, *rows = card_tables.steps(json.loads((RESULTS / "full_size_steps.json").read_text(encoding="utf-8")))
+    assert len(rows) == 4
+    for row in rows:
+        assert abs(float(row[3].removesuffix("%"))) <= 25, row
+        if row[4]:
+            assert abs(float(row[4].split()[0]) / float(row[5].split()[0]) - 1) <= 0.25, row
     with pytest.raises(KeyError):
         card_tables.tried({"jobs": [{"system": "unheard-of"}]})

@@ -35,11 +35,13 @@ def test_the_objects_of_cases_and_of_the_generator_are_measured_alike_and_other_
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "volumes.json"
-    for chosen in (["--objects", "1"], ["--cases", "image-robot"]):
+    for chosen in (["--objects", "1"], ["--cases", "image-robot", "--around"]):
         monkeypatch.setattr(sys, "argv", ["volumes", *chosen, "--out", str(out)])
         volumes.main()
     kept = json.loads(out.read_text())
     assert set(kept) == {"generated", "image-robot"} and all(each["objects"] == 1 for each in kept.values())
+    psnr, iou = (kept["image-robot"]["around"][name][0] for name in ("psnr", "iou"))
+    assert 14 < psnr < kept["image-robot"]["sides"]["guessed"]["psnr"]["0"][0] and 0.7 < iou < 1
     sides = kept["image-robot"]["sides"]
     assert sides["a copy"]["psnr"]["0"][0] == 40 and sides["a copy"]["iou"]["0"][0] == 1
     assert sides["guessed"]["psnr"]["0"][0] > 20 > sides["its outline, blown up"]["psnr"]["90"][0]

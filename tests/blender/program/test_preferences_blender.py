@@ -11,7 +11,7 @@ import pytest
 
 import build
 from addon.install import interpreters
-from tests.addon.install.test_environment import write_wheel
+from tests.addon.install.tiny_wheels import write_wheel
 from tests.blender.program.real import CHECKOUT, HOVER_SECONDS, ROW, Window, install, window
 
 pytestmark = pytest.mark.blender

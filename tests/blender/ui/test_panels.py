@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -118,6 +119,29 @@ def test_a_line_says_what_the_job_would_take_where_it_could_be_begun(
     assert "About 20 min, 1.1 GB" in draw(enabled.context, "MAQUETTE_PT_generate").texts
     props.prompt = ""
     assert not [text for text in draw(enabled.context, "MAQUETTE_PT_generate").texts if "GB" in text]
+
+
+def test_too_little_memory_is_said_before_generate_with_the_preset_that_fits(
+    enabled: Any, backend: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from addon.paths import EMBEDDED_PRIOR
+    from addon.protocol import preflight
+
+    monkeypatch.setenv("MAQUETTE_SPEED", str(tmp_path))
+    speed = preflight.Speed(device="cpu", threads=1, processor=57.0, small=57.0, memory=8 * 10**9)
+    preflight.write_speed(tmp_path, speed)
+    props = enabled.context.scene.maquette
+    props.prompt, props.preset = "a red mug", "paper"
+    drawn = draw(enabled.context, "MAQUETTE_PT_generate")
+    assert not any("GB that are free" in text for text in drawn.texts) and "maquette.fix" not in drawn.buttons
+    draft, base = protocol.SYSTEMS["tv3dg"].presets["draft"], preflight.read_base(EMBEDDED_PRIOR)
+    least = preflight.memory("tv3dg", draft, base, speed)
+    preflight.write_speed(tmp_path, replace(speed, memory=least))
+    drawn = draw(enabled.context, "MAQUETTE_PT_generate")
+    assert f"Too much for the {least / 1e9:.1f} GB that are free; Standard fits" in " ".join(drawn.texts)
+    assert drawn.buttons["maquette.fix"].given == {"fix": "preset"}
+    props.preset = "standard"
+    assert "maquette.fix" not in draw(enabled.context, "MAQUETTE_PT_generate").buttons
 
 
 def test_settings_that_differ_can_be_reset_one_by_one(enabled: Any, backend: None) -> None:

@@ -29,6 +29,19 @@ def test_it_is_known_once_the_machine_was_measured(tmp_path: Path) -> None:
     assert preflight.panel_line(REQUEST, tmp_path, tmp_path) == ""  # there is no base
 
 
+def test_whether_it_fits_is_known_once_the_free_memory_was_measured(tmp_path: Path) -> None:
+    speed = preflight.Speed(device="cpu", threads=2, processor=100.0, small=100.0)
+    assert preflight.panel_fit(REQUEST, EMBEDDED_PRIOR, tmp_path) is None
+    preflight.write_speed(tmp_path, speed)
+    assert preflight.panel_fit(REQUEST, EMBEDDED_PRIOR, tmp_path) is None
+    for free, is_enough in ((8 * 10**9, True), (10**9, False)):
+        preflight.write_speed(tmp_path, replace(speed, memory=free))
+        fit = preflight.panel_fit(REQUEST, EMBEDDED_PRIOR, tmp_path)
+        assert fit is not None and (fit.is_enough, fit.free) == (is_enough, free)
+        assert preflight.panel_fit(replace(REQUEST, settings={"views": 0}), EMBEDDED_PRIOR, tmp_path) is None
+        assert preflight.panel_fit(REQUEST, tmp_path, tmp_path) is None  # there is no base
+
+
 def test_it_counts_the_cores_that_are_asked_for_and_stops_where_the_job_stops(tmp_path: Path) -> None:
     preflight.write_speed(tmp_path, preflight.Speed(device="cpu", threads=2, processor=100.0, small=100.0))
     assert preflight.panel_line(replace(REQUEST, threads=1), EMBEDDED_PRIOR, tmp_path).startswith("About 2 min, ")

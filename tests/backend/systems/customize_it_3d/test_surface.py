@@ -50,22 +50,6 @@ def test_the_surface_is_the_balls_in_its_colour(mesh: Mesh) -> None:
     assert mesh.texture is not None and torch.allclose(mesh.texture.mean((0, 1)), GREEN, atol=0.08)
 
 
-@pytest.mark.parametrize("resolution", [32, 56])
-def test_the_density_is_fitted_as_finely_as_the_mesh_is_made(resolution: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """On a coarser grid the blur takes more away, and a lower density, which has fog in it, seems to fit."""
-    real, fitted = surface.fit_density, []
-
-    def fit(*given: Any, **options: Any) -> tuple[float, float]:
-        fitted.append(real(*given, **options))
-        assert fitted == [real(*given, **options | {"resolution": resolution})]
-        assert fitted != [real(*given, **options | {"resolution": 90 - resolution})]
-        return fitted[0]
-
-    monkeypatch.setattr(surface, "fit_density", fit)
-    find_surface(solid_ball(), replace(SETTINGS, mesh_resolution=resolution), ball_seen().photo, SIZE)
-    assert len(fitted) == 1
-
-
 def test_views_stand_evenly_around_from_the_images_side_on() -> None:
     reference = orbit([20.0], 15.0, fov_degrees=33.0)
     cameras = cameras_around(reference, 5, SETTINGS, 32)
