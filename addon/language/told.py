@@ -224,4 +224,10 @@ WORDS: dict[str, tuple[str, str, str, str]] = {
         "{path}は、含まれていないテクスチャーを指しています。",
         "{path} 引用了其中没有的纹理。",
     ),
+    "Of the stage {stage}, {files} was replaced; the job goes on with that.": (
+        "Im Schritt {stage} wurde {files} ersetzt; der Auftrag macht damit weiter.",
+        "En la etapa {stage} se sustituyó {files}; el trabajo sigue con eso.",
+        "段階「{stage}」の{files}が差し替えられました。ジョブはそれで続きます。",
+        "阶段“{stage}”的 {files} 已被替换；任务将继续使用它。",
+    ),
 }

@@ -20,7 +20,8 @@ from ..jobs.index import Entry, JobIndex
 from ..language.saying import paragraph, say, say_error, say_report
 from ..protocol import Phrase
 from ..protocol.systems import PRESETS
-from . import generate, previews, session, subjects, titles
+from . import generate, previews, session, subjects
+from .results import titles
 
 TICK_SECONDS, BUSY_SECONDS, WORK_SECONDS = 0.25, 0.02, 0.003
 DELETED = "{count} jobs were deleted"

@@ -57,7 +57,7 @@ from backend.runtime.checkpoint import (
 from backend.runtime.control import Control
 from backend.runtime.folder_lock import identity
 from backend.runtime.measuring import measured, part
-from backend.runtime.notes import REDO_STAGE, REDO_WORK, checked_loop, checked_stage, named_if_damaged
+from backend.runtime.notes import REDO_STAGE, REDO_WORK, checked_loop, checked_stage, named_if_damaged, replaced_words
 
 RANDOMNESS_FILE = "randomness.safetensors"
 PROGRESS_SECONDS = 0.5
@@ -201,7 +201,7 @@ class Job:
             return None
         present = self._stage_hashes()
         if replaced := sorted(name for name in present.keys() | hashes.keys() if present.get(name) != hashes.get(name)):
-            self.warn(f"In the stage {record['name']}, {', '.join(replaced)} was replaced; the job goes on with that.")
+            self.warn(replaced_words(self.request.system, record["name"], replaced))
             record |= {"files": present, "replaced": sorted({*record["replaced"], *replaced})}
             self._write_record(record)
         return record

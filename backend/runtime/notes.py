@@ -8,13 +8,14 @@ from __future__ import annotations
 import contextlib
 import math
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import safetensors
 
 from addon import protocol
+from addon.protocol.systems import stage_of
 from backend.errors import BackendError, BadInput, Defect, explain
 
 REDO_WORK = "Delete this file; the work since then is redone."
@@ -25,6 +26,16 @@ DAMAGE = (
     FileNotFoundError, safetensors.SafetensorError, ValueError, TypeError, LookupError, ArithmeticError, AttributeError,
     RuntimeError,
 )  # fmt: skip
+
+
+def replaced_words(system: str, name: str, files: Iterable[str]) -> protocol.Phrase:
+    """Return what to say of files of a stage that somebody has replaced; pictures are named as an artist sees them."""
+    stage = stage_of(system, name)
+    labels = {each.name: protocol.Phrase(each.label) for each in stage.leaves} if stage is not None else {}
+    named = protocol.joined((labels.get(file, protocol.Phrase(file)) for file in files), "{first}, {second}")
+    label = protocol.Phrase(stage.label if stage is not None else name)
+    told = "Of the stage {stage}, {files} was replaced; the job goes on with that."
+    return protocol.Phrase(told, stage=label, files=named)
 
 
 @contextlib.contextmanager

@@ -18,8 +18,8 @@ from ...install import diagnosis
 from ...jobs.progress import JobProgress
 from ...language.saying import paragraph, say
 from ...protocol.systems import stage_of
-from .. import auto_import, previews, session, stage_images, subjects, titles
-from . import importing
+from .. import auto_import, previews, session, stage_images, subjects
+from . import importing, titles
 
 CUT_OUT, PICTURE = 5.0, 8.0  # heights, in rows
 TITLE_LETTERS = 40

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -18,7 +19,7 @@ from addon.jobs import store
 from addon.jobs.client import Client
 from backend.cli import job_runner
 from backend.runtime.control import Control
-from backend.runtime.machine import ROOT
+from backend.runtime.machine import ROOT, available_threads
 from tests.backend.fake_system import write_job
 from tests.backend.png import promised_png
 from tests.backend.processes import Process, events, last, run
@@ -180,3 +181,18 @@ def test_the_control_knows_no_job_when_the_last_message_comes(tmp_path: Path, mo
     control.cancel()
     run.run(lambda job: None)
     assert seen == [("Hello", "missing"), ("Failed", "")]
+
+
+def test_a_job_says_that_it_goes_on_with_fewer_cores_than_there_are(tmp_path: Path) -> None:
+    new, begun = write_job(tmp_path / "new", threads=0), write_job(tmp_path / "begun", threads=0)
+    (begun / protocol.CORES_FILE).write_text('{"threads": 1}')
+    said = {}
+    for job in (new, begun):
+        messages = events(run(tmp_path, "run", job).stdout)
+        said[job] = [
+            each.message for each in messages if isinstance(each, protocol.Warning) and "cores" in each.message
+        ]
+    assert json.loads((new / protocol.CORES_FILE).read_text()) == {"threads": available_threads()} and not said[new]
+    wanted = [f"The job uses 1 of {available_threads()} processor cores"] if available_threads() > 1 else []
+    assert [message.partition(":")[0] for message in said[begun]] == wanted
+    assert json.loads((begun / protocol.CORES_FILE).read_text()) == {"threads": 1}

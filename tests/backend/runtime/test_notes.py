@@ -15,7 +15,7 @@ from backend.errors import BadInput, OutOfMemory, UnfitEnvironment
 from backend.runtime.checkpoint import load_checkpoint, save_checkpoint
 from backend.runtime.control import Control
 from backend.runtime.job import Job
-from backend.runtime.notes import named_if_damaged
+from backend.runtime.notes import named_if_damaged, replaced_words
 from tests.backend.fake_system import Fit, fit, write_job
 from tests.backend.processes import last, run
 
@@ -157,3 +157,10 @@ def test_links_and_a_lack_of_memory_are_no_damage(tmp_path: Path) -> None:
     os.symlink(tmp_path / "elsewhere", tmp_path / "a.safetensors")
     with pytest.raises(protocol.LinkInside):
         load_checkpoint(tmp_path / "a.safetensors")
+
+
+def test_a_picture_that_was_replaced_is_named_as_an_artist_sees_it() -> None:
+    said = replaced_words("tv3dg", "perceive", ["mask.png", "note.txt"])
+    assert said == "Of the stage Cutting Out, Mask, note.txt was replaced; the job goes on with that."
+    assert said.translated(lambda text: {"Mask": "Maske"}.get(text, text)).count("Maske") == 1
+    assert "Of the stage unheard, mask.png was" in replaced_words("tv3dg", "unheard", ["mask.png"])

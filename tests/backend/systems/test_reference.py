@@ -160,7 +160,7 @@ def test_a_line_is_too_thin_until_its_mask_is_painted_thicker(tmp_path: Path) ->
     save_image(painted, thick)
     job, said = job_of(tmp_path / "job", line, mask)
     assert float(perceive(job, job.request.images[0], 32).target.mask.max()) > 0.9
-    assert len(warnings(said)) == 1 and "mask.png was replaced" in warnings(said)[0]
+    assert len(warnings(said)) == 1 and "Mask was replaced" in warnings(said)[0]
 
 
 def test_a_cut_out_in_the_priors_pixels_has_no_dark_edge(tmp_path: Path) -> None:

@@ -136,7 +136,7 @@ def test_the_artist_replaces_the_cut_out_and_goes_on(
 
     finished = pump_to_the_end(session, job)
     assert isinstance(finished, protocol.Finished) and not finished.stopped_after, finished
-    assert any("mask.png was replaced" in warning.message for warning in session.course(job).warnings)
+    assert any("Mask was replaced" in warning.message for warning in session.course(job).warnings)
     record = json.loads((mask.parent / "stage.json").read_text())
     assert record["replaced"] == ["mask.png"]
     assert session.auto_import.error(job) == ""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from .. import protocol
-from ..language.saying import say
-from ..protocol.systems import Setting
+from ... import protocol
+from ...language.saying import say
+from ...protocol.systems import Setting
 
 CLASSES = ()
 

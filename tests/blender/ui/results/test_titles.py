@@ -11,7 +11,7 @@ REQUEST = protocol.Request(system="tv3dg", prompt="a red mug", preset="draft")
 
 
 def test_a_job_is_called_by_its_words(enabled: Any) -> None:
-    from addon.ui.titles import title_of
+    from addon.ui.results.titles import title_of
 
     assert title_of(REQUEST) == "a red mug"
     steps = {"steps": 400, "max_faces": protocol.SYSTEMS["tv3dg"].settings["max_faces"].preset("draft")}
@@ -19,7 +19,7 @@ def test_a_job_is_called_by_its_words(enabled: Any) -> None:
 
 
 def test_meshes_of_one_job_are_told_apart(enabled: Any) -> None:
-    from addon.ui.titles import title_of
+    from addon.ui.results.titles import title_of
 
     settings = [{"max_faces": 800}, {"texture_size": 64}, {"mirror": "left", "height": 0.25}, {"splats_glb": True}]
     titles = [title_of(replace(REQUEST, settings={"steps": 400, **own})) for own in settings]
