@@ -55,8 +55,8 @@ class Base:
 
     @cached_property
     def gflop(self) -> dict[str, float]:
-        """Return the gigaoperations of one picture, there: of the UNet and its outermost blocks, of encoder and decoder,
-        and of one prompt.
+        """Return the gigaoperations of one picture, there: of the UNet and its outermost blocks, of encoder and
+        decoder, and of one prompt.
 
         The small encoder counts as TAESD whatever the base.
         """
