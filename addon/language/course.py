@@ -332,6 +332,12 @@ WORDS: dict[str, tuple[str, str, str, str]] = {
         "内蔵モデルは{words}を知りません。",
         "内置模型不认识 {words}。",
     ),
+    "Three to six; or drop them on the viewport": (
+        "Drei bis sechs; oder in der Ansicht ablegen",
+        "De tres a seis; o soltarlas en la vista",
+        "3～6枚。ビューポートにドロップも可",
+        "三到六张；也可拖放到视图中",
+    ),
     "Optional; or drop one on the viewport": (
         "Optional; oder in die Ansicht ziehen",
         "Opcional; o suelta una en la vista",

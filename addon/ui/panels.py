@@ -121,7 +121,10 @@ def _draw_references(layout: Any, props: Any) -> None:
         column.menu(reference_list.MAQUETTE_MT_add_reference.bl_idname, text="Add Image", icon="ADD")
         hint = column.row()
         hint.active = False
-        hint.label(text="Optional; or drop one on the viewport")
+        if properties.roles_of(props)[0] == "subject":
+            hint.label(text="Three to six; or drop them on the viewport")
+        else:
+            hint.label(text="Optional; or drop one on the viewport")
         return
     column = layout.column(align=True)
     column.label(text="Reference Images")

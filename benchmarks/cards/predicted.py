@@ -81,7 +81,8 @@ def main(arguments: list[str] | None = None) -> int:
     if options.only:
         keep_freed_memory()  # as in a job
         torch.set_num_threads(1)
-        print(json.dumps(measure(*options.only, Size(options.divide, options.side, 1))))
+        system, stage = options.only
+        print(json.dumps(measure(system, stage, Size(options.divide, options.side, 1))))
         return 0
     rows = []
     for work in WORK:

@@ -60,6 +60,20 @@ def test_a_name_stands_for_the_installed_model_and_precision_follows_the_device(
     assert torch.cosine_similarity(seen.flatten(), exact.flatten(), dim=0) > 0.999
 
 
+def test_networks_are_compiled_where_the_machine_is_told_to(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert subject.base_model(job(tmp_path, "sd")).tell_uncompiled is None
+    monkeypatch.setenv("MAQUETTE_COMPILE", "on")
+    said: list[protocol.Event] = []
+    request = protocol.Request(system="tv3dg", prompt="a mug", prior="sd")
+    prior = subject.base_model(Job(tmp_path, request, said.append, Control()))
+    assert prior.tell_uncompiled is not None
+    prior.tell_uncompiled("They could not be.")
+    (warning,) = [event for event in said if isinstance(event, protocol.Warning)]
+    assert warning.message == "They could not be." and "MAQUETTE_COMPILE=off" in warning.hint
+
+
 def test_a_lora_is_loaded_on_its_base_and_leaves_that_alone(folder: Path, tmp_path: Path) -> None:
     place = "down_blocks.0.attentions.0.transformer_blocks.0.attn1.to_q"
     weight = load_file(folder / "bases" / "sd" / UNET)[f"{place}.weight"]

@@ -21,6 +21,7 @@ from tests.blender.program.real import CHECKOUT, Window, install, window
 SECONDS = 1800.0  # for one draft, also where other programs want the same cores
 DRAWN_SECONDS = 5.0  # until all is drawn after a change, also where other programs want the same cores
 HEADER, HEADER_PITCH = 32, 28  # pixels of the header of a panel, with the margin of the first one
+OPTIONS, TAB_HEIGHT, MODELS_HEIGHT = 345, 755, 535  # pixels: a header below the tab's top; how high they are shown
 SCENE = """
 bpy.data.objects.remove(bpy.data.objects["Cube"])
 bpy.context.scene.maquette.threads = 1  # the window is drawn by the same cores
@@ -50,6 +51,13 @@ for prompt, preset in jobs:
     bpy.ops.maquette.generate(prompt=prompt, preset=preset, import_when_done=False)
 answer = None
 """
+OWN_SUBJECT = f"""
+props = bpy.context.scene.maquette
+props.system, props.prompt, props.dreambooth3d.subject_class = "dreambooth3d", "a bear wearing a hat", "bear"
+props.prior, props.prior_model = "installed", "sd15"
+{artist.SESSION}.redraw()
+answer = None
+"""
 PREFERENCES = """
 import addon_utils
 region("WINDOW")[1].type = "PREFERENCES"
@@ -72,7 +80,10 @@ def take(blender: Path, folder: Path) -> list[Path]:
         install(blender, place / "resources", build.make_zip(CHECKOUT))
         with window(blender, place / "resources", place / "window", MAQUETTE_PYTHON=sys.executable) as shown:
             shown.ask(SCENE)
-            return walk(shown, sample, folder)
+            pictures = walk(shown, sample, folder)
+        with window(blender, place / "resources", place / "models", MAQUETTE_PYTHON=sys.executable) as shown:
+            shown.ask(SCENE)
+            return pictures + own_subject(shown, folder)
 
 
 def walk(shown: Window, sample: Path, folder: Path) -> list[Path]:
@@ -117,6 +128,27 @@ def walk(shown: Window, sample: Path, folder: Path) -> list[Path]:
     shown.ask(PREFERENCES)
     pictures.append(shoot(shown, folder / "preferences.png", "PREFERENCES"))
     return pictures
+
+
+def own_subject(shown: Window, folder: Path) -> list[Path]:
+    """Ask for a subject from photos with a Stable Diffusion that is not there, and show where it is fetched."""
+    shown.open_tab("Maquette")
+    time.sleep(DRAWN_SECONDS)
+    left, top, *_ = shown.value("rectangle('UI')")
+    shown.click(left + 60, top + OPTIONS)
+    shown.ask(OWN_SUBJECT)
+    tab, models = folder / "first-subject.png", folder / "models.png"
+    shoot(shown, tab)
+    x, y, *_ = shown.value("rectangle('HEADER', 'VIEW_3D')")
+    with Image.open(tab) as picture:
+        picture.crop((left - x, top - y, picture.width, top - y + TAB_HEIGHT)).save(tab, optimize=True)
+    shown.ask(f"bpy.context.preferences.system.use_online_access = True\n{PREFERENCES}")
+    left, top, width, height = shown.value("rectangle('WINDOW', 'PREFERENCES')")
+    shown.scroll(left + 0.6 * width, top + height / 2, 40)
+    shoot(shown, models, "PREFERENCES")
+    with Image.open(models) as picture:
+        picture.crop((180, picture.height - MODELS_HEIGHT, picture.width, picture.height)).save(models, optimize=True)
+    return [tab, models]
 
 
 def press_header(shown: Window, number: int) -> None:

@@ -121,6 +121,14 @@ def test_a_line_says_what_the_job_would_take_where_it_could_be_begun(
     assert not [text for text in draw(enabled.context, "MAQUETTE_PT_generate").texts if "GB" in text]
 
 
+def test_photos_of_a_subject_are_not_called_optional(enabled: Any, backend: None) -> None:
+    props = enabled.context.scene.maquette
+    assert "Optional; or drop one on the viewport" in draw(enabled.context, "MAQUETTE_PT_generate").texts
+    props.system = "dreambooth3d"
+    texts = draw(enabled.context, "MAQUETTE_PT_generate").texts
+    assert "Three to six; or drop them on the viewport" in texts and not any("Optional" in text for text in texts)
+
+
 def test_too_little_memory_is_said_before_generate_with_the_preset_that_fits(
     enabled: Any, backend: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -68,3 +68,16 @@ def test_fewer_pictures_and_half_precision_need_less_memory() -> None:
 def test_durations_are_as_coarse_as_they_are_sure(seconds: float, words: str) -> None:
     assert preflight.duration(seconds) == words
     assert preflight.words(seconds, 2_140_000_000) == f"about {words}, 2.1 GB"
+
+
+def test_reused_features_make_every_system_faster_where_its_loss_inverts() -> None:
+    for name, system in SYSTEMS.items():
+        draft = replace(system.presets["draft"], loss="csm")
+        whole, reused = (
+            preflight.forecast(name, settings, {system.roles[0]}, 4, ("mesh",), LARGE, GPU).seconds
+            for settings in (draft, replace(draft, reuse=3))
+        )
+        assert reused < 0.97 * whole, name
+        assert preflight.forecast(
+            name, replace(draft, loss="sds", reuse=3), {system.roles[0]}, 4, ("mesh",), LARGE, GPU
+        ) == preflight.forecast(name, replace(draft, loss="sds"), {system.roles[0]}, 4, ("mesh",), LARGE, GPU)

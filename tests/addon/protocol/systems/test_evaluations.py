@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from addon.protocol.systems.evaluations import Asked, Knows, redrawn, sampled, scored, small_steps
+from addon.protocol.systems.evaluations import (
+    Asked,
+    Knows,
+    mean_inversions,
+    redrawn,
+    sampled,
+    scored,
+    sliding,
+    small_steps,
+)
 
 
 def test_a_large_base_encodes_each_view_twice() -> None:
@@ -21,3 +30,10 @@ def test_drawing_and_redrawing_ask_twice_for_each_step() -> None:
     assert sampled(3, 10) == Asked(drawn=60, decoded=3, told=6)
     assert redrawn(2, 9, 0.5) == Asked(drawn=16, encoded=2, decoded=2, told=4)
     assert redrawn(2, 9, 0.0).drawn == 0
+
+
+def test_what_is_reused_goes_through_the_outermost_layers_alone() -> None:
+    whole, half = (scored("csm", 4, 9.0, Knows(), asked=asked) for asked in (None, 5.0))
+    assert (whole.drawn, whole.reused) == (44, 0) and (half.drawn, half.reused) == (28, 16)
+    assert mean_inversions("csm", 100, (0.5, 0.5), 2) == 3 and mean_inversions("csm", 100, (0.5, 0.5)) == 5
+    assert sliding("csm", 50, 100, 0.5, 2) < 0.6 * sliding("csm", 50, 100, 0.5)
