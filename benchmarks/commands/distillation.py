@@ -95,7 +95,8 @@ def record_calls(guidance: Guidance, settings: TV3DGSettings) -> Calls:
     hook = prior.autoencoder.encoder.register_forward_pre_hook(
         lambda _, inputs: calls.encoder.append((tuple(inputs[0].shape), inputs[0].requires_grad))
     )
-    run_steps(replace(guidance, prior=replace(prior, unet=Noted()), predict_perturbed=noted), settings)
+    seen = replace(prior, unet=Noted())
+    run_steps(replace(guidance, prior=seen, predict_noise=seen.predict_noise, predict_perturbed=noted), settings)
     hook.remove()
     return calls
 
@@ -108,7 +109,7 @@ def replay(guidance: Guidance, calls: Calls) -> tuple[float, float]:
     for network, shape, tokens in calls.unet:
         latents = torch.randn(shape, device=prior.device)
         context = torch.randn(shape[0], tokens, width, device=prior.device)
-        (guidance.predict_perturbed if network == "perturbed" else prior.predict_noise)(latents, 500, context)
+        (guidance.predict_perturbed if network == "perturbed" else guidance.predict_noise)(latents, 500, context)
     unet = now(prior) - started
     started = now(prior)
     for (batch, channels, height, width), way_back in calls.encoder:

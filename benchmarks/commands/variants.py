@@ -91,6 +91,8 @@ UNSEEN: dict[str, dict[str, protocol.Setting]] = {
     "tau 1, sides recoloured": {**DRAWN, "reference_tau": 1.0, "palette": 1e-6},
     "tau 1, palette 10": {**DRAWN, "reference_tau": 1.0, "palette": 10.0},
     "sides guessed": {},
+    "sides guessed, words alone": {"reference_tau": 0.0},
+    "sides guessed, tau 0.5": {"reference_tau": 0.5},
     "sides guessed, not kept to": {"imagined_sides": 0.0},
 }
 

@@ -251,6 +251,7 @@ UNSEEN_CONTRASTS = tuple(("unseen", name, "unseen", other) for name, other in (
     ("tau 1.5", "tau 1"), ("tau 1, sides recoloured", "tau 1"), ("tau 1, palette 10", "tau 1"),
     ("sides guessed", "tau 1, palette 10"), ("sides guessed", "sides guessed, first form"),
     ("sides guessed", "sides guessed, second form"),
+    ("sides guessed", "sides guessed, words alone"), ("sides guessed", "sides guessed, tau 0.5"),
     ("sides guessed, first form", "sides guessed, not kept to"),
 ))  # fmt: skip
 _COLUMN = {(kind, column.head): column for kind, columns in COLUMNS.items() for column in columns}

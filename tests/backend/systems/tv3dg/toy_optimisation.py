@@ -42,6 +42,7 @@ class ToyPrior:
     takes_views: bool = False
     sees_reference: bool = False
     small_encoder: None = None
+    tell_uncompiled: None = None
     most_together: int = 0
     device: torch.device = torch.device("cpu")
 
