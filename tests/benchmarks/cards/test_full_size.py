@@ -35,13 +35,15 @@ def test_each_lever_is_pulled(name: str, monkeypatch: pytest.MonkeyPatch) -> Non
     made: list[Any] = []
     prior_for = full_size.prior_for
     monkeypatch.setattr(full_size, "prior_for", lambda *given: made.append(prior_for(*given)) or made[-1])
+    compiled: list[dict[str, Any]] = []  # that takes minutes on a processor; `test_compiling.py` does it
+    monkeypatch.setattr(torch, "compile", lambda function, **options: compiled.append(options) or function)
     assert "failed" not in measure("tv3dg", "gaussians", name, "cpu", SMALL)
     (prior,) = made
     lever = LEVERS[name]
     assert prior.dtype == (torch.bfloat16 if lever.half else torch.float32)
     assert (type(prior.autoencoder).__name__ == "AutoencoderTiny") == lever.small_encoder
     assert prior.most_together == lever.most_together
-    assert (prior.tell_uncompiled is not None) == lever.compiled
+    assert (prior.tell_uncompiled is not None) == lever.compiled == bool(compiled)
     weight = prior.unet.conv_in.weight
     assert weight.is_contiguous(memory_format=torch.channels_last) == lever.channels_last
 
