@@ -84,9 +84,7 @@ def forecast(
     Stages behind `stop_after` do not count; the memory is that of the whole job.
     Raises ProtocolError for a system whose floor nobody has written.
     """
-    if name not in FLOORS:
-        raise ProtocolError(f"What a job of {name} asks of the networks is not known.")
-    asked = FLOORS[name](settings, roles, images, base.knows)
+    asked = _floor(name)(settings, roles, images, base.knows)
     on_gpu = speed.device != "cpu"
     rate = (speed.large or speed.small) if base.knows.large else speed.small
     seconds = {}
@@ -117,7 +115,11 @@ def work(asked: Asked, base: Base, on_gpu: bool) -> float:
 
 
 def memory(name: str, settings: Any, base: Base, speed: Speed, together: int = 0) -> int:
-    """Return the bytes at the peak: weights, and the larger of pictures in the UNet, encoder and teaching."""
+    """Return the bytes at the peak: weights, and the larger of pictures in the UNet, encoder and teaching.
+
+    Raises ProtocolError for a system whose floor nobody has written.
+    """
+    _floor(name)
     large = base.knows.large
     size = 2 if speed.half and large else 4
     unet, autoencoder = base.configs["unet"], base.configs["vae"]
@@ -149,6 +151,12 @@ def duration(seconds: float) -> str:
         return f"{minutes} min"
     hours, rest = divmod(10 * round(minutes / 10), 60)
     return f"{hours} h {rest} min" if rest else f"{hours} h"
+
+
+def _floor(name: str) -> Any:
+    if name not in FLOORS:
+        raise ProtocolError(f"What a job of {name} asks of the networks is not known.")
+    return FLOORS[name]
 
 
 def _view(name: str, stage: str, settings: Any, base: Base) -> float:

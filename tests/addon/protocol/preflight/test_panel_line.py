@@ -10,6 +10,7 @@ import pytest
 from addon import protocol
 from addon.paths import EMBEDDED_PRIOR
 from addon.protocol import preflight
+from tests.toy_system import TOY
 
 REQUEST = protocol.Request(system="tv3dg", prompt="a mug", preset="draft")
 
@@ -40,6 +41,17 @@ def test_whether_it_fits_is_known_once_the_free_memory_was_measured(tmp_path: Pa
         assert fit is not None and (fit.is_enough, fit.free) == (is_enough, free)
         assert preflight.panel_fit(replace(REQUEST, settings={"views": 0}), EMBEDDED_PRIOR, tmp_path) is None
         assert preflight.panel_fit(REQUEST, tmp_path, tmp_path) is None  # there is no base
+
+
+def test_nothing_is_said_of_a_system_whose_floor_nobody_has_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(protocol.SYSTEMS, TOY.name, TOY)
+    speed = preflight.Speed(device="cpu", threads=2, processor=100.0, small=100.0, memory=8 * 10**9)
+    preflight.write_speed(tmp_path, speed)
+    toy = protocol.Request(system=TOY.name, prompt="", preset="bench")
+    assert preflight.panel_line(toy, EMBEDDED_PRIOR, tmp_path) == ""
+    assert preflight.panel_fit(toy, EMBEDDED_PRIOR, tmp_path) is None
 
 
 def test_it_counts_the_cores_that_are_asked_for_and_stops_where_the_job_stops(tmp_path: Path) -> None:
